@@ -1,0 +1,28 @@
+//! The program `observer`: takes snapshots. Started by master; see `pipebank::observer`.
+
+use std::env;
+use std::process::ExitCode;
+
+use pipebank::observer::Observer;
+use pipebank::say::say;
+
+const BY_HAND: &str = "\
+observer: this program takes the snapshots of the bank, and is started by master, which gives it
+its pipes; it does nothing by itself. Run `master SCRIPT`, or `master --help`.";
+
+/// `observer [--verbose]`, as master calls it.
+fn main() -> ExitCode {
+    let Ok(parent) = pipes::parent() else {
+        say(BY_HAND);
+        return ExitCode::from(2);
+    };
+    let verbose = env::args().any(|option| option == "--verbose");
+    let observer = Observer::new(verbose, parent);
+    match observer.and_then(Observer::run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(format_args!("observer: {error}"));
+            ExitCode::from(3)
+        }
+    }
+}

@@ -1,0 +1,461 @@
+//! The processes of the system and master's pipes to them.
+//!
+//! Knows nothing of accounts or snapshots: it starts and ends processes, connects them, moves
+//! frames, and notices deaths.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use pipes::{Child, Death, Fill, Poller, RawEnd, Signals, Token};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::channels::Place;
+use super::failure::Stop;
+use super::run_dir::{Pids, RunDir};
+use crate::id::NodeId;
+use crate::messages::{Answer, Command, Reply, Request};
+
+/// How long processes have to end by themselves before they are killed.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How many peers one hand-over connects: two ends for each.
+const PEERS_AT_ONCE: usize = pipes::MAX_DESCRIPTORS / 2;
+
+/// Descriptors that a process has open beside its channels or nodes, generously.
+const OTHER_DESCRIPTORS: u64 = 24;
+
+/// Tokens of what the session watches with the cluster's poller.
+pub(super) const SIGNALS: Token = 0;
+pub(super) const INPUT: Token = 1;
+const OBSERVER: Token = 2;
+const NODES: Token = 4;
+
+/// How a process of the system ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It died.
+    Died(Death),
+    /// What it wrote was no reply, so master killed it.
+    Garbled(String),
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Died(death) => death.fmt(f),
+            Self::Garbled(reason) => write!(f, "killed by master, which cannot read it: {reason}"),
+        }
+    }
+}
+
+impl Fate {
+    /// Whether the process ended because it found, or was, something that cannot be.
+    pub(super) fn is_internal(&self) -> bool {
+        match self {
+            Self::Died(Death::Signal(_)) => false,
+            Self::Died(Death::Exit(status)) => *status != 0,
+            Self::Garbled(_) => true,
+        }
+    }
+}
+
+/// A process and master's pipes to it.
+#[derive(Debug)]
+struct Process<O, I> {
+    child: Child<O, I>,
+    fate: Option<Fate>,
+    token: Token,
+    /// Frames were pushed since the last flush.
+    dirty: bool,
+}
+
+impl<O: Serialize, I: DeserializeOwned> Process<O, I> {
+    fn new(mut child: Child<O, I>, token: Token, poller: &Poller) -> Result<Self, pipes::Error> {
+        child.receiver.watch(poller, token, true)?;
+        Ok(Self {
+            child,
+            fate: None,
+            token,
+            dirty: false,
+        })
+    }
+
+    fn flush(&mut self, poller: &Poller) -> Result<(), pipes::Error> {
+        self.dirty = false;
+        self.child.sender.flush()?;
+        self.child.sender.watch_if_pending(poller, self.token + 1)
+    }
+
+    /// Reads what is there. At the end of file the process is over: reaped, and `true`.
+    fn read(&mut self) -> Result<bool, pipes::Error> {
+        if self.fate.is_some() || self.child.receiver.fill()? != Fill::Ended {
+            return Ok(false);
+        }
+        self.bury(None)?;
+        Ok(true)
+    }
+
+    /// The next frame that has been read. Garbage ends the process.
+    fn next(&mut self) -> Result<Option<I>, pipes::Error> {
+        match self.child.receiver.next_frame() {
+            Ok(frame) => Ok(frame),
+            Err(_) if self.fate.is_some() => Ok(None),
+            Err(error) => {
+                self.bury(Some(error.to_string()))?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn bury(&mut self, garbage: Option<String>) -> Result<(), pipes::Error> {
+        // It is dying already, or it has closed its replies and is of no use any more.
+        self.child.kill();
+        let death = self.child.wait()?;
+        self.fate = Some(garbage.map_or(Fate::Died(death), Fate::Garbled));
+        self.child.sender.close();
+        Ok(())
+    }
+}
+
+/// A death that has just been noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dead {
+    Observer,
+    Node(Place),
+}
+
+/// Where the programs of the other processes are.
+#[derive(Clone, Debug)]
+pub(super) struct Programs {
+    pub(super) node: PathBuf,
+    pub(super) observer: PathBuf,
+    pub(super) verbose: bool,
+}
+
+/// The processes of the system.
+#[derive(Debug)]
+pub(super) struct Cluster {
+    programs: Programs,
+    run_dir: Option<RunDir>,
+    pub(super) poller: Poller,
+    observer: Option<Process<Request, Answer>>,
+    nodes: Vec<Process<Command, Reply>>,
+    ids: Vec<NodeId>,
+    dirty: Vec<Place>,
+    ready: Vec<Token>,
+    /// Deaths that the session has not been told of.
+    news: Vec<Dead>,
+}
+
+impl Cluster {
+    pub(super) fn new(programs: Programs, run_dir: Option<RunDir>) -> Result<Self, pipes::Error> {
+        Ok(Self {
+            programs,
+            run_dir,
+            poller: Poller::new()?,
+            observer: None,
+            nodes: Vec::new(),
+            ids: Vec::new(),
+            dirty: Vec::new(),
+            ready: Vec::new(),
+            news: Vec::new(),
+        })
+    }
+
+    /// Starts the observer.
+    pub(super) fn start_observer(&mut self) -> Result<(), Stop> {
+        let child = pipes::spawn(&self.programs.observer, self.verbosity())?;
+        self.observer = Some(Process::new(child, OBSERVER, &self.poller)?);
+        self.publish()
+    }
+
+    /// Starts a node and connects it to the observer, and to each of `peers`.
+    pub(super) fn start_node(
+        &mut self,
+        id: NodeId,
+        deposit: u64,
+        peers: &[Place],
+    ) -> Result<(), pipes::Error> {
+        let (orders, reports) = (pipes::pipe()?, pipes::pipe()?);
+        let mut arguments = vec![id.to_string(), deposit.to_string()];
+        arguments.extend(self.verbosity());
+        let child = pipes::spawn(&self.programs.node, arguments)?;
+        let place = self.nodes.len();
+        let token = NODES + 2 * place as Token;
+        let node = Process::new(child, token, &self.poller)?;
+
+        node.child
+            .hatch
+            .hand_over(vec![orders.read, reports.write])?;
+        if let Some(observer) = self.observer.as_mut().filter(|o| o.fate.is_none()) {
+            let ends = vec![orders.write, reports.read];
+            // An observer that dies just now is noticed by its end of file.
+            let _ = observer.child.hatch.hand_over(ends);
+            let request = Request::Join { node: id, deposit };
+            observer.child.sender.push(&request)?;
+            observer.dirty = true;
+        }
+        self.nodes.push(node);
+        self.ids.push(id);
+        for peers in peers.chunks(PEERS_AT_ONCE) {
+            self.connect(place, peers)?;
+        }
+        self.flush()
+    }
+
+    /// Makes the channels between a new node and some peers, and has them opened at both ends.
+    fn connect(&mut self, new: Place, peers: &[Place]) -> Result<(), pipes::Error> {
+        let mut to_new: Vec<RawEnd> = Vec::new();
+        let mut to_peers: Vec<Vec<RawEnd>> = Vec::new();
+        for _ in peers {
+            let (forth, back) = (pipes::pipe()?, pipes::pipe()?);
+            to_new.extend([forth.write, back.read]);
+            to_peers.push(vec![back.write, forth.read]);
+        }
+        let id = self.ids[new];
+        for (peer, ends) in peers.iter().zip(to_peers) {
+            // A peer that dies just now is noticed by its end of file.
+            let _ = self.nodes[*peer].child.hatch.hand_over(ends);
+            self.command(*peer, &Command::Open { peers: vec![id] })?;
+        }
+        let _ = self.nodes[new].child.hatch.hand_over(to_new);
+        let peers = peers.iter().map(|peer| self.ids[*peer]).collect();
+        self.command(new, &Command::Open { peers })
+    }
+
+    /// How many commands [`Cluster::start_node`] gives the new node for this many peers.
+    pub(super) fn openings(peers: usize) -> usize {
+        peers.div_ceil(PEERS_AT_ONCE)
+    }
+
+    /// How many descriptors master, or a node, needs open at once with this many nodes.
+    pub(super) fn descriptors_needed(nodes: u64) -> u64 {
+        let master = 3 * nodes + 4 * PEERS_AT_ONCE as u64;
+        let node = 2 * nodes;
+        let in_small = (3 * nodes + 4 * nodes).min(master);
+        in_small.max(node) + OTHER_DESCRIPTORS
+    }
+
+    /// Appends a command to what a node is to do.
+    pub(super) fn command(&mut self, node: Place, command: &Command) -> Result<(), pipes::Error> {
+        let process = &mut self.nodes[node];
+        process.child.sender.push(command)?;
+        if !process.dirty {
+            process.dirty = true;
+            self.dirty.push(node);
+        }
+        Ok(())
+    }
+
+    /// Appends a request to what the observer is to do.
+    pub(super) fn request(&mut self, request: &Request) -> Result<(), pipes::Error> {
+        if let Some(observer) = &mut self.observer {
+            observer.child.sender.push(request)?;
+            observer.dirty = true;
+        }
+        Ok(())
+    }
+
+    /// The next reply of a node that has been read.
+    pub(super) fn reply(&mut self, node: Place) -> Result<Option<Reply>, pipes::Error> {
+        let had_died = self.nodes[node].fate.is_some();
+        let reply = self.nodes[node].next()?;
+        if !had_died && self.nodes[node].fate.is_some() {
+            self.news.push(Dead::Node(node));
+        }
+        Ok(reply)
+    }
+
+    /// The next answer of the observer that has been read.
+    pub(super) fn answer(&mut self) -> Result<Option<Answer>, pipes::Error> {
+        let Some(observer) = &mut self.observer else {
+            return Ok(None);
+        };
+        let had_died = observer.fate.is_some();
+        let answer = observer.next()?;
+        if !had_died && observer.fate.is_some() {
+            self.news.push(Dead::Observer);
+        }
+        Ok(answer)
+    }
+
+    /// How a node ended, if it has.
+    pub(super) fn fate(&self, node: Place) -> Option<&Fate> {
+        self.nodes[node].fate.as_ref()
+    }
+
+    /// How the observer ended, if it has.
+    pub(super) fn observer_fate(&self) -> Option<&Fate> {
+        self.observer.as_ref()?.fate.as_ref()
+    }
+
+    pub(super) fn pid(&self, node: Place) -> u32 {
+        self.nodes[node].child.pid()
+    }
+
+    /// Writes what was appended.
+    pub(super) fn flush(&mut self) -> Result<(), pipes::Error> {
+        for place in std::mem::take(&mut self.dirty) {
+            self.nodes[place].flush(&self.poller)?;
+        }
+        if let Some(observer) = self.observer.as_mut().filter(|o| o.dirty) {
+            observer.flush(&self.poller)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until a process has said something or died, or one of the session's own tokens
+    /// (which are returned) is ready, or the deadline has passed (then nothing is returned and
+    /// nothing has been read).
+    pub(super) fn wait(&mut self, deadline: Option<Instant>) -> Result<Vec<Token>, Stop> {
+        self.flush()?;
+        self.poller.wait(&mut self.ready, deadline)?;
+        let mut own = Vec::new();
+        for token in std::mem::take(&mut self.ready) {
+            match token {
+                SIGNALS | INPUT => own.push(token),
+                token if token >= NODES => {
+                    let place = (token - NODES) as usize / 2;
+                    // What a node of before the last KillAll had to say is of no interest.
+                    let Some(node) = self.nodes.get_mut(place) else {
+                        continue;
+                    };
+                    if token % 2 == 1 {
+                        node.flush(&self.poller)?;
+                    } else if node.read()? {
+                        self.news.push(Dead::Node(place));
+                    }
+                }
+                _ => {
+                    let Some(observer) = &mut self.observer else {
+                        continue;
+                    };
+                    if token % 2 == 1 {
+                        observer.flush(&self.poller)?;
+                    } else if observer.read()? {
+                        self.news.push(Dead::Observer);
+                    }
+                }
+            }
+        }
+        Ok(own)
+    }
+
+    /// The deaths that were noticed since the last call.
+    pub(super) fn take_news(&mut self) -> Vec<Dead> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Kills a node with SIGKILL; its death is noticed like any other.
+    pub(super) fn kill(&mut self, node: Place) {
+        self.nodes[node].child.kill();
+    }
+
+    /// Ends every process: closes its commands, waits until it has ended, and kills it where it
+    /// does not within the grace, or at once where another signal asks for it. Returns those that
+    /// did not end by themselves though they were not yet known to be dead, and how.
+    pub(super) fn end_all(
+        &mut self,
+        signals: &Signals,
+        patient: bool,
+    ) -> Result<Vec<(String, Fate)>, pipes::Error> {
+        for node in &mut self.nodes {
+            node.child.sender.close();
+        }
+        if let Some(observer) = &mut self.observer {
+            observer.child.sender.close();
+        }
+        let was_dead = |fate: &Option<Fate>| fate.is_some();
+        let dead_before: Vec<bool> = self.nodes.iter().map(|n| was_dead(&n.fate)).collect();
+        let observer_dead_before = self.observer.iter().any(|o| was_dead(&o.fate));
+        let deadline = Instant::now() + GRACE;
+        let mut killed = false;
+        while self.is_anybody_alive() {
+            let too_late = Instant::now() >= deadline;
+            if !killed && (!patient || too_late || signals.next_caught()?.is_some()) {
+                self.kill_everybody();
+                killed = true;
+            }
+            let deadline = (!killed).then_some(deadline);
+            let mut ready = std::mem::take(&mut self.ready);
+            self.poller.wait(&mut ready, deadline)?;
+            for token in &ready {
+                if *token == OBSERVER
+                    && let Some(observer) = &mut self.observer
+                {
+                    observer.read()?;
+                } else if *token >= NODES && token % 2 == 0 {
+                    let place = (token - NODES) as usize / 2;
+                    self.nodes[place].read()?;
+                } else if *token == INPUT {
+                    // Input that nobody reads now must not keep the loop awake.
+                    self.poller.unwatch_bytes(std::io::stdin())?;
+                }
+            }
+            self.ready = ready;
+        }
+        self.news.clear();
+        let mut unclean = Vec::new();
+        for (place, node) in self.nodes.drain(..).enumerate() {
+            let fate = node.fate.filter(|fate| !is_clean(fate, killed));
+            if !dead_before[place] {
+                unclean.extend(fate.map(|fate| (format!("node {}", self.ids[place]), fate)));
+            }
+        }
+        let fate = self.observer.take().and_then(|observer| observer.fate);
+        let fate = fate.filter(|fate| !observer_dead_before && !is_clean(fate, killed));
+        unclean.extend(fate.map(|fate| ("the observer".to_owned(), fate)));
+        self.ids.clear();
+        self.dirty.clear();
+        self.publish().ok();
+        Ok(unclean)
+    }
+
+    fn is_anybody_alive(&self) -> bool {
+        let observer = self.observer.iter().any(|process| process.fate.is_none());
+        observer || self.nodes.iter().any(|process| process.fate.is_none())
+    }
+
+    fn kill_everybody(&mut self) {
+        for node in &mut self.nodes {
+            node.child.kill();
+        }
+        if let Some(observer) = &mut self.observer {
+            observer.child.kill();
+        }
+    }
+
+    fn verbosity(&self) -> Vec<String> {
+        let verbose = self.programs.verbose.then(|| "--verbose".to_owned());
+        verbose.into_iter().collect()
+    }
+
+    /// Brings the run directory up to date.
+    pub(super) fn publish(&mut self) -> Result<(), Stop> {
+        let Some(run_dir) = &self.run_dir else {
+            return Ok(());
+        };
+        let living = |fate: &Option<Fate>| fate.is_none();
+        let observer = self.observer.as_ref().filter(|o| living(&o.fate));
+        let nodes = self.nodes.iter().zip(&self.ids);
+        run_dir
+            .publish(&Pids {
+                master: std::process::id(),
+                observer: observer.map(|observer| observer.child.pid()),
+                nodes: nodes
+                    .filter(|(node, _)| living(&node.fate))
+                    .map(|(node, id)| (*id, node.child.pid()))
+                    .collect(),
+            })
+            .map_err(Stop::from)
+    }
+}
+
+fn is_clean(fate: &Fate, killed: bool) -> bool {
+    match fate {
+        Fate::Died(Death::Exit(0)) => true,
+        Fate::Died(Death::Signal(9)) => killed,
+        _ => false,
+    }
+}

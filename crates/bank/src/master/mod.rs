@@ -1,0 +1,352 @@
+//! The program `master`: reads a script, starts the other processes, has them carry it out.
+//!
+//! ```text
+//!  script ──▶ Session ──▶ results (stdout), messages (stderr)
+//!               │ ▲
+//!     commands  ▼ │ replies
+//!             Cluster ⇄ the processes
+//! ```
+//!
+//! [`cli`] parses the command line, [`session`] executes statements, [`cluster`] holds the
+//! processes and the pipes to them, [`channels`] is what master knows of what is on its way,
+//! [`results`] is standard output. Never here: what an account or a recorder decides.
+
+mod channels;
+mod cli;
+mod cluster;
+mod deaths;
+mod failure;
+mod issue;
+mod paint;
+mod prompt;
+mod ready;
+mod results;
+mod retire;
+mod run_dir;
+mod session;
+
+use std::env;
+use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, BufReader, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::CommandFactory;
+use pipes::{Input, Read, Signals, Terminal};
+
+use self::cli::{Cli, RunOptions, Sub};
+use self::cluster::Programs;
+use self::failure::Stop;
+use self::paint::Painter;
+use self::prompt::{Prompt, Typed};
+use self::results::Format;
+use self::run_dir::RunDir;
+use self::session::{Session, Settings};
+use crate::script::{self, Checker, Line, LineSplitter, ScriptError, Statement};
+
+pub use self::results::JSON_SCHEMA;
+pub use self::run_dir::RunDirError;
+
+/// The exit statuses beside 0.
+mod status {
+    pub(super) const FAILED: u8 = 1;
+    pub(super) const MALFORMED: u8 = 2;
+    pub(super) const BROKEN: u8 = 3;
+    pub(super) const TIMED_OUT: u8 = 124;
+    pub(super) const SIGNALLED: u8 = 128;
+    pub(super) const STDOUT_CLOSED: u8 = 141;
+}
+
+/// How long results that are ready may take to be written when the run is ended from outside.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// Runs `master` and returns its exit status.
+#[must_use]
+pub fn run() -> u8 {
+    let cli = Cli::from_command_line();
+    match cli.subcommand {
+        None => run_bank(cli.run),
+        Some(Sub::Completions { shell }) => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "master", &mut text);
+            write_out(&text)
+        }
+        Some(Sub::Man) => {
+            let mut text = Vec::new();
+            match clap_mangen::Man::new(Cli::command()).render(&mut text) {
+                Ok(()) => write_out(&text),
+                Err(_) => status::BROKEN,
+            }
+        }
+    }
+}
+
+fn write_out(text: &[u8]) -> u8 {
+    match io::stdout().write_all(text) {
+        Ok(()) => 0,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => status::STDOUT_CLOSED,
+        Err(_) => status::FAILED,
+    }
+}
+
+/// Where statements come from.
+enum Source {
+    /// A script that has been read and checked whole.
+    Script(Vec<Statement>),
+    /// Standard input, line by line.
+    Input,
+    /// A terminal.
+    Prompt(Prompt),
+}
+
+fn run_bank(options: RunOptions) -> u8 {
+    let painter = Painter::new(options.color);
+    match prepare(options, painter) {
+        Ok(None) => 0,
+        Ok(Some((session, source))) => run_session(session, source),
+        Err(reason) => {
+            painter.tell(&reason);
+            status::MALFORMED
+        }
+    }
+}
+
+/// Everything that can go wrong before anything is started. `None` where there is nothing to do.
+fn prepare(options: RunOptions, painter: Painter) -> Result<Option<(Session, Source)>, String> {
+    let script = options
+        .script
+        .as_deref()
+        .filter(|path| *path != Path::new("-"));
+    let path = match script {
+        Some(path) => script::printable(path.as_os_str().as_encoded_bytes()).to_string(),
+        None => "-".to_owned(),
+    };
+    let mut source = match script {
+        Some(file) => {
+            let opened = File::open(file).map_err(|error| format!("{path}: {error}"))?;
+            Source::Script(read_script(&mut BufReader::new(opened), &path)?)
+        }
+        None if options.check => Source::Script(read_script(&mut io::stdin().lock(), &path)?),
+        None => Source::Input,
+    };
+    if options.check {
+        return Ok(None);
+    }
+
+    pipes::close_inherited_on_exec().map_err(|error| format!("master: {error}"))?;
+    let signals = Signals::hold().map_err(|error| format!("master: {error}"))?;
+    let programs = find_programs(options.bin_dir.as_deref(), options.verbose)?;
+    let run_dir = options.run_dir.as_deref().map(RunDir::open);
+    let run_dir = run_dir.transpose().map_err(|error| error.to_string())?;
+
+    let mut teller: Box<dyn FnMut(&str)> = Box::new(move |text| painter.tell(text));
+    let at_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    if matches!(source, Source::Input) && at_terminal {
+        let (prompt, mut above) = Prompt::start()?;
+        source = Source::Prompt(prompt);
+        if io::stderr().is_terminal() {
+            teller = Box::new(move |text| above(&painter.paint(text)));
+        }
+    }
+
+    let arrow = if options.ascii { "->" } else { "→" };
+    let settings = Settings {
+        path,
+        seed: options.seed.unwrap_or_else(any_seed),
+        strict: options.strict,
+        verbose: options.verbose,
+        format: match options.json {
+            true => Format::Json,
+            false => Format::Text { arrow },
+        },
+        ascii: options.ascii,
+        timeout: options.timeout,
+        window: options.window as usize,
+        programs,
+    };
+    Session::new(settings, signals, run_dir, teller)
+        .map(|session| Some((session, source)))
+        .map_err(|stop| format!("master: {stop}"))
+}
+
+/// Reads and checks a script; what is refused comes back as one text, ready to be shown.
+fn read_script(input: &mut dyn io::BufRead, path: &str) -> Result<Vec<Statement>, String> {
+    script::read_script(input).map_err(|error| match error {
+        ScriptError::Io(error) => format!("{path}: {error}"),
+        ScriptError::Refused(refusals) => {
+            let shown = refusals
+                .iter()
+                .map(|refusal| refusal.display(path).to_string());
+            shown.collect::<Vec<_>>().join("\n")
+        }
+    })
+}
+
+/// A seed that is short enough to be typed.
+fn any_seed() -> u64 {
+    RandomState::new().hash_one(std::process::id()) >> 32
+}
+
+fn find_programs(bin_dir: Option<&Path>, verbose: bool) -> Result<Programs, String> {
+    let dir = match bin_dir {
+        Some(dir) => dir.to_owned(),
+        None => env::current_exe()
+            .ok()
+            .and_then(|exe| exe.parent().map(Path::to_owned))
+            .unwrap_or_else(|| PathBuf::from(".")),
+    };
+    let find = |name: &str| {
+        let path = dir.join(name);
+        match path.is_file() {
+            true => Ok(path),
+            false => Err(format!(
+                "master: there is no program `{name}` in {}; `cargo build --release` builds all \
+                 three programs side by side, `--bin-dir DIR` says where they are",
+                script::printable(dir.as_os_str().as_encoded_bytes())
+            )),
+        }
+    };
+    Ok(Programs {
+        node: find("node")?,
+        observer: find("observer")?,
+        verbose,
+    })
+}
+
+fn run_session(mut session: Session, source: Source) -> u8 {
+    // The line editor may be in the middle of a line when the run ends.
+    let terminal = matches!(source, Source::Prompt(_)).then(Terminal::remember);
+    let seed = session.settings.seed;
+    if session.settings.verbose {
+        (session.teller)(&format!("master: the seed is {seed}"));
+    }
+    let ran = match source {
+        Source::Script(statements) => run_script(&mut session, &statements),
+        Source::Input => run_input(&mut session),
+        Source::Prompt(prompt) => run_prompt(&mut session, prompt),
+    };
+    let ended = ran.and_then(|()| session.finish());
+    drop(terminal);
+    let status = match ended {
+        Ok(()) => standing(&session),
+        Err(stop) => end_early(&mut session, stop),
+    };
+    if matches!(status, status::FAILED | status::BROKEN) {
+        (session.teller)(&format!(
+            "master: the seed was {seed}; --seed {seed} repeats this run"
+        ));
+    }
+    status
+}
+
+fn standing(session: &Session) -> u8 {
+    match (session.broken, session.failed) {
+        (true, _) => status::BROKEN,
+        (false, true) => status::FAILED,
+        (false, false) => 0,
+    }
+}
+
+fn end_early(session: &mut Session, stop: Stop) -> u8 {
+    session.results.deadline = Some(Instant::now() + LAST_WORDS);
+    let _ = session.results.flush(None);
+    // Whoever does not answer will not end by itself either.
+    let patient = !matches!(stop, Stop::TimedOut { .. });
+    let ended = session.end_system(patient);
+    let status = match &stop {
+        Stop::Signal(number) => {
+            return status::SIGNALLED.saturating_add(u8::try_from(*number).unwrap_or(0));
+        }
+        Stop::StdoutClosed => return status::STDOUT_CLOSED,
+        Stop::TimedOut { .. } => status::TIMED_OUT,
+        Stop::Internal(_) => status::BROKEN,
+        Stop::Strict => standing(session),
+        Stop::Stdout(_) | Stop::Pipes(_) | Stop::RunDir(_) => status::FAILED,
+    };
+    (session.teller)(&format!("master: {stop}"));
+    if let Err(error) = ended {
+        (session.teller)(&format!("master: {error}"));
+    }
+    status
+}
+
+fn run_script(session: &mut Session, statements: &[Statement]) -> Result<(), Stop> {
+    for statement in statements {
+        session.execute(statement)?;
+    }
+    Ok(())
+}
+
+fn run_input(session: &mut Session) -> Result<(), Stop> {
+    let input = Input::standard();
+    let mut checker = Checker::new();
+    let mut lines = LineSplitter::new();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        while let Some(line) = lines.next_line() {
+            run_line(session, &mut checker, &line)?;
+        }
+        if !input.is_ready()? {
+            session.wait_for_input(&input)?;
+        }
+        match input.read(&mut buffer)? {
+            Read::Bytes(count) => lines.push(&buffer[..count]),
+            Read::End => break,
+        }
+    }
+    match lines.finish() {
+        Some(line) => run_line(session, &mut checker, &line),
+        None => Ok(()),
+    }
+}
+
+fn run_prompt(session: &mut Session, mut prompt: Prompt) -> Result<(), Stop> {
+    let mut checker = Checker::new();
+    let mut number = 0;
+    loop {
+        let mut ids: Vec<_> = checker.ids().collect();
+        ids.sort();
+        let ids = ids.iter().map(ToString::to_string).collect();
+        match session.wait_for_line(&mut prompt, ids)? {
+            Typed::End => return Ok(()),
+            Typed::Interrupt => return Err(Stop::Signal(2)),
+            Typed::Failed(reason) => {
+                return Err(Stop::Stdout(io::Error::other(reason)));
+            }
+            Typed::Line(text) => {
+                number += 1;
+                match text.trim() {
+                    "help" => session.tell(&prompt::help())?,
+                    "quit" => return Ok(()),
+                    _ => {
+                        let text = text.as_bytes();
+                        run_line(session, &mut checker, &Line { number, text })?;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One line of a session: refused, or executed.
+fn run_line(session: &mut Session, checker: &mut Checker, line: &Line<'_>) -> Result<(), Stop> {
+    match checker.line(line.number, line.text) {
+        Ok(None) => Ok(()),
+        Ok(Some(command)) => session.execute(&Statement {
+            line: line.number,
+            command,
+        }),
+        Err(refusals) => {
+            session.drain()?;
+            session.failed = true;
+            for refusal in refusals {
+                session.tell(&refusal.display("-").to_string())?;
+            }
+            match session.settings.strict {
+                true => Err(Stop::Strict),
+                false => Ok(()),
+            }
+        }
+    }
+}

@@ -1,0 +1,503 @@
+//! The node process: moves frames between pipes and a [`Member`], and decides nothing.
+//!
+//! ```text
+//!            commands          orders
+//!               │                │
+//!            ┌──▼────────────────▼──┐
+//!  frames ──▶│ Receiver… Member …   │──▶ frames          one pair for every peer
+//!            │           …Sender    │
+//!            └──┬────────────────┬──┘
+//!               ▼                ▼
+//!            replies          reports
+//! ```
+//!
+//! Commands are carried out one after the other, in order; one that waits (for a frame, for the
+//! observer's order) holds up those behind it, but never the outboxes, nor the observer's
+//! questions. A node ends at the end of file of its commands.
+
+use std::collections::VecDeque;
+use std::mem::ManuallyDrop;
+
+use pipes::{Fill, Flush, Hatch, Poller, Receiver, Sender, Token};
+use snapshot::{Markers, SnapshotId};
+
+use crate::account::Slot;
+use crate::id::NodeId;
+use crate::member::{Frame, Member, MemberError, Received};
+use crate::messages::{CHUNK, Command, Order, Reply, Report};
+use crate::say::say;
+
+/// Why a node ends before master tells it to.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// A pipe failed, or what came through it is no frame.
+    #[error("{on}: {source}")]
+    Pipe {
+        /// Which pipe.
+        on: String,
+        /// What happened.
+        source: pipes::Error,
+    },
+    /// What came from a peer breaks a rule.
+    #[error("channel from node {from}: {source}")]
+    Member {
+        /// The peer.
+        from: NodeId,
+        /// The rule.
+        source: MemberError,
+    },
+    /// The observer's order breaks a rule.
+    #[error("order of the observer: {0}")]
+    Order(MemberError),
+    /// Master named a peer to which there are no channels.
+    #[error("master named node {0}, to which there are no channels")]
+    UnknownPeer(NodeId),
+    /// The order that came is not the one that master announced.
+    #[error("the observer ordered snapshot {ordered} where master announced {announced}")]
+    WrongOrder {
+        /// What the observer said.
+        ordered: SnapshotId,
+        /// What master said.
+        announced: SnapshotId,
+    },
+}
+
+/// Both directions between this node and one peer.
+struct Channel {
+    outgoing: Sender<Frame>,
+    incoming: Receiver<Frame>,
+    /// Frames were pushed since the last flush.
+    dirty: bool,
+}
+
+const COMMANDS: Token = 0;
+const REPLIES: Token = 1;
+const ORDERS: Token = 2;
+const REPORTS: Token = 3;
+const CHANNELS: Token = 4;
+
+/// What became of a command.
+enum Progress {
+    Done(Reply),
+    /// It waits for more to come on this channel.
+    AwaitsFrame(Slot),
+    /// It waits for the observer's order.
+    AwaitsOrder,
+}
+
+/// A node between its pipes.
+pub struct Node {
+    id: NodeId,
+    member: Member,
+    verbose: bool,
+    commands: Receiver<Command>,
+    replies: ManuallyDrop<Sender<Reply>>,
+    hatch: Hatch,
+    orders: Receiver<Order>,
+    reports: Sender<Report>,
+    /// In the order of the account's slots.
+    channels: Vec<Channel>,
+    /// Slots of the channels with `dirty` set.
+    dirty: Vec<usize>,
+    /// The command that waits, and for which channel, if for one.
+    waiting: Option<(Command, Option<Slot>)>,
+    /// Orders to take a snapshot whose place in the stream of commands has not come.
+    takes: VecDeque<SnapshotId>,
+    poller: Poller,
+}
+
+impl Node {
+    /// Takes its place between master and the observer, whose two pipe ends come first through
+    /// the hatch.
+    ///
+    /// # Errors
+    ///
+    /// The hand-over failed.
+    pub fn new(
+        id: NodeId,
+        deposit: u64,
+        verbose: bool,
+        parent: pipes::Parent<Reply, Command>,
+    ) -> Result<Self, NodeError> {
+        let pipes::Parent {
+            sender,
+            receiver,
+            hatch,
+        } = parent;
+        let mut ends = hatch.take(2).map_err(on("hatch"))?.into_iter();
+        let (Some(orders), Some(reports)) = (ends.next(), ends.next()) else {
+            unreachable!("the hatch gives as many ends as it was asked for");
+        };
+        Ok(Self {
+            id,
+            member: Member::new(deposit),
+            verbose,
+            commands: receiver,
+            replies: sender,
+            hatch,
+            orders: orders.into_receiver(),
+            reports: reports.into_sender(),
+            channels: Vec::new(),
+            dirty: Vec::new(),
+            waiting: None,
+            takes: VecDeque::new(),
+            poller: Poller::new().map_err(on("poller"))?,
+        })
+    }
+
+    /// Runs until the end of file of the commands.
+    ///
+    /// # Errors
+    ///
+    /// A pipe failed, or what came through it breaks a rule.
+    pub fn run(mut self) -> Result<(), NodeError> {
+        self.tell(|node| format!("starts with {}", node.member.account().balance()));
+        let mut ready = Vec::new();
+        loop {
+            self.carry_out_commands()?;
+            self.flush()?;
+            self.wait(&mut ready)?;
+            if self.commands.is_ended() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn carry_out_commands(&mut self) -> Result<(), NodeError> {
+        loop {
+            let command = match self.waiting.take() {
+                Some((command, channel)) => {
+                    if let Some(slot) = channel {
+                        self.watch_channel(slot, false)?;
+                    }
+                    command
+                }
+                None => match self.commands.next_frame().map_err(on("commands"))? {
+                    Some(command) => command,
+                    None => return Ok(()),
+                },
+            };
+            match self.carry_out(&command)? {
+                Progress::Done(reply) => self.replies.push(&reply).map_err(on("replies"))?,
+                Progress::AwaitsFrame(slot) => {
+                    self.watch_channel(slot, true)?;
+                    self.waiting = Some((command, Some(slot)));
+                    return Ok(());
+                }
+                Progress::AwaitsOrder => {
+                    self.waiting = Some((command, None));
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn carry_out(&mut self, command: &Command) -> Result<Progress, NodeError> {
+        match command {
+            Command::Open { peers } => self.open(peers),
+            Command::Send { to, amount } => self.send(*to, *amount).map(Progress::Done),
+            Command::Receive { from } => self.receive(*from),
+            Command::AwaitTake { snapshot } => self.take_snapshot(*snapshot),
+            Command::ReadAhead { from, frames } => self.read_ahead(*from, *frames),
+            Command::Report => {
+                let balance = self.member.account().balance();
+                Ok(Progress::Done(Reply::Balance { balance }))
+            }
+        }
+    }
+
+    fn open(&mut self, peers: &[NodeId]) -> Result<Progress, NodeError> {
+        let mut ends = self
+            .hatch
+            .take(2 * peers.len())
+            .map_err(on("hatch"))?
+            .into_iter();
+        for peer in peers {
+            let (Some(write), Some(read)) = (ends.next(), ends.next()) else {
+                unreachable!("the hatch gives as many ends as it was asked for");
+            };
+            let slot = Slot(self.channels.len());
+            self.channels.push(Channel {
+                outgoing: write.into_sender(),
+                incoming: read.into_receiver(),
+                dirty: false,
+            });
+            for frame in self.member.open(*peer) {
+                self.enqueue(slot, &frame)?;
+            }
+            self.tell(|_| format!("opens its channels to and from node {peer}"));
+        }
+        Ok(Progress::Done(Reply::Opened))
+    }
+
+    fn send(&mut self, to: NodeId, amount: u64) -> Result<Reply, NodeError> {
+        let slot = self.slot(to)?;
+        if self.channels[slot.0].outgoing.is_closed() {
+            return Ok(Reply::PeerGone);
+        }
+        let sent = self.member.send(slot, amount);
+        let balance = self.member.account().balance();
+        match sent {
+            Ok(frame) => {
+                self.enqueue(slot, &frame)?;
+                self.tell(|_| format!("sends {amount} to node {to}, balance {balance}"));
+                Ok(Reply::Sent { balance })
+            }
+            Err(reason) => {
+                self.tell(|_| format!("refuses to send {amount} to node {to}: {reason}"));
+                Ok(Reply::Refused { balance })
+            }
+        }
+    }
+
+    fn receive(&mut self, from: NodeId) -> Result<Progress, NodeError> {
+        let slot = self.slot(from)?;
+        let incoming = &mut self.channels[slot.0].incoming;
+        let on_channel = |source| NodeError::Pipe {
+            on: format!("channel from node {from}"),
+            source,
+        };
+        let frame = loop {
+            if let Some(frame) = incoming.next_frame().map_err(on_channel)? {
+                break frame;
+            }
+            match incoming.fill().map_err(on_channel)? {
+                Fill::More => {}
+                Fill::Empty => return Ok(Progress::AwaitsFrame(slot)),
+                Fill::Ended => return Ok(Progress::Done(Reply::Ended)),
+            }
+        };
+        let received = self
+            .member
+            .receive(slot, frame)
+            .map_err(|source| NodeError::Member { from, source })?;
+        match received {
+            Received::Transfer(amount) => {
+                let balance = self.member.account().balance();
+                self.tell(|_| format!("receives {amount} from node {from}, balance {balance}"));
+                Ok(Progress::Done(Reply::Transfer { amount, balance }))
+            }
+            Received::Marker { snapshot, relay } => {
+                let recorded = relay.is_some();
+                self.tell(|_| match recorded {
+                    true => format!("receives the marker of snapshot {snapshot} from node {from}"),
+                    false => format!(
+                        "receives the marker of snapshot {snapshot} from node {from}: \
+                         the channel's state is complete"
+                    ),
+                });
+                if let Some(markers) = relay {
+                    self.broadcast(markers)?;
+                }
+                Ok(Progress::Done(Reply::Marker { snapshot, recorded }))
+            }
+        }
+    }
+
+    fn take_snapshot(&mut self, announced: SnapshotId) -> Result<Progress, NodeError> {
+        let Some(ordered) = self.takes.pop_front() else {
+            return Ok(match self.orders.is_ended() {
+                true => Progress::Done(Reply::ObserverGone),
+                false => Progress::AwaitsOrder,
+            });
+        };
+        if ordered != announced {
+            return Err(NodeError::WrongOrder { ordered, announced });
+        }
+        let markers = self.member.begin(ordered).map_err(NodeError::Order)?;
+        self.broadcast(markers)?;
+        Ok(Progress::Done(Reply::Began))
+    }
+
+    /// The marker-sending rule: on every outgoing channel, before anything else.
+    fn broadcast(&mut self, markers: Markers) -> Result<(), NodeError> {
+        let snapshot = markers.id();
+        self.tell(|node| {
+            let balance = node.member.account().balance();
+            format!("records {balance} for snapshot {snapshot}, sends its marker to everybody")
+        });
+        for slot in 0..self.channels.len() {
+            self.enqueue(Slot(slot), &Frame::Marker(snapshot))?;
+        }
+        Ok(())
+    }
+
+    fn read_ahead(&mut self, from: NodeId, frames: u64) -> Result<Progress, NodeError> {
+        /// What every frame between nodes takes at least.
+        const SMALLEST_FRAME: u64 = 14;
+        let slot = self.slot(from)?;
+        let incoming = &mut self.channels[slot.0].incoming;
+        let on_channel = |source| NodeError::Pipe {
+            on: format!("channel from node {from}"),
+            source,
+        };
+        while incoming.fill().map_err(on_channel)? == Fill::More {}
+        let enough = incoming.buffered() as u64 / SMALLEST_FRAME >= frames;
+        if !enough && !incoming.is_ended() {
+            return Ok(Progress::AwaitsFrame(slot));
+        }
+        let (mut transfers, mut amount, mut markers) = (0, 0, 0);
+        for frame in incoming.frames_ahead().map_err(on_channel)? {
+            match frame {
+                Frame::Message(transfer) => {
+                    transfers += 1;
+                    amount += u128::from(transfer.0);
+                }
+                Frame::Marker(_) => markers += 1,
+            }
+        }
+        Ok(Progress::Done(Reply::Ahead {
+            transfers,
+            amount,
+            markers,
+        }))
+    }
+
+    fn obey(&mut self, order: Order) -> Result<(), NodeError> {
+        match order {
+            Order::Take { snapshot } => {
+                self.takes.push_back(snapshot);
+                Ok(())
+            }
+            Order::Ask { snapshot } => {
+                let waiting_for = self.member.waiting_for(snapshot);
+                let recorded = waiting_for.is_some();
+                let everybody = || self.member.account().ends().iter().map(|ends| ends.peer);
+                let peers = waiting_for.unwrap_or_else(|| everybody().collect());
+                for peers in peers.chunks(CHUNK) {
+                    let peers = peers.to_vec();
+                    self.report(&Report::Waiting { recorded, peers })?;
+                }
+                self.report(&Report::Asked)
+            }
+            Order::Give { snapshot } => self.give(snapshot),
+        }
+    }
+
+    fn give(&mut self, snapshot: SnapshotId) -> Result<(), NodeError> {
+        let Some(part) = self.member.hand_over(snapshot) else {
+            return self.report(&Report::Given { complete: false });
+        };
+        self.tell(|_| format!("hands its part of snapshot {snapshot} to the observer"));
+        self.report(&Report::Account {
+            balance: part.state.balance(),
+        })?;
+        for ends in part.state.ends() {
+            if ends.sent.count > 0 || ends.received.count > 0 {
+                self.report(&Report::Channel {
+                    peer: ends.peer,
+                    sent: ends.sent,
+                    received: ends.received,
+                })?;
+            }
+        }
+        for (from, transfers) in &part.channels {
+            for transfers in transfers.chunks(CHUNK) {
+                self.report(&Report::Transit {
+                    from: *from,
+                    amounts: transfers.iter().map(|transfer| transfer.0).collect(),
+                })?;
+            }
+        }
+        self.report(&Report::Given { complete: true })
+    }
+
+    fn report(&mut self, report: &Report) -> Result<(), NodeError> {
+        self.reports.push(report).map_err(on("reports"))
+    }
+
+    fn enqueue(&mut self, slot: Slot, frame: &Frame) -> Result<(), NodeError> {
+        let channel = &mut self.channels[slot.0];
+        channel.outgoing.push(frame).map_err(on("channels"))?;
+        if !channel.dirty {
+            channel.dirty = true;
+            self.dirty.push(slot.0);
+        }
+        Ok(())
+    }
+
+    /// Writes what there is to write. Channels first: somebody may be waiting for a frame.
+    fn flush(&mut self) -> Result<(), NodeError> {
+        for slot in std::mem::take(&mut self.dirty) {
+            self.channels[slot].dirty = false;
+            self.flush_channel(slot)?;
+        }
+        self.reports.flush().map_err(on("reports"))?;
+        self.reports
+            .watch_if_pending(&self.poller, REPORTS)
+            .map_err(on("reports"))?;
+        if self.replies.flush().map_err(on("replies"))? == Flush::Closed {
+            // Master is gone; the end of file of the commands is about to come.
+            self.replies.close();
+        }
+        self.replies
+            .watch_if_pending(&self.poller, REPLIES)
+            .map_err(on("replies"))
+    }
+
+    fn flush_channel(&mut self, slot: usize) -> Result<(), NodeError> {
+        let outgoing = &mut self.channels[slot].outgoing;
+        outgoing.flush().map_err(on("channels"))?;
+        let token = CHANNELS + 2 * slot as Token + 1;
+        outgoing
+            .watch_if_pending(&self.poller, token)
+            .map_err(on("channels"))
+    }
+
+    fn watch_channel(&mut self, slot: Slot, wanted: bool) -> Result<(), NodeError> {
+        let token = CHANNELS + 2 * slot.0 as Token;
+        self.channels[slot.0]
+            .incoming
+            .watch(&self.poller, token, wanted)
+            .map_err(on("channels"))
+    }
+
+    /// Waits until something can go on, and reads what came from master and the observer.
+    fn wait(&mut self, ready: &mut Vec<Token>) -> Result<(), NodeError> {
+        self.commands
+            .watch(&self.poller, COMMANDS, true)
+            .map_err(on("commands"))?;
+        self.orders
+            .watch(&self.poller, ORDERS, true)
+            .map_err(on("orders"))?;
+        self.poller.wait(ready, None).map_err(on("poller"))?;
+        for token in ready.iter().copied() {
+            match token {
+                COMMANDS => {
+                    self.commands.fill().map_err(on("commands"))?;
+                }
+                ORDERS => {
+                    self.orders.fill().map_err(on("orders"))?;
+                    while let Some(order) = self.orders.next_frame().map_err(on("orders"))? {
+                        self.obey(order)?;
+                    }
+                }
+                REPLIES | REPORTS => {}
+                channel => {
+                    let channel = channel - CHANNELS;
+                    if channel % 2 == 1 {
+                        self.flush_channel(channel as usize / 2)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn slot(&self, peer: NodeId) -> Result<Slot, NodeError> {
+        self.member.slot(peer).ok_or(NodeError::UnknownPeer(peer))
+    }
+
+    fn tell(&self, what: impl FnOnce(&Self) -> String) {
+        if self.verbose {
+            say(format_args!("node {}: {}", self.id, what(self)));
+        }
+    }
+}
+
+fn on(pipe: &'static str) -> impl Fn(pipes::Error) -> NodeError {
+    move |source| NodeError::Pipe {
+        on: pipe.to_owned(),
+        source,
+    }
+}

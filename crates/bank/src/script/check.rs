@@ -1,0 +1,247 @@
+//! What a line may refer to, given the lines before it.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use super::command::{Command, Keyword, Quantity};
+use super::lines::LINE_LIMIT;
+use super::parse::{Guess, Parsed, Word, guess, parse};
+use super::refusal::{Problem, Problems, Refusal};
+use crate::id::NodeId;
+
+/// Checks lines one after the other.
+///
+/// A line that is refused changes nothing: the next one is checked as if it had never come.
+#[derive(Debug, Default)]
+pub struct Checker {
+    master: Master,
+    /// The line of the `KillAll` that last ended a master.
+    killed: Option<u64>,
+    /// The ids that exist since `StartMaster`, each with the line that created it.
+    ids: HashMap<NodeId, u64, BuildHasherDefault<IdHasher>>,
+    /// What those lines deposited, all together.
+    deposits: u64,
+    /// The line of the last `StartMaster`, also of a refused one in a file. Ids from before it are
+    /// there only in a file with mistakes, and whether they will be there once it is repaired
+    /// cannot be known: they may be referred to, and may be created again.
+    doubtful_before: u64,
+}
+
+impl Checker {
+    /// A checker before the first line.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Checks the next line: its number, counted from 1 and above that of every line before, and
+    /// its text without line feed. A carriage return at its end is skipped and, on line 1, a
+    /// byte-order mark at its beginning. `None` for a line without a command.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the line, from left to right; at least one refusal.
+    pub fn line(&mut self, number: u64, text: &[u8]) -> Result<Option<Command>, Vec<Refusal>> {
+        let text = content(number, text);
+        let mut problems = Problems::default();
+        let mut command = None;
+        if text.len() > LINE_LIMIT {
+            problems.push(Word::default(), Problem::LineTooLong);
+        } else if let Some(parsed) = parse(text, &mut problems) {
+            self.check(&parsed, &mut problems);
+            command = parsed.help.keyword.with(parsed.values);
+        }
+        if !problems.is_empty() {
+            return Err(problems.into_refusals(number, text));
+        }
+        if let Some(command) = command {
+            self.accept(number, command);
+        }
+        Ok(command)
+    }
+
+    /// The ids that exist since `StartMaster`, in no particular order.
+    pub fn ids(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.ids.keys().copied()
+    }
+
+    /// Goes on from a line that was just refused as if it had been repaired, as far as it is plain
+    /// what it was meant to be: mistakes that would go away with this one are not to be reported.
+    #[cold]
+    pub(super) fn assume_repaired(&mut self, number: u64, text: &[u8]) {
+        let text = content(number, text);
+        if text.len() > LINE_LIMIT {
+            return;
+        }
+        let Some(Guess {
+            keyword,
+            values: [first, second, _],
+            exact,
+        }) = guess(text)
+        else {
+            return;
+        };
+        match (keyword, self.master) {
+            (Keyword::StartMaster, Master::Running { .. }) => self.begin_anew(number),
+            (Keyword::StartMaster, _) => self.accept(number, Command::StartMaster),
+            (Keyword::KillAll, _) => self.accept(number, Command::KillAll),
+            // Where its name was no command, the missing StartMaster was not reported yet.
+            (_, Master::Off) if exact => self.master = Master::Assumed,
+            _ => {}
+        }
+        if let (Keyword::CreateNode, Some(id)) = (keyword, first.map(NodeId))
+            && self.taken(id).is_none()
+        {
+            self.ids.insert(id, number);
+            let deposits = second.and_then(|amount| self.deposits.checked_add(amount));
+            self.deposits = deposits.unwrap_or(self.deposits);
+        }
+    }
+}
+
+/// Whether there is a master.
+#[derive(Clone, Copy, Debug, Default)]
+enum Master {
+    #[default]
+    Off,
+    /// Since that line.
+    Running { since: u64 },
+    /// `StartMaster` is missing, and that was reported.
+    Assumed,
+}
+
+impl Checker {
+    fn check(&self, line: &Parsed, problems: &mut Problems) {
+        let keyword = line.help.keyword;
+        let mut ids_are_known = true;
+        match (keyword, self.master) {
+            (Keyword::StartMaster, Master::Running { since }) => {
+                problems.push(line.name(), Problem::AlreadyStarted { line: since });
+            }
+            (Keyword::StartMaster | Keyword::KillAll, _) => {}
+            (_, Master::Off) => {
+                let ended = self.killed.map(|line| Problem::Ended { line });
+                problems.push(line.name(), ended.unwrap_or(Problem::NotStarted));
+                ids_are_known = false;
+            }
+            (_, Master::Running { .. } | Master::Assumed) => {}
+        }
+        if keyword == Keyword::CreateNode {
+            self.check_deposit(line, problems);
+        } else {
+            self.check_ids(line, ids_are_known, problems);
+        }
+    }
+
+    fn check_deposit(&self, line: &Parsed, problems: &mut Problems) {
+        let [id, amount, _] = line.values;
+        if let Some(id) = id.map(NodeId)
+            && let Some(created) = self.taken(id)
+        {
+            problems.push(
+                line.argument(0),
+                Problem::CreatedTwice { id, line: created },
+            );
+        } else if amount.is_some_and(|amount| self.deposits.checked_add(amount).is_none()) {
+            problems.push(line.argument(1), Problem::TooMuchMoney);
+        }
+    }
+
+    fn check_ids(&self, line: &Parsed, ids_are_known: bool, problems: &mut Problems) {
+        for (position, &quantity) in line.help.quantities.iter().enumerate() {
+            let (Quantity::Id, Some(id)) = (quantity, line.values[position]) else {
+                continue;
+            };
+            let id = NodeId(id);
+            // Whichever command takes two ids takes the two ends of a channel.
+            if position == 1 && line.values[0] == Some(id.0) {
+                let sends = line.help.keyword == Keyword::Send;
+                let problem = if sends {
+                    Problem::SendToItself { id }
+                } else {
+                    Problem::ReceiveFromItself { id }
+                };
+                problems.push(line.argument(position), problem);
+            } else if ids_are_known && !self.ids.contains_key(&id) {
+                let forgotten = self
+                    .killed
+                    .map(|killed| Problem::ForgottenNode { id, killed });
+                let problem = forgotten.unwrap_or(Problem::UnknownNode { id });
+                problems.push(line.argument(position), problem);
+            }
+        }
+    }
+
+    /// Where the id was created, unless it may be created now.
+    fn taken(&self, id: NodeId) -> Option<u64> {
+        self.ids
+            .get(&id)
+            .copied()
+            .filter(|&line| line >= self.doubtful_before)
+    }
+
+    fn accept(&mut self, number: u64, command: Command) {
+        match command {
+            Command::StartMaster => {
+                self.master = Master::Running { since: number };
+                self.begin_anew(number);
+            }
+            Command::KillAll => {
+                if !matches!(self.master, Master::Off) {
+                    self.killed = Some(number);
+                }
+                self.master = Master::Off;
+                // Not cleared: that takes as long as the table is large, for every KillAll.
+                self.ids = HashMap::default();
+            }
+            Command::CreateNode { id, amount } => {
+                self.ids.insert(id, number);
+                // Checked: the sum fits.
+                self.deposits = self.deposits.saturating_add(amount);
+            }
+            _ => {}
+        }
+    }
+
+    fn begin_anew(&mut self, number: u64) {
+        self.doubtful_before = number;
+        self.deposits = 0;
+    }
+}
+
+/// A line without what belongs to the file rather than to the line.
+fn content(number: u64, text: &[u8]) -> &[u8] {
+    const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+    let text = text.strip_suffix(b"\r").unwrap_or(text);
+    let marked = if number == 1 {
+        text.strip_prefix(BYTE_ORDER_MARK)
+    } else {
+        None
+    };
+    marked.unwrap_or(text)
+}
+
+/// Hashes ids in a nanosecond: the two halves of a product, folded. Every bit of an id reaches the
+/// low and the high bits of the hash, which is what the table looks at; nobody attacks their own
+/// script.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        /// The first digits of the golden ratio, odd.
+        const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+        let product = u128::from(id ^ self.0 ^ FACTOR.rotate_left(32)) * u128::from(FACTOR);
+        self.0 = (product as u64) ^ ((product >> 64) as u64);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(byte.into());
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! What can be said in a script: the commands, as values and as a table.
+
+use std::fmt;
+
+use crate::id::NodeId;
+
+/// One command, its words checked.
+///
+/// Printed, it is a line of a script that reads back as the same command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Start the master's side and the observer.
+    StartMaster,
+    /// End every process of the system.
+    KillAll,
+    /// Start a node.
+    CreateNode {
+        /// The id no other node has had since `StartMaster`.
+        id: NodeId,
+        /// What its account holds at first.
+        amount: u64,
+    },
+    /// Enqueue a transfer on the channel `from → to`.
+    Send {
+        /// Who pays.
+        from: NodeId,
+        /// Who will be paid; never `from`.
+        to: NodeId,
+        /// How much.
+        amount: u64,
+    },
+    /// Take the message at the head of a channel into `to`.
+    Receive {
+        /// The receiver.
+        to: NodeId,
+        /// The sender, never `to`; `None` for one picked at random among those with something to
+        /// take.
+        from: Option<NodeId>,
+    },
+    /// Take messages, from channels picked at random, until every channel is empty.
+    ReceiveAll,
+    /// Have a node begin a snapshot.
+    BeginSnapshot {
+        /// The initiator.
+        id: NodeId,
+    },
+    /// Collect every snapshot that has begun.
+    CollectState,
+    /// Print a collected snapshot.
+    PrintSnapshot {
+        /// Which, from 1; `None` for the newest of those collected last.
+        number: Option<u64>,
+    },
+    /// Kill a node's process with SIGKILL.
+    KillNode {
+        /// Whose process.
+        id: NodeId,
+    },
+    /// List the nodes on stderr.
+    Nodes,
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StartMaster => f.write_str("StartMaster"),
+            Self::KillAll => f.write_str("KillAll"),
+            Self::CreateNode { id, amount } => write!(f, "CreateNode {id} {amount}"),
+            Self::Send { from, to, amount } => write!(f, "Send {from} {to} {amount}"),
+            Self::Receive { to, from: None } => write!(f, "Receive {to}"),
+            Self::Receive {
+                to,
+                from: Some(from),
+            } => write!(f, "Receive {to} {from}"),
+            Self::ReceiveAll => f.write_str("ReceiveAll"),
+            Self::BeginSnapshot { id } => write!(f, "BeginSnapshot {id}"),
+            Self::CollectState => f.write_str("CollectState"),
+            Self::PrintSnapshot { number: None } => f.write_str("PrintSnapshot"),
+            Self::PrintSnapshot {
+                number: Some(number),
+            } => write!(f, "PrintSnapshot {number}"),
+            Self::KillNode { id } => write!(f, "KillNode {id}"),
+            Self::Nodes => f.write_str("nodes"),
+        }
+    }
+}
+
+/// Every command there is, in the order in which help lists them.
+#[rustfmt::skip] // a table
+pub const COMMANDS: &[CommandHelp] = {
+    use Keyword as K;
+    use Quantity::{Amount, Id, Snapshot};
+    &[
+        entry(K::StartMaster, "StartMaster", "", &[], 0,
+            "start the master's side and the observer"),
+        entry(K::KillAll, "KillAll", "", &[], 0,
+            "end every process of the system"),
+        entry(K::CreateNode, "CreateNode", "ID AMOUNT", &[Id, Amount], 2,
+            "start node ID with that balance"),
+        entry(K::Send, "Send", "FROM TO AMOUNT", &[Id, Id, Amount], 3,
+            "enqueue a transfer on the channel FROM → TO"),
+        entry(K::Receive, "Receive", "TO [FROM]", &[Id, Id], 1,
+            "have TO take one message, from FROM or at random"),
+        entry(K::ReceiveAll, "ReceiveAll", "", &[], 0,
+            "take messages at random until every channel is empty"),
+        entry(K::BeginSnapshot, "BeginSnapshot", "ID", &[Id], 1,
+            "have node ID begin a snapshot"),
+        entry(K::CollectState, "CollectState", "", &[], 0,
+            "collect every snapshot that has begun"),
+        entry(K::PrintSnapshot, "PrintSnapshot", "[N]", &[Snapshot], 0,
+            "print snapshot N, or the newest collected"),
+        entry(K::KillNode, "KillNode", "ID", &[Id], 1,
+            "kill the process of node ID"),
+        entry(K::Nodes, "nodes", "", &[], 0,
+            "list nodes, balances and what waits in channels"),
+    ]
+};
+
+/// A command as it is written and explained.
+#[derive(Debug, PartialEq, Eq)]
+pub struct CommandHelp {
+    /// Its first word.
+    pub name: &'static str,
+    /// The words after it, as in `TO [FROM]`; empty where there are none.
+    pub arguments: &'static str,
+    /// What it does, in one line.
+    pub summary: &'static str,
+    /// Which command it is.
+    pub(super) keyword: Keyword,
+    /// What each of its arguments counts, one for each word of `arguments`.
+    pub(super) quantities: &'static [Quantity],
+    /// How many of them must be there.
+    pub(super) required: usize,
+}
+
+/// `Send FROM TO AMOUNT`
+impl fmt::Display for CommandHelp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)?;
+        if !self.arguments.is_empty() {
+            write!(f, " {}", self.arguments)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a number of the script counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantity {
+    /// Nothing: it names a node.
+    Id,
+    /// Money.
+    Amount,
+    /// Snapshots, from 1 in the order of `BeginSnapshot`.
+    Snapshot,
+}
+
+/// With its article: `an amount`.
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Id => "an id",
+            Self::Amount => "an amount",
+            Self::Snapshot => "a snapshot number",
+        })
+    }
+}
+
+/// A command without its arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keyword {
+    StartMaster,
+    KillAll,
+    CreateNode,
+    Send,
+    Receive,
+    ReceiveAll,
+    BeginSnapshot,
+    CollectState,
+    PrintSnapshot,
+    KillNode,
+    Nodes,
+}
+
+/// As many arguments as any command takes.
+pub(super) const MOST_ARGUMENTS: usize = 3;
+
+/// The numbers of a line, by position; `None` where one is not there or is refused.
+pub(super) type Values = [Option<u64>; MOST_ARGUMENTS];
+
+impl Keyword {
+    /// The command with those arguments, unless a required one is `None`.
+    pub(super) fn with(self, [first, second, third]: Values) -> Option<Command> {
+        Some(match self {
+            Self::StartMaster => Command::StartMaster,
+            Self::KillAll => Command::KillAll,
+            Self::CreateNode => Command::CreateNode {
+                id: NodeId(first?),
+                amount: second?,
+            },
+            Self::Send => Command::Send {
+                from: NodeId(first?),
+                to: NodeId(second?),
+                amount: third?,
+            },
+            Self::Receive => Command::Receive {
+                to: NodeId(first?),
+                from: second.map(NodeId),
+            },
+            Self::ReceiveAll => Command::ReceiveAll,
+            Self::BeginSnapshot => Command::BeginSnapshot { id: NodeId(first?) },
+            Self::CollectState => Command::CollectState,
+            Self::PrintSnapshot => Command::PrintSnapshot { number: first },
+            Self::KillNode => Command::KillNode { id: NodeId(first?) },
+            Self::Nodes => Command::Nodes,
+        })
+    }
+}
+
+/// The command of exactly that name.
+pub(super) fn named(word: &[u8]) -> Option<&'static CommandHelp> {
+    COMMANDS.iter().find(|help| help.name.as_bytes() == word)
+}
+
+/// The command that was probably meant by a word that is none: the nearest name, if it is near.
+pub(super) fn nearest(word: &str) -> Option<&'static CommandHelp> {
+    let word = word.to_lowercase();
+    let distance = |help: &CommandHelp| strsim::osa_distance(&help.name.to_lowercase(), &word);
+    let nearest = COMMANDS.iter().min_by_key(|help| distance(help))?;
+    (distance(nearest) * 3 <= nearest.name.len()).then_some(nearest)
+}
+
+const fn entry(
+    keyword: Keyword,
+    name: &'static str,
+    arguments: &'static str,
+    quantities: &'static [Quantity],
+    required: usize,
+    summary: &'static str,
+) -> CommandHelp {
+    CommandHelp {
+        name,
+        arguments,
+        summary,
+        keyword,
+        quantities,
+        required,
+    }
+}

@@ -1,0 +1,219 @@
+//! One line taken for itself: its words, its command, its numbers. Nothing here knows of other
+//! lines.
+//!
+//! Spaces and tabs separate words. `#` and `;` begin a comment wherever they stand, also in the
+//! middle of a word: `Send 1 2 3#x` is `Send 1 2 3`.
+
+use super::command::{self, CommandHelp, Keyword, MOST_ARGUMENTS, Quantity, Values};
+use super::printable::Printable;
+use super::refusal::{Problem, Problems};
+
+/// A line that names a command.
+pub(super) struct Parsed {
+    pub(super) help: &'static CommandHelp,
+    /// What was understood of the arguments. What was not is among the problems.
+    pub(super) values: Values,
+    words: Words,
+}
+
+impl Parsed {
+    /// Where the command's name stands.
+    pub(super) fn name(&self) -> Word {
+        self.words.all[0]
+    }
+
+    /// Where the argument at that position stands, from 0.
+    pub(super) fn argument(&self, position: usize) -> Word {
+        self.words.all[position + 1]
+    }
+}
+
+/// A word's place in its line: from byte `start` to before byte `end`.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Word {
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// Reads a line; `None` for one without a command, whether it is blank or refused.
+pub(super) fn parse(text: &[u8], problems: &mut Problems) -> Option<Parsed> {
+    let words = Words::of(text);
+    let first = words.get(0)?;
+    let Some(help) = command::named(first.of(text)) else {
+        problems.push(first, unknown_command(first.of(text)));
+        return None;
+    };
+    let given = words.count - 1;
+    let mut values = [None; MOST_ARGUMENTS];
+    for (position, &quantity) in help.quantities.iter().enumerate().take(given) {
+        let word = words.all[position + 1];
+        match number(word.of(text), quantity) {
+            Ok(value) => values[position] = Some(value),
+            Err(problem) => problems.push(word, problem),
+        }
+    }
+    if given < help.required {
+        let end = words.all[given].end;
+        problems.push(
+            Word { start: end, end },
+            Problem::MissingWords {
+                command: help,
+                given,
+            },
+        );
+    }
+    if let Some(surplus) = words.get(help.quantities.len() + 1) {
+        let word = Printable::new(surplus.of(text));
+        problems.push(
+            surplus,
+            Problem::SurplusWord {
+                word,
+                command: help,
+            },
+        );
+    }
+    Some(Parsed {
+        help,
+        values,
+        words,
+    })
+}
+
+/// What a refused line was probably meant to be.
+pub(super) struct Guess {
+    pub(super) keyword: Keyword,
+    /// What can be understood of its arguments.
+    pub(super) values: Values,
+    /// Whether the line says `keyword`, rather than something like it.
+    pub(super) exact: bool,
+}
+
+/// Reads a refused line once more, with good will.
+pub(super) fn guess(text: &[u8]) -> Option<Guess> {
+    let words = Words::of(text);
+    let first = words.get(0)?.of(text);
+    let named = command::named(first);
+    let help = named.or_else(|| nearest(first))?;
+    let mut values = [None; MOST_ARGUMENTS];
+    for (position, &quantity) in help.quantities.iter().enumerate() {
+        values[position] = words
+            .get(position + 1)
+            .and_then(|word| number(word.of(text), quantity).ok());
+    }
+    Some(Guess {
+        keyword: help.keyword,
+        values,
+        exact: named.is_some(),
+    })
+}
+
+/// The first words of a line: a command, as many arguments as any takes, and one too many.
+struct Words {
+    all: [Word; MOST_ARGUMENTS + 2],
+    count: usize,
+}
+
+impl Words {
+    fn of(text: &[u8]) -> Self {
+        let mut words = Self {
+            all: Default::default(),
+            count: 0,
+        };
+        let mut at = 0;
+        while words.count < words.all.len() {
+            while text.get(at).is_some_and(|&byte| is_blank(byte)) {
+                at += 1;
+            }
+            let start = at;
+            while text
+                .get(at)
+                .is_some_and(|&byte| !is_blank(byte) && !begins_comment(byte))
+            {
+                at += 1;
+            }
+            if start == at {
+                break;
+            }
+            words.all[words.count] = Word { start, end: at };
+            words.count += 1;
+        }
+        words
+    }
+
+    fn get(&self, position: usize) -> Option<Word> {
+        self.all[..self.count].get(position).copied()
+    }
+}
+
+impl Word {
+    fn of(self, text: &[u8]) -> &[u8] {
+        &text[self.start..self.end]
+    }
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+fn begins_comment(byte: u8) -> bool {
+    matches!(byte, b'#' | b';')
+}
+
+/// Decimal digits only, any number of leading zeros.
+fn number(word: &[u8], quantity: Quantity) -> Result<u64, Problem> {
+    let mut value = 0_u64;
+    for byte in word {
+        let digit = byte.wrapping_sub(b'0');
+        let next = value
+            .checked_mul(10)
+            .and_then(|tens| tens.checked_add(digit.into()));
+        match next {
+            Some(next) if digit <= 9 => value = next,
+            _ => return Err(not_a_number(word, quantity)),
+        }
+    }
+    if value == 0 && quantity == Quantity::Snapshot {
+        return Err(Problem::SnapshotZero);
+    }
+    Ok(value)
+}
+
+#[cold]
+fn not_a_number(word: &[u8], quantity: Quantity) -> Problem {
+    let all_digits = |bytes: &[u8]| !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit);
+    if all_digits(word) {
+        Problem::TooLarge { quantity }
+    } else if word.strip_prefix(b"-").is_some_and(all_digits) {
+        Problem::Negative { quantity }
+    } else {
+        Problem::Malformed {
+            word: Printable::new(word),
+            quantity,
+        }
+    }
+}
+
+#[cold]
+fn unknown_command(word: &[u8]) -> Problem {
+    let shown = Printable::new(word);
+    match nearest(word) {
+        Some(help) if help.name.as_bytes().eq_ignore_ascii_case(word) => Problem::WrongCase {
+            word: shown,
+            name: help.name,
+        },
+        Some(help) => Problem::Misspelt {
+            word: shown,
+            name: help.name,
+        },
+        None => Problem::UnknownCommand { word: shown },
+    }
+}
+
+fn nearest(word: &[u8]) -> Option<&'static CommandHelp> {
+    /// No name has that many letters, and comparing is quadratic.
+    const LONGEST: usize = 32;
+    if word.len() > LONGEST {
+        return None;
+    }
+    command::nearest(str::from_utf8(word).ok()?)
+}

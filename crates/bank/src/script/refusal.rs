@@ -1,0 +1,273 @@
+//! What is wrong with a line, where, and how it is told.
+
+use std::fmt;
+
+use super::command::{CommandHelp, Quantity};
+use super::lines::LINE_LIMIT;
+use super::parse::Word;
+use super::printable::{Printable, cells, printable, window};
+use crate::id::NodeId;
+
+/// A place in the script that is not accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Counted from 1.
+    pub line: u64,
+    /// Counted from 1, in characters of the line as it was written: where the word begins, or
+    /// where a missing one would.
+    pub column: u64,
+    /// What is wrong there.
+    pub problem: Problem,
+    /// The line, or what of it surrounds the word, made printable.
+    echo: Box<str>,
+    /// Display columns before the word in `echo`, and under the word; the latter is not 0.
+    indent: u16,
+    width: u16,
+}
+
+impl Refusal {
+    /// Three lines, the last one without its end:
+    ///
+    /// ```text
+    /// PATH:LINE:COLUMN: what is wrong
+    ///     the line
+    ///         ^^^^
+    /// ```
+    pub fn display<'a>(&'a self, path: &'a str) -> impl fmt::Display + 'a {
+        InFile {
+            refusal: self,
+            path,
+        }
+    }
+}
+
+/// What is wrong, without the place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// No line is that long for a good reason.
+    #[error("line is longer than {LINE_LIMIT} bytes")]
+    LineTooLong,
+    /// The first word is no command, nor like one.
+    #[error("unknown command `{word}`")]
+    UnknownCommand {
+        /// The word.
+        word: Printable,
+    },
+    /// The first word is a command but for capitals.
+    #[error("unknown command `{word}`; commands are case-sensitive: `{name}`")]
+    WrongCase {
+        /// The word.
+        word: Printable,
+        /// As it is written.
+        name: &'static str,
+    },
+    /// The first word is nearly a command.
+    #[error("unknown command `{word}`; did you mean `{name}`?")]
+    Misspelt {
+        /// The word.
+        word: Printable,
+        /// What it is like.
+        name: &'static str,
+    },
+    /// The line ends too early.
+    #[error("missing {}: `{command}`", missing(command, *given))]
+    MissingWords {
+        /// Whose words.
+        command: &'static CommandHelp,
+        /// How many arguments are there.
+        given: usize,
+    },
+    /// The line goes on too long.
+    #[error("surplus word `{word}`: `{}` takes {}", command.name, takes(command))]
+    SurplusWord {
+        /// The first that is too many.
+        word: Printable,
+        /// What it is too many for.
+        command: &'static CommandHelp,
+    },
+    /// A number below 0.
+    #[error("{quantity} cannot be negative")]
+    Negative {
+        /// What it would count.
+        quantity: Quantity,
+    },
+    /// No number, or not one written as the language wants it.
+    #[error("`{word}` is not {quantity}: decimal digits only")]
+    Malformed {
+        /// The word.
+        word: Printable,
+        /// What it would count.
+        quantity: Quantity,
+    },
+    /// A number that does not fit in 64 bits.
+    #[error("{quantity} cannot be larger than {}", u64::MAX)]
+    TooLarge {
+        /// What it would count.
+        quantity: Quantity,
+    },
+    /// `PrintSnapshot 0`.
+    #[error("snapshots are numbered from 1")]
+    SnapshotZero,
+    /// A command that needs a master where none was ever started.
+    #[error("StartMaster comes first")]
+    NotStarted,
+    /// A command that needs a master after it was ended.
+    #[error("StartMaster comes first: KillAll ended the one before (line {line})")]
+    Ended {
+        /// Of the `KillAll`.
+        line: u64,
+    },
+    /// `StartMaster` while one is running.
+    #[error("master is already started (line {line}); KillAll would end it")]
+    AlreadyStarted {
+        /// Of the `StartMaster` that counts.
+        line: u64,
+    },
+    /// An id that is nobody's.
+    #[error("node {id} is not created by any earlier line")]
+    UnknownNode {
+        /// The id.
+        id: NodeId,
+    },
+    /// An id that is nobody's since all were forgotten.
+    #[error("node {id} is not created by any line since KillAll (line {killed})")]
+    ForgottenNode {
+        /// The id.
+        id: NodeId,
+        /// The line of the last `KillAll`.
+        killed: u64,
+    },
+    /// An id that is taken.
+    #[error("node {id} was already created on line {line}")]
+    CreatedTwice {
+        /// The id.
+        id: NodeId,
+        /// Where it was taken.
+        line: u64,
+    },
+    /// `Send` from a node to the same node.
+    #[error("node {id} cannot send to itself")]
+    SendToItself {
+        /// The node.
+        id: NodeId,
+    },
+    /// `Receive` by a node from the same node.
+    #[error("node {id} cannot receive from itself")]
+    ReceiveFromItself {
+        /// The node.
+        id: NodeId,
+    },
+    /// More money than can be counted.
+    #[error("deposits since StartMaster would exceed {}", u64::MAX)]
+    TooMuchMoney,
+}
+
+/// What is wrong with one line, as it is found.
+#[derive(Default)]
+pub(super) struct Problems(Vec<(Word, Problem)>);
+
+impl Problems {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    #[cold]
+    pub(super) fn push(&mut self, word: Word, problem: Problem) {
+        self.0.push((word, problem));
+    }
+
+    /// One refusal for each, from left to right; `text` is the line they were found in.
+    #[cold]
+    pub(super) fn into_refusals(mut self, line: u64, text: &[u8]) -> Vec<Refusal> {
+        self.0.sort_by_key(|(word, _)| word.start);
+        self.0
+            .into_iter()
+            .map(|(word, problem)| Refusal::new(line, text, word, problem))
+            .collect()
+    }
+}
+
+impl Refusal {
+    fn new(line: u64, text: &[u8], word: Word, problem: Problem) -> Self {
+        /// As wide as an echoed line may be.
+        const COLUMNS: usize = 120;
+        /// How much of a line that is wider is shown before the word.
+        const CONTEXT: usize = 40;
+
+        let (mut column, mut before, mut under) = (1, 0, 0);
+        for (at, cell) in cells(text).take_while(|&(at, _)| at < word.end) {
+            if at < word.start {
+                column += 1;
+                before += cell.width();
+            } else {
+                under += cell.width();
+            }
+        }
+        let is_wide = before + under.max(1) >= COLUMNS;
+        let begin = if is_wide {
+            before.saturating_sub(CONTEXT)
+        } else {
+            0
+        };
+        let echo = window(text, begin, COLUMNS);
+        let indent = if echo.hidden > 0 {
+            1 + before - echo.hidden
+        } else {
+            before
+        };
+        let width = under.clamp(1, COLUMNS - 1 - indent);
+        // Both are less than COLUMNS.
+        let (indent, width) = (indent as u16, width as u16);
+        Self {
+            line,
+            column,
+            problem,
+            echo: echo.text,
+            indent,
+            width,
+        }
+    }
+}
+
+struct InFile<'a> {
+    refusal: &'a Refusal,
+    path: &'a str,
+}
+
+impl fmt::Display for InFile<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Refusal {
+            line,
+            column,
+            problem,
+            echo,
+            indent,
+            width,
+        } = self.refusal;
+        let (indent, width) = (usize::from(*indent), usize::from(*width));
+        writeln!(
+            f,
+            "{}:{line}:{column}: {problem}",
+            printable(self.path.as_bytes())
+        )?;
+        writeln!(f, "    {echo}")?;
+        write!(f, "    {:indent$}{:^<width$}", "", "")
+    }
+}
+
+fn missing(command: &CommandHelp, given: usize) -> String {
+    let missing = command
+        .arguments
+        .split(' ')
+        .take(command.required)
+        .skip(given);
+    missing.collect::<Vec<_>>().join(" ")
+}
+
+fn takes(command: &CommandHelp) -> &'static str {
+    if command.arguments.is_empty() {
+        "none"
+    } else {
+        command.arguments
+    }
+}

@@ -1,0 +1,165 @@
+//! What holds for any input. A failure names its seed; `SEED=7 cargo test script` runs just that.
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::super::{COMMANDS, Checker, Command, ScriptError, read_script};
+use crate::id::NodeId;
+
+fn each_seed(check: impl Fn(u64, &mut ChaCha8Rng)) {
+    let only = std::env::var("SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let seeds = only.map_or(0..500, |seed: u64| seed..seed + 1);
+    for seed in seeds {
+        check(seed, &mut ChaCha8Rng::seed_from_u64(seed));
+    }
+}
+
+fn below(rng: &mut ChaCha8Rng, bound: usize) -> usize {
+    (rng.next_u64() % bound as u64) as usize
+}
+
+/// Lines of words that nearly make sense, and of anything.
+fn random_script(rng: &mut ChaCha8Rng) -> Vec<u8> {
+    let pieces: [&[u8]; 22] = [
+        b" ",
+        b" ",
+        b" ",
+        b"\t",
+        b"\n",
+        b"\r\n",
+        b"\n",
+        b"#",
+        b";",
+        b"0",
+        b"1",
+        b"2",
+        b"-3",
+        b"x",
+        b"18446744073709551615",
+        b"\x1b[31m",
+        b"\0",
+        b"\xff",
+        "数".as_bytes(),
+        "\u{202e}".as_bytes(),
+        "e\u{301}".as_bytes(),
+        b"\xef\xbb\xbf",
+    ];
+    let mut script = Vec::new();
+    if below(rng, 2) == 0 {
+        script.extend(b"StartMaster\nCreateNode 1 1000\nCreateNode 2 500\n");
+    }
+    for _ in 0..below(rng, 200) >> below(rng, 8) {
+        match below(rng, 40) {
+            0 => script.push(rng.next_u64() as u8),
+            1..16 => script.extend(pieces[below(rng, pieces.len())]),
+            16 => script.resize(script.len() + below(rng, 300), rng.next_u64() as u8),
+            _ => {
+                let (name, node) = (COMMANDS[below(rng, COMMANDS.len())].name, below(rng, 4));
+                script.extend(format!("{name} {node}\n").as_bytes());
+            }
+        }
+    }
+    script
+}
+
+#[test]
+fn nothing_panics_and_no_control_character_is_shown() {
+    each_seed(|seed, rng| {
+        let script = random_script(rng);
+        let refusals = match read_script(&mut &script[..]) {
+            Ok(_) => return,
+            Err(ScriptError::Io(error)) => panic!("seed {seed}: {error}"),
+            Err(ScriptError::Refused(refusals)) => refusals,
+        };
+        assert!(!refusals.is_empty(), "seed {seed}");
+        for refusal in refusals {
+            let shown = refusal.display("p\x1b").to_string();
+            let controls = |line: &str| line.contains(|c: char| c.is_control() || c == '\u{202e}');
+            let lines: Vec<_> = shown.split('\n').collect();
+            assert_eq!(lines.len(), 3, "seed {seed}: {shown:?}");
+            assert!(
+                !lines.iter().any(|line| controls(line)),
+                "seed {seed}: {shown:?}"
+            );
+            let caret = lines[2].trim_start_matches(' ');
+            assert!(
+                !caret.is_empty() && caret.bytes().all(|b| b == b'^'),
+                "seed {seed}: {shown}"
+            );
+            assert!(lines[2].len() <= 4 + 120, "seed {seed}: {shown}");
+        }
+    });
+}
+
+#[test]
+fn a_file_is_accepted_exactly_if_every_line_of_it_is_in_a_session() {
+    each_seed(|seed, rng| {
+        let script = random_script(rng);
+        let mut checker = Checker::new();
+        let mut lines = (1..).zip(script.split(|&byte| byte == b'\n'));
+        let first = lines.find_map(|(number, text)| checker.line(number, text).err());
+        match (read_script(&mut &script[..]), first) {
+            (Ok(_), None) => {}
+            (Err(ScriptError::Refused(all)), Some(first)) => {
+                assert_eq!(all[..first.len()], first, "seed {seed}");
+            }
+            (file, session) => panic!("seed {seed}: {file:?}, {session:?}"),
+        }
+    });
+}
+
+#[test]
+fn a_command_printed_reads_back_as_itself() {
+    each_seed(|seed, rng| {
+        let mut number = || rng.next_u64() >> (rng.next_u64() % 64);
+        let (one, difference, amount) = (number(), number() | 1, number());
+        let (one, other) = (NodeId(one), NodeId(one ^ difference));
+        let numbers = [Some(one.0), Some(other.0), Some(amount)];
+        for help in COMMANDS {
+            for given in help.required..=help.quantities.len() {
+                let mut values = numbers;
+                values[given..].fill(None);
+                let mut command = help.keyword.with(values).unwrap();
+                let mut before = format!("StartMaster\nCreateNode {one} 0\nCreateNode {other} 0\n");
+                match &mut command {
+                    Command::StartMaster => before.clear(),
+                    Command::CreateNode { .. } => before.truncate("StartMaster\n".len()),
+                    Command::PrintSnapshot {
+                        number: Some(number),
+                    } => *number |= 1,
+                    _ => {}
+                }
+                let script = format!("{before}{command}");
+                let read = read_script(&mut script.as_bytes());
+                let last = read.as_ref().ok().and_then(|statements| statements.last());
+                let read_back = last.map(|statement| statement.command);
+                assert_eq!(read_back, Some(command), "seed {seed}: {script}: {read:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn the_table_agrees_with_itself() {
+    for help in COMMANDS {
+        let words: Vec<_> = help
+            .arguments
+            .split(' ')
+            .filter(|word| !word.is_empty())
+            .collect();
+        assert_eq!(words.len(), help.quantities.len(), "{help}");
+        let required = words
+            .iter()
+            .take_while(|word| !word.starts_with('['))
+            .count();
+        assert_eq!(required, help.required, "{help}");
+        let values = [Some(1), Some(2), Some(3)];
+        let printed = help.keyword.with(values).map(|command| command.to_string());
+        assert!(
+            printed.is_some_and(|text| text.starts_with(help.name)),
+            "{help}"
+        );
+    }
+}

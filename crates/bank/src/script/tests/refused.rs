@@ -1,0 +1,353 @@
+//! Every refusal, as it is shown.
+
+use super::rendered;
+
+/// Checks what is shown for the last line of a script whose lines before it are accepted.
+#[track_caller]
+fn check(before: &str, line: &str, wanted: &[&str]) {
+    let number = before.lines().count() + 1;
+    let prefix = if before.is_empty() { "" } else { "\n" };
+    let script = format!("{before}{prefix}{line}");
+    let wanted: String = wanted
+        .chunks(2)
+        .map(|told| format!("a:{number}:{}\n    {line}\n    {}\n", told[0], told[1]))
+        .collect();
+    assert_eq!(rendered(script.as_bytes()), wanted);
+}
+
+const TWO: &str = "StartMaster\nCreateNode 1 1000\nCreateNode 2 500";
+
+#[test]
+fn commands_that_are_none() {
+    let cases = [
+        (
+            "Snd 1 2 3",
+            "1: unknown command `Snd`; did you mean `Send`?",
+            "^^^",
+        ),
+        (
+            "  Recieve 1",
+            "3: unknown command `Recieve`; did you mean `Receive`?",
+            "  ^^^^^^^",
+        ),
+        (
+            "createnod 1 2",
+            "1: unknown command `createnod`; did you mean `CreateNode`?",
+            "^^^^^^^^^",
+        ),
+        (
+            "send 1 2 3",
+            "1: unknown command `send`; commands are case-sensitive: `Send`",
+            "^^^^",
+        ),
+        (
+            "NODES",
+            "1: unknown command `NODES`; commands are case-sensitive: `nodes`",
+            "^^^^^",
+        ),
+        (
+            "Transfer 1 2 3",
+            "1: unknown command `Transfer`",
+            "^^^^^^^^",
+        ),
+        ("12", "1: unknown command `12`", "^^"),
+        (
+            "Sénd",
+            "1: unknown command `Sénd`; did you mean `Send`?",
+            "^^^^",
+        ),
+    ];
+    for (line, told, caret) in cases {
+        check(TWO, line, &[told, caret]);
+    }
+}
+
+#[test]
+fn missing_and_surplus_words() {
+    let cases = [
+        (
+            "Send",
+            "5: missing FROM TO AMOUNT: `Send FROM TO AMOUNT`",
+            "    ^",
+        ),
+        (
+            "Send 1",
+            "7: missing TO AMOUNT: `Send FROM TO AMOUNT`",
+            "      ^",
+        ),
+        (
+            "Send 1 2",
+            "9: missing AMOUNT: `Send FROM TO AMOUNT`",
+            "        ^",
+        ),
+        (
+            "Send 1 2  # 3",
+            "9: missing AMOUNT: `Send FROM TO AMOUNT`",
+            "        ^",
+        ),
+        (
+            "Send 1 2#3",
+            "9: missing AMOUNT: `Send FROM TO AMOUNT`",
+            "        ^",
+        ),
+        (
+            "CreateNode 3",
+            "13: missing AMOUNT: `CreateNode ID AMOUNT`",
+            "            ^",
+        ),
+        ("Receive", "8: missing TO: `Receive TO [FROM]`", "       ^"),
+        (
+            "BeginSnapshot",
+            "14: missing ID: `BeginSnapshot ID`",
+            "             ^",
+        ),
+        ("KillNode;1", "9: missing ID: `KillNode ID`", "        ^"),
+        (
+            "ReceiveAll x",
+            "12: surplus word `x`: `ReceiveAll` takes none",
+            "           ^",
+        ),
+        (
+            "nodes  all of them",
+            "8: surplus word `all`: `nodes` takes none",
+            "       ^^^",
+        ),
+        (
+            "Send 1 2 3 4",
+            "12: surplus word `4`: `Send` takes FROM TO AMOUNT",
+            "           ^",
+        ),
+        (
+            "Receive 1 2 3",
+            "13: surplus word `3`: `Receive` takes TO [FROM]",
+            "            ^",
+        ),
+        (
+            "PrintSnapshot 1 2",
+            "17: surplus word `2`: `PrintSnapshot` takes [N]",
+            "                ^",
+        ),
+    ];
+    for (line, told, caret) in cases {
+        check(TWO, line, &[told, caret]);
+    }
+}
+
+#[test]
+fn numbers_that_are_none() {
+    let digits = "decimal digits only";
+    for word in [
+        "x", "+5", "1_000", "1.5", "0x10", "-", "--5", "5-", "1,5", "٣", "−5", "1e3", ":", "1/2",
+    ] {
+        let caret = format!("         {}", "^".repeat(word.chars().count()));
+        let told = format!("10: `{word}` is not an amount: {digits}");
+        check(TWO, &format!("Send 1 2 {word}"), &[&told, &caret]);
+    }
+    check(
+        TWO,
+        "Send 1 2 -5",
+        &["10: an amount cannot be negative", "         ^^"],
+    );
+    check(
+        TWO,
+        "CreateNode 3 -0",
+        &["14: an amount cannot be negative", "             ^^"],
+    );
+    check(
+        TWO,
+        "CreateNode -3 0",
+        &["12: an id cannot be negative", "           ^^"],
+    );
+    check(
+        TWO,
+        "Receive 1 two",
+        &[
+            "11: `two` is not an id: decimal digits only",
+            "          ^^^",
+        ],
+    );
+    check(
+        TWO,
+        "PrintSnapshot 0",
+        &["15: snapshots are numbered from 1", "              ^"],
+    );
+    check(
+        TWO,
+        "PrintSnapshot -1",
+        &[
+            "15: a snapshot number cannot be negative",
+            "              ^^",
+        ],
+    );
+    check(
+        TWO,
+        "PrintSnapshot newest",
+        &[
+            "15: `newest` is not a snapshot number: decimal digits only",
+            "              ^^^^^^",
+        ],
+    );
+    check(
+        TWO,
+        "Send 1 2 18446744073709551616",
+        &[
+            "10: an amount cannot be larger than 18446744073709551615",
+            "         ^^^^^^^^^^^^^^^^^^^^",
+        ],
+    );
+    check(
+        TWO,
+        "KillNode 00099999999999999999999",
+        &[
+            "10: an id cannot be larger than 18446744073709551615",
+            "         ^^^^^^^^^^^^^^^^^^^^^^^",
+        ],
+    );
+    check(
+        TWO,
+        "Send 1 2 18446744073709551616x",
+        &[
+            "10: `18446744073709551616x` is not an amount: decimal digits only",
+            "         ^^^^^^^^^^^^^^^^^^^^^",
+        ],
+    );
+}
+
+#[test]
+fn nodes_that_are_not_there_or_there_already() {
+    check(
+        TWO,
+        "KillNode 7",
+        &[
+            "10: node 7 is not created by any earlier line",
+            "         ^",
+        ],
+    );
+    check(
+        TWO,
+        "BeginSnapshot 007",
+        &[
+            "15: node 7 is not created by any earlier line",
+            "              ^^^",
+        ],
+    );
+    check(
+        TWO,
+        "Send 1 1 5",
+        &["8: node 1 cannot send to itself", "       ^"],
+    );
+    check(
+        TWO,
+        "Receive 2 02",
+        &["11: node 2 cannot receive from itself", "          ^^"],
+    );
+    check(
+        TWO,
+        "CreateNode 2 5",
+        &["12: node 2 was already created on line 3", "           ^"],
+    );
+    let killed = "StartMaster\nCreateNode 1 5\nKillNode 1";
+    check(
+        killed,
+        "CreateNode 1 5",
+        &["12: node 1 was already created on line 2", "           ^"],
+    );
+    check(
+        "StartMaster\nCreateNode 1 5\nKillAll\nStartMaster",
+        "Receive 1",
+        &[
+            "9: node 1 is not created by any line since KillAll (line 3)",
+            "        ^",
+        ],
+    );
+}
+
+#[test]
+fn deposits_that_cannot_be_counted() {
+    let told = "14: deposits since StartMaster would exceed 18446744073709551615";
+    let full = "StartMaster\nCreateNode 1 18446744073709551614\nCreateNode 2 1";
+    check(full, "CreateNode 3 1", &[told, "             ^"]);
+    check(full, "CreateNode 3 0", &[]);
+    check(
+        &format!("{full}\nKillAll\nStartMaster"),
+        "CreateNode 3 18446744073709551615",
+        &[],
+    );
+}
+
+#[test]
+fn masters_that_are_missing_or_there_already() {
+    check("", "nodes", &["1: StartMaster comes first", "^^^^^"]);
+    check(
+        "KillAll",
+        " ReceiveAll",
+        &["2: StartMaster comes first", " ^^^^^^^^^^"],
+    );
+    check(
+        "StartMaster\nKillAll\nKillAll",
+        "CollectState",
+        &[
+            "1: StartMaster comes first: KillAll ended the one before (line 2)",
+            "^^^^^^^^^^^^",
+        ],
+    );
+    check(
+        TWO,
+        "StartMaster",
+        &[
+            "1: master is already started (line 1); KillAll would end it",
+            "^^^^^^^^^^^",
+        ],
+    );
+}
+
+#[test]
+fn everything_wrong_with_a_line_is_told_from_left_to_right() {
+    check(
+        TWO,
+        "Send 7 8 -1 x",
+        &[
+            "6: node 7 is not created by any earlier line",
+            "     ^",
+            "8: node 8 is not created by any earlier line",
+            "       ^",
+            "10: an amount cannot be negative",
+            "         ^^",
+            "13: surplus word `x`: `Send` takes FROM TO AMOUNT",
+            "            ^",
+        ],
+    );
+    check(
+        TWO,
+        "Send 7 7",
+        &[
+            "6: node 7 is not created by any earlier line",
+            "     ^",
+            "8: node 7 cannot send to itself",
+            "       ^",
+            "9: missing AMOUNT: `Send FROM TO AMOUNT`",
+            "        ^",
+        ],
+    );
+    check(
+        TWO,
+        "CreateNode 2 x",
+        &[
+            "12: node 2 was already created on line 3",
+            "           ^",
+            "14: `x` is not an amount: decimal digits only",
+            "             ^",
+        ],
+    );
+    // Whether the ids exist depends on the StartMaster that is missing.
+    check(
+        "",
+        "Send 1 2 x",
+        &[
+            "1: StartMaster comes first",
+            "^^^^",
+            "10: `x` is not an amount: decimal digits only",
+            "         ^",
+        ],
+    );
+}

@@ -1,0 +1,211 @@
+//! Starting a child, and being one.
+//!
+//! A child cannot outlive its parent: it asks the kernel for SIGKILL when the parent dies (a
+//! stopped child must die too), checks that the parent was still there when it asked, and ends by
+//! itself at the end of file of its commands. Keyboard interrupts, which reach the whole foreground
+//! group, it leaves to the parent.
+//!
+//! A child's death is known by the end of file on its replies, after everything it had written was
+//! read; only then is it waited for. Nothing is polled.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::sys::stat::SFlag;
+use nix::unistd;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{Error, Hatch, Receiver, Sender, hatch, sys};
+
+/// How a child learns the number of its hatch and of its parent.
+const HATCH: &str = "PIPES_HATCH";
+const PARENT: &str = "PIPES_PARENT";
+
+/// A running child: what goes to it, what comes from it, and the hatch.
+#[derive(Debug)]
+pub struct Child<O, I> {
+    /// Frames to the child's standard input.
+    pub sender: Sender<O>,
+    /// Frames from the child's standard output; its end of file is the child's death.
+    pub receiver: Receiver<I>,
+    /// Pipe ends to the child.
+    pub hatch: Hatch,
+    process: std::process::Child,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Death {
+    /// Killed by this signal.
+    Signal(i32),
+    /// Ended by itself with this exit status.
+    Exit(i32),
+}
+
+impl fmt::Display for Death {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signal(number) => write!(f, "killed by signal {number}"),
+            Self::Exit(status) => write!(f, "exited with status {status}"),
+        }
+    }
+}
+
+impl From<ExitStatus> for Death {
+    fn from(status: ExitStatus) -> Self {
+        match status.signal() {
+            Some(number) => Self::Signal(number),
+            None => Self::Exit(status.code().unwrap_or(-1)),
+        }
+    }
+}
+
+impl<O, I> Child<O, I> {
+    /// The child's process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Kills the child with SIGKILL, if it still runs; [`Child::wait`] tells how it really ended.
+    pub fn kill(&mut self) {
+        // It fails only where the child was waited for already, and then there is nobody to kill.
+        let _ = self.process.kill();
+    }
+
+    /// Waits until the child has ended. To be called after the end of file on its replies, or
+    /// after [`Child::kill`]: else it waits as long as the child likes.
+    ///
+    /// # Errors
+    ///
+    /// The kernel knows no such child.
+    pub fn wait(&mut self) -> Result<Death, Error> {
+        let status = self.process.wait();
+        let status = status.map_err(|source| Error::system("wait for a child", source))?;
+        Ok(Death::from(status))
+    }
+}
+
+/// Starts `program` with pipes at its standard input and output, and a hatch.
+///
+/// # Errors
+///
+/// No pipes are left, or the program cannot be started.
+pub fn spawn<O, I>(
+    program: &Path,
+    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> Result<Child<O, I>, Error>
+where
+    O: Serialize,
+    I: DeserializeOwned,
+{
+    let commands = hatch::pipe()?;
+    let replies = hatch::pipe()?;
+    let (ours, theirs) = Hatch::pair()?;
+    let fd = theirs.as_fd().as_raw_fd();
+    // The only descriptor that passes an exec by its number. Nothing else is started meanwhile:
+    // children are started by one thread.
+    sys::set_close_on_exec(fd, false).map_err(|errno| Error::system("pass on a hatch", errno))?;
+    let process = Command::new(program)
+        .args(arguments)
+        .env(HATCH, fd.to_string())
+        .env(PARENT, unistd::getpid().to_string())
+        .stdin(Stdio::from(commands.read.0))
+        .stdout(Stdio::from(replies.write.0))
+        .spawn()
+        .map_err(|source| Error::Spawn {
+            program: program.display().to_string(),
+            source,
+        })?;
+    Ok(Child {
+        sender: commands.write.into_sender(),
+        receiver: replies.read.into_receiver(),
+        hatch: ours,
+        process,
+    })
+}
+
+/// The child's half: what comes from the parent, what goes to it, and the hatch.
+#[derive(Debug)]
+pub struct Parent<O, I> {
+    /// Frames to the parent (standard output). Never dropped: its end of file means the death of
+    /// this process, so it must not come before the process has really ended.
+    pub sender: ManuallyDrop<Sender<O>>,
+    /// Frames from the parent (standard input); its end of file means exit.
+    pub receiver: Receiver<I>,
+    /// Pipe ends from the parent.
+    pub hatch: Hatch,
+}
+
+/// Becomes the child that [`spawn`] started. To be called once, first thing in `main`.
+///
+/// # Errors
+///
+/// [`Error::NotAChild`] where nobody called [`spawn`], or where the parent has died already.
+pub fn parent<O, I>() -> Result<Parent<O, I>, Error>
+where
+    O: Serialize,
+    I: DeserializeOwned,
+{
+    let hatch = number_from(HATCH).ok_or(Error::NotAChild)?;
+    let parent = number_from(PARENT).ok_or(Error::NotAChild)?;
+    let shape = [
+        (0, SFlag::S_IFIFO),
+        (1, SFlag::S_IFIFO),
+        (hatch, SFlag::S_IFSOCK),
+    ];
+    if hatch <= 2
+        || shape
+            .iter()
+            .any(|(fd, kind)| sys::file_kind(*fd) != Some(*kind))
+    {
+        return Err(Error::NotAChild);
+    }
+    prctl::set_pdeathsig(Signal::SIGKILL)
+        .map_err(|errno| Error::system("ask for a parent-death signal", errno))?;
+    if unistd::getppid().as_raw() != parent {
+        return Err(Error::NotAChild);
+    }
+    sys::ignore(Signal::SIGINT).map_err(|errno| Error::system("ignore SIGINT", errno))?;
+    sys::ignore(Signal::SIGHUP).map_err(|errno| Error::system("ignore SIGHUP", errno))?;
+    sys::set_close_on_exec(hatch, true)
+        .map_err(|errno| Error::system("take over the hatch", errno))?;
+    Ok(Parent {
+        sender: ManuallyDrop::new(Sender::new(sys::adopt(1))),
+        receiver: Receiver::new(sys::adopt(0)),
+        hatch: Hatch(sys::adopt(hatch)),
+    })
+}
+
+/// Marks every descriptor that this process inherited, beyond the standard three, close-on-exec,
+/// so that children hold nothing open that is not theirs: a pipe of the shell that started us
+/// would otherwise reach its end of file only when the last child exits.
+///
+/// # Errors
+///
+/// The kernel does not tell which descriptors are open.
+pub fn close_inherited_on_exec() -> Result<(), Error> {
+    let listing = std::fs::read_dir("/proc/self/fd")
+        .map_err(|source| Error::system("list the open descriptors", source))?;
+    let open: Vec<RawFd> = listing
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|fd| *fd > 2)
+        .collect();
+    for fd in open {
+        // One that was closed meanwhile (the listing's own) needs no mark.
+        let _ = sys::set_close_on_exec(fd, true);
+    }
+    Ok(())
+}
+
+fn number_from(variable: &str) -> Option<i32> {
+    std::env::var(variable).ok()?.parse().ok()
+}

@@ -1,0 +1,101 @@
+//! Typed pipes between processes: framed ends, descriptor hand-over, spawning, readiness.
+//!
+//! ```text
+//!    parent                                        child
+//!   ┌──────────────┐   frames of type O   ┌────────────────────┐
+//!   │ Sender<O>    ├─────── pipe ────────▶│ Receiver<O>  stdin │
+//!   │ Receiver<I>  │◀────── pipe ─────────┤ Sender<I>   stdout │
+//!   │ Hatch        │══════ socket ════════│ Hatch              │
+//!   └──────────────┘  descriptors only    └────────────────────┘
+//! ```
+//!
+//! * [`Sender`] and [`Receiver`] are the two ends of a pipe that carries one type of frame. The
+//!   types are swapped when a child is [`spawn`]ed, so that sending the wrong message to the wrong
+//!   process does not compile. A sender never blocks: what does not fit into the pipe waits, in
+//!   order, in its *outbox*.
+//! * [`Poller`] waits until any of many ends can go on (epoll).
+//! * [`Hatch`] hands pipe ends over to a process that already runs.
+//! * [`spawn`] starts a child that cannot outlive its parent; [`parent`] is the child's half.
+//!
+//! What this crate never knows: what the frames mean. All `unsafe` code of the project is in its
+//! module `sys`, each block with its reason.
+
+mod child;
+mod end;
+mod frame;
+mod hatch;
+mod limits;
+mod poller;
+mod signals;
+mod stream;
+#[allow(unsafe_code)]
+mod sys;
+
+use std::io;
+
+pub use child::{Child, Death, Parent, close_inherited_on_exec, parent, spawn};
+pub use end::{Fill, Flush, Receiver, Sender};
+pub use frame::{MAX_FRAME, decode, encode};
+pub use hatch::{Hatch, MAX_DESCRIPTORS, PipeEnds, RawEnd, pipe};
+pub use limits::{DescriptorLimit, descriptor_limit, raise_descriptor_limit};
+pub use poller::{Poller, Token};
+pub use signals::{Caught, Signals};
+pub use stream::{Input, Read, Terminal, Written, write_interruptibly};
+
+/// What can go wrong at a pipe, a hatch or a child.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A system call failed.
+    #[error("cannot {doing}: {source}")]
+    System {
+        /// What was being done, as a verb and its object.
+        doing: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// A program could not be started.
+    #[error("cannot start {program}: {source}")]
+    Spawn {
+        /// The program's path.
+        program: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// A frame to be sent, or the length that announced a received one, is over [`MAX_FRAME`].
+    #[error("a frame of {length} bytes is longer than the {MAX_FRAME} that are allowed")]
+    FrameTooLong {
+        /// The frame's length in bytes, header included.
+        length: usize,
+    },
+    /// A value cannot be written as a frame.
+    #[error("a value cannot be written as a frame: {0}")]
+    Unwritable(String),
+    /// The bytes of a received frame are not a value of the expected type.
+    #[error("malformed frame of {length} bytes: {reason}")]
+    Malformed {
+        /// The frame's length in bytes, header included.
+        length: usize,
+        /// What the decoder found.
+        reason: String,
+    },
+    /// A hand-over brought another number of descriptors than was announced.
+    #[error("{got} descriptors came through the hatch, {expected} were announced")]
+    HandOver {
+        /// How many were announced.
+        expected: usize,
+        /// How many came.
+        got: usize,
+    },
+    /// This process was not started by [`spawn`].
+    #[error("not started through its parent's pipes")]
+    NotAChild,
+}
+
+impl Error {
+    pub(crate) fn system(doing: &'static str, source: impl Into<io::Error>) -> Self {
+        Self::System {
+            doing,
+            source: source.into(),
+        }
+    }
+}
