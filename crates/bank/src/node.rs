@@ -18,7 +18,7 @@
 use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
 
-use pipes::{Fill, Flush, Hatch, Poller, Receiver, Sender, Token};
+use pipes::{Fill, Flush, Hatch, Receiver, Sender, WaitSet};
 use snapshot::{Markers, SnapshotId};
 
 use crate::account::Slot;
@@ -66,15 +66,13 @@ pub enum NodeError {
 struct Channel {
     outgoing: Sender<Frame>,
     incoming: Receiver<Frame>,
-    /// Frames were pushed since the last flush.
+    /// The outbox may not be empty.
     dirty: bool,
 }
 
-const COMMANDS: Token = 0;
-const REPLIES: Token = 1;
-const ORDERS: Token = 2;
-const REPORTS: Token = 3;
-const CHANNELS: Token = 4;
+/// Replies that a node holds back while it waits for a frame, in bytes: to wake master for each
+/// would halve the rate, and what it needs to go on is on its way already.
+const HELD_BACK: usize = 16 * 1024;
 
 /// What became of a command.
 enum Progress {
@@ -97,13 +95,12 @@ pub struct Node {
     reports: Sender<Report>,
     /// In the order of the account's slots.
     channels: Vec<Channel>,
-    /// Slots of the channels with `dirty` set.
+    /// Slots of the channels with `dirty` set: with something in the outbox.
     dirty: Vec<usize>,
     /// The command that waits, and for which channel, if for one.
     waiting: Option<(Command, Option<Slot>)>,
     /// Orders to take a snapshot whose place in the stream of commands has not come.
     takes: VecDeque<SnapshotId>,
-    poller: Poller,
 }
 
 impl Node {
@@ -141,7 +138,6 @@ impl Node {
             dirty: Vec::new(),
             waiting: None,
             takes: VecDeque::new(),
-            poller: Poller::new().map_err(on("poller"))?,
         })
     }
 
@@ -152,11 +148,10 @@ impl Node {
     /// A pipe failed, or what came through it breaks a rule.
     pub fn run(mut self) -> Result<(), NodeError> {
         self.tell(|node| format!("starts with {}", node.member.account().balance()));
-        let mut ready = Vec::new();
         loop {
             self.carry_out_commands()?;
             self.flush()?;
-            self.wait(&mut ready)?;
+            self.wait()?;
             if self.commands.is_ended() {
                 return Ok(());
             }
@@ -166,12 +161,7 @@ impl Node {
     fn carry_out_commands(&mut self) -> Result<(), NodeError> {
         loop {
             let command = match self.waiting.take() {
-                Some((command, channel)) => {
-                    if let Some(slot) = channel {
-                        self.watch_channel(slot, false)?;
-                    }
-                    command
-                }
+                Some((command, _)) => command,
                 None => match self.commands.next_frame().map_err(on("commands"))? {
                     Some(command) => command,
                     None => return Ok(()),
@@ -180,7 +170,6 @@ impl Node {
             match self.carry_out(&command)? {
                 Progress::Done(reply) => self.replies.push(&reply).map_err(on("replies"))?,
                 Progress::AwaitsFrame(slot) => {
-                    self.watch_channel(slot, true)?;
                     self.waiting = Some((command, Some(slot)));
                     return Ok(());
                 }
@@ -418,67 +407,52 @@ impl Node {
 
     /// Writes what there is to write. Channels first: somebody may be waiting for a frame.
     fn flush(&mut self) -> Result<(), NodeError> {
-        for slot in std::mem::take(&mut self.dirty) {
-            self.channels[slot].dirty = false;
-            self.flush_channel(slot)?;
-        }
+        let channels = &mut self.channels;
+        let mut outcome = Ok(());
+        self.dirty.retain(|slot| {
+            let channel = &mut channels[*slot];
+            match channel.outgoing.flush() {
+                Ok(flush) => channel.dirty = flush == Flush::Full,
+                Err(error) => outcome = Err(error),
+            }
+            channel.dirty
+        });
+        outcome.map_err(on("channels"))?;
         self.reports.flush().map_err(on("reports"))?;
-        self.reports
-            .watch_if_pending(&self.poller, REPORTS)
-            .map_err(on("reports"))?;
-        if self.replies.flush().map_err(on("replies"))? == Flush::Closed {
-            // Master is gone; the end of file of the commands is about to come.
-            self.replies.close();
+        if self.waiting.is_none() || self.replies.pending() >= HELD_BACK {
+            self.replies.flush().map_err(on("replies"))?;
         }
-        self.replies
-            .watch_if_pending(&self.poller, REPLIES)
-            .map_err(on("replies"))
-    }
-
-    fn flush_channel(&mut self, slot: usize) -> Result<(), NodeError> {
-        let outgoing = &mut self.channels[slot].outgoing;
-        outgoing.flush().map_err(on("channels"))?;
-        let token = CHANNELS + 2 * slot as Token + 1;
-        outgoing
-            .watch_if_pending(&self.poller, token)
-            .map_err(on("channels"))
-    }
-
-    fn watch_channel(&mut self, slot: Slot, wanted: bool) -> Result<(), NodeError> {
-        let token = CHANNELS + 2 * slot.0 as Token;
-        self.channels[slot.0]
-            .incoming
-            .watch(&self.poller, token, wanted)
-            .map_err(on("channels"))
+        Ok(())
     }
 
     /// Waits until something can go on, and reads what came from master and the observer.
-    fn wait(&mut self, ready: &mut Vec<Token>) -> Result<(), NodeError> {
-        self.commands
-            .watch(&self.poller, COMMANDS, true)
-            .map_err(on("commands"))?;
-        self.orders
-            .watch(&self.poller, ORDERS, true)
-            .map_err(on("orders"))?;
-        self.poller.wait(ready, None).map_err(on("poller"))?;
-        for token in ready.iter().copied() {
-            match token {
-                COMMANDS => {
-                    self.commands.fill().map_err(on("commands"))?;
-                }
-                ORDERS => {
-                    self.orders.fill().map_err(on("orders"))?;
-                    while let Some(order) = self.orders.next_frame().map_err(on("orders"))? {
-                        self.obey(order)?;
-                    }
-                }
-                REPLIES | REPORTS => {}
-                channel => {
-                    let channel = channel - CHANNELS;
-                    if channel % 2 == 1 {
-                        self.flush_channel(channel as usize / 2)?;
-                    }
-                }
+    fn wait(&mut self) -> Result<(), NodeError> {
+        let mut set = WaitSet::new();
+        let commands = set.read(&self.commands);
+        let orders = set.read(&self.orders);
+        if let Some((_, Some(slot))) = self.waiting {
+            set.read(&self.channels[slot.0].incoming);
+        }
+        for slot in &self.dirty {
+            set.write(&self.channels[*slot].outgoing);
+        }
+        if self.reports.pending() > 0 {
+            set.write(&self.reports);
+        }
+        if self.replies.pending() > 0
+            && (self.waiting.is_none() || self.replies.pending() >= HELD_BACK)
+        {
+            set.write(&self.replies);
+        }
+        set.wait().map_err(on("pipes"))?;
+        let (commands, orders) = (set.is_ready(commands), set.is_ready(orders));
+        if commands {
+            self.commands.fill().map_err(on("commands"))?;
+        }
+        if orders {
+            self.orders.fill().map_err(on("orders"))?;
+            while let Some(order) = self.orders.next_frame().map_err(on("orders"))? {
+                self.obey(order)?;
             }
         }
         Ok(())

@@ -44,6 +44,18 @@ pub enum Flush {
     Closed,
 }
 
+impl<T> Sender<T> {
+    pub(crate) fn pipe(&self) -> Option<&OwnedFd> {
+        self.pipe.as_ref()
+    }
+}
+
+impl<T> Receiver<T> {
+    pub(crate) fn pipe(&self) -> Option<&OwnedFd> {
+        self.pipe.as_ref()
+    }
+}
+
 impl<T: Serialize> Sender<T> {
     /// Takes over a nonblocking write end.
     #[must_use]

@@ -80,21 +80,23 @@ impl Hatch {
     }
 
     /// Hands `ends` over, in this order; this process's copies are closed. At most
-    /// [`MAX_DESCRIPTORS`].
+    /// [`MAX_DESCRIPTORS`]. `false` where the receiver is gone: its owner will notice that by the
+    /// end of file of its pipe.
     ///
     /// # Errors
     ///
-    /// The receiver is gone, or too many descriptors are on their way in hatches (an ordinary user
+    /// Too many ends at once, or too many descriptors are on their way in hatches (an ordinary user
     /// may have as many as one process may have open).
-    pub fn hand_over(&self, ends: Vec<RawEnd>) -> Result<(), Error> {
+    pub fn hand_over(&self, ends: Vec<RawEnd>) -> Result<bool, Error> {
         let raw: Vec<RawFd> = ends.iter().map(|end| end.0.as_raw_fd()).collect();
         let rights = [ControlMessage::ScmRights(&raw)];
         let byte = [IoSlice::new(b"\0")];
         loop {
             let fd = self.0.as_raw_fd();
             match sendmsg::<()>(fd, &byte, &rights, MsgFlags::MSG_NOSIGNAL, None) {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(true),
                 Err(Errno::EINTR) => {}
+                Err(Errno::EPIPE | Errno::ECONNRESET | Errno::ENOTCONN) => return Ok(false),
                 Err(errno) => return Err(Error::system("hand pipe ends over", errno)),
             }
         }

@@ -13,7 +13,7 @@
 //!   types are swapped when a child is [`spawn`]ed, so that sending the wrong message to the wrong
 //!   process does not compile. A sender never blocks: what does not fit into the pipe waits, in
 //!   order, in its *outbox*.
-//! * [`Poller`] waits until any of many ends can go on (epoll).
+//! * [`Poller`] waits until any of many ends can go on (epoll); [`WaitSet`] for a few, once (poll).
 //! * [`Hatch`] hands pipe ends over to a process that already runs.
 //! * [`spawn`] starts a child that cannot outlive its parent; [`parent`] is the child's half.
 //!
@@ -30,6 +30,7 @@ mod signals;
 mod stream;
 #[allow(unsafe_code)]
 mod sys;
+mod wait_set;
 
 use std::io;
 
@@ -41,6 +42,7 @@ pub use limits::{DescriptorLimit, descriptor_limit, raise_descriptor_limit};
 pub use poller::{Poller, Token};
 pub use signals::{Caught, Signals};
 pub use stream::{Input, Read, Terminal, Written, write_interruptibly};
+pub use wait_set::{WaitSet, Waited};
 
 /// What can go wrong at a pipe, a hatch or a child.
 #[derive(Debug, thiserror::Error)]

@@ -173,7 +173,7 @@ pub(super) struct Channels {
 impl Channels {
     /// A node joins: there are channels to and from everybody who lives, and whoever has recorded
     /// an uncollected snapshot sends its marker first.
-    pub(super) fn join(&mut self, id: NodeId) -> Place {
+    pub(super) fn join(&mut self, id: NodeId) {
         let place = self.members.len();
         self.ready.join(id);
         for (from, row) in self.channels.iter_mut().enumerate() {
@@ -201,7 +201,6 @@ impl Channels {
         for from in 0..place {
             self.refresh(from, place);
         }
-        place
     }
 
     /// A transfer is enqueued; `certain` unless its sender may yet refuse it.

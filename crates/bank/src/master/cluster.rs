@@ -25,6 +25,9 @@ const PEERS_AT_ONCE: usize = pipes::MAX_DESCRIPTORS / 2;
 /// Descriptors that a process has open beside its channels or nodes, generously.
 const OTHER_DESCRIPTORS: u64 = 24;
 
+/// No process has this much to say, in bytes, before it is heard: master issues less ahead.
+const FLOOD: usize = 256 << 20;
+
 /// Tokens of what the session watches with the cluster's poller.
 pub(super) const SIGNALS: Token = 0;
 pub(super) const INPUT: Token = 1;
@@ -89,11 +92,16 @@ impl<O: Serialize, I: DeserializeOwned> Process<O, I> {
 
     /// Reads what is there. At the end of file the process is over: reaped, and `true`.
     fn read(&mut self) -> Result<bool, pipes::Error> {
-        if self.fate.is_some() || self.child.receiver.fill()? != Fill::Ended {
+        if self.fate.is_some() {
             return Ok(false);
         }
-        self.bury(None)?;
-        Ok(true)
+        let fill = self.child.receiver.fill()?;
+        if fill == Fill::Ended {
+            self.bury(None)?;
+        } else if self.child.receiver.buffered() > FLOOD {
+            self.bury(Some("it says more than it was asked".to_owned()))?;
+        }
+        Ok(self.fate.is_some())
     }
 
     /// The next frame that has been read. Garbage ends the process.
@@ -170,13 +178,8 @@ impl Cluster {
         self.publish()
     }
 
-    /// Starts a node and connects it to the observer, and to each of `peers`.
-    pub(super) fn start_node(
-        &mut self,
-        id: NodeId,
-        deposit: u64,
-        peers: &[Place],
-    ) -> Result<(), pipes::Error> {
+    /// Starts a node and connects it to the observer. Where that fails, nothing has changed.
+    pub(super) fn start_node(&mut self, id: NodeId, deposit: u64) -> Result<Place, pipes::Error> {
         let (orders, reports) = (pipes::pipe()?, pipes::pipe()?);
         let mut arguments = vec![id.to_string(), deposit.to_string()];
         arguments.extend(self.verbosity());
@@ -189,22 +192,31 @@ impl Cluster {
             .hatch
             .hand_over(vec![orders.read, reports.write])?;
         if let Some(observer) = self.observer.as_mut().filter(|o| o.fate.is_none()) {
-            let ends = vec![orders.write, reports.read];
-            // An observer that dies just now is noticed by its end of file.
-            let _ = observer.child.hatch.hand_over(ends);
+            observer
+                .child
+                .hatch
+                .hand_over(vec![orders.write, reports.read])?;
             let request = Request::Join { node: id, deposit };
             observer.child.sender.push(&request)?;
             observer.dirty = true;
         }
         self.nodes.push(node);
         self.ids.push(id);
+        Ok(place)
+    }
+
+    /// Makes the channels between a new node and its peers, and has them opened at both ends.
+    pub(super) fn connect_node(
+        &mut self,
+        place: Place,
+        peers: &[Place],
+    ) -> Result<(), pipes::Error> {
         for peers in peers.chunks(PEERS_AT_ONCE) {
             self.connect(place, peers)?;
         }
         self.flush()
     }
 
-    /// Makes the channels between a new node and some peers, and has them opened at both ends.
     fn connect(&mut self, new: Place, peers: &[Place]) -> Result<(), pipes::Error> {
         let mut to_new: Vec<RawEnd> = Vec::new();
         let mut to_peers: Vec<Vec<RawEnd>> = Vec::new();
@@ -215,16 +227,15 @@ impl Cluster {
         }
         let id = self.ids[new];
         for (peer, ends) in peers.iter().zip(to_peers) {
-            // A peer that dies just now is noticed by its end of file.
-            let _ = self.nodes[*peer].child.hatch.hand_over(ends);
+            self.nodes[*peer].child.hatch.hand_over(ends)?;
             self.command(*peer, &Command::Open { peers: vec![id] })?;
         }
-        let _ = self.nodes[new].child.hatch.hand_over(to_new);
+        self.nodes[new].child.hatch.hand_over(to_new)?;
         let peers = peers.iter().map(|peer| self.ids[*peer]).collect();
         self.command(new, &Command::Open { peers })
     }
 
-    /// How many commands [`Cluster::start_node`] gives the new node for this many peers.
+    /// How many commands [`Cluster::connect_node`] gives the new node for this many peers.
     pub(super) fn openings(peers: usize) -> usize {
         peers.div_ceil(PEERS_AT_ONCE)
     }

@@ -135,8 +135,8 @@ pub(super) enum Stop {
     /// Asked to by a signal.
     #[error("ended by signal {0}")]
     Signal(i32),
-    #[error("--timeout ran out after {seconds} s, waiting for {waited_for}")]
-    TimedOut { seconds: f64, waited_for: String },
+    #[error("the time (--timeout) ran out while waiting for {waited_for}")]
+    TimedOut { waited_for: String },
     /// A command failed, and `--strict` is on.
     #[error("stopped at the first failure (--strict)")]
     Strict,

@@ -59,6 +59,7 @@ impl Session {
 
     fn start(&mut self) -> Result<Issue, Stop> {
         self.cluster.start_observer()?;
+        self.narrate(|| "starts the observer".to_owned())?;
         self.bank = Some(Bank {
             uncollected: 1,
             ..Bank::default()
@@ -75,28 +76,33 @@ impl Session {
         let peers = self.living()?;
         let nodes = self.bank()?.ids.len() as u64 + 1;
         let needed = Cluster::descriptors_needed(nodes);
-        let limit = pipes::raise_descriptor_limit(needed)?.soft;
+        let limit = pipes::descriptor_limit()?.soft;
         let started = if needed > limit {
             Err(Failure::Descriptors { needed, limit })
         } else {
-            self.cluster
-                .start_node(id, amount, &peers)
-                .map_err(|error| Failure::Start(error.to_string()))
+            let started = self.cluster.start_node(id, amount);
+            started.map_err(|error| Failure::Start(error.to_string()))
         };
-        if let Err(failure) = started {
-            self.bank()?.never_created.insert(id, statement.line);
-            return Ok(Err(failure));
-        }
+        let place = match started {
+            Ok(place) => place,
+            Err(failure) => {
+                self.bank()?.never_created.insert(id, statement.line);
+                return Ok(Err(failure));
+            }
+        };
+        self.cluster.connect_node(place, &peers)?;
         self.cluster.publish()?;
         let has_observer = self.cluster.observer_fate().is_none();
         let bank = self.bank()?;
-        let place = bank.channels.join(id);
+        bank.channels.join(id);
         bank.ids.push(id);
         bank.places.insert(id, place);
         bank.balances.push(Balance {
             known: amount,
             going: 0,
         });
+        let pid = self.cluster.pid(place);
+        self.narrate(|| format!("starts node {id} (pid {pid})"))?;
         if has_observer {
             self.push(statement, Step::Joined);
         }
@@ -347,6 +353,7 @@ impl Session {
             }
         }
         self.drain()?;
+        self.narrate(|| format!("kills node {id}"))?;
         self.killing = Some(node);
         self.cluster.kill(node);
         while self.cluster.fate(node).is_none() {

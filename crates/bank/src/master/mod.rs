@@ -135,6 +135,8 @@ fn prepare(options: RunOptions, painter: Painter) -> Result<Option<(Session, Sou
     }
 
     pipes::close_inherited_on_exec().map_err(|error| format!("master: {error}"))?;
+    // Before the first child starts: they inherit it.
+    pipes::raise_descriptor_limit(u64::MAX).map_err(|error| format!("master: {error}"))?;
     let signals = Signals::hold().map_err(|error| format!("master: {error}"))?;
     let programs = find_programs(options.bin_dir.as_deref(), options.verbose)?;
     let run_dir = options.run_dir.as_deref().map(RunDir::open);

@@ -100,7 +100,6 @@ impl Results {
                 match signals.map(Signals::next_caught).transpose()?.flatten() {
                     Some(caught) => Err(Stop::Signal(caught.0)),
                     None => Err(Stop::TimedOut {
-                        seconds: 0.0,
                         waited_for: "the reader of standard output".to_owned(),
                     }),
                 }

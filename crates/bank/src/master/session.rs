@@ -314,7 +314,6 @@ impl Session {
     }
 
     fn timed_out(&self) -> Stop {
-        let seconds = self.settings.timeout.unwrap_or_default().as_secs_f64();
         let waited_for = match self.in_flight.front() {
             None => "input".to_owned(),
             Some(Entry { statement, step }) => {
@@ -330,10 +329,7 @@ impl Session {
                 }
             }
         };
-        Stop::TimedOut {
-            seconds,
-            waited_for,
-        }
+        Stop::TimedOut { waited_for }
     }
 
     fn window(&self) -> usize {
@@ -352,6 +348,14 @@ impl Session {
             (self.teller)(text);
         }
         Ok(())
+    }
+
+    /// Tells what master does, where that was asked for (`--verbose`).
+    pub(super) fn narrate(&mut self, what: impl FnOnce() -> String) -> Result<(), Stop> {
+        match self.settings.verbose {
+            true => self.tell(&format!("master: {}", what())),
+            false => Ok(()),
+        }
     }
 
     /// Tells that a command failed; the script goes on, unless it is strict.
@@ -384,6 +388,10 @@ impl Session {
 
     /// Ends every process of the system and forgets what was known of it.
     pub(super) fn end_system(&mut self, patient: bool) -> Result<(), Stop> {
+        if self.bank.is_some() {
+            // Nobody hears it where the run ends because nobody listens.
+            let _ = self.narrate(|| "ends every process".to_owned());
+        }
         self.in_flight.clear();
         self.drawn = None;
         self.retired = self.issued;

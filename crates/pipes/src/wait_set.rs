@@ -1,0 +1,62 @@
+//! Waiting for a few ends, once (poll): cheaper than a [`Poller`](crate::Poller) for whoever waits
+//! for other ends every time.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::{Error, Receiver, Sender};
+
+/// The ends to wait for, and afterwards which of them are ready.
+#[derive(Debug, Default)]
+pub struct WaitSet<'a> {
+    ends: Vec<PollFd<'a>>,
+}
+
+/// An end of a [`WaitSet`]; `None` where it is closed and so never ready.
+pub type Waited = Option<usize>;
+
+impl<'a> WaitSet<'a> {
+    /// Nothing to wait for yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Waits until there is something to read, or the end of file.
+    pub fn read<T>(&mut self, end: &'a Receiver<T>) -> Waited {
+        self.add(end.pipe()?.as_fd(), PollFlags::POLLIN)
+    }
+
+    /// Waits until there is room, or the reader is gone.
+    pub fn write<T>(&mut self, end: &'a Sender<T>) -> Waited {
+        self.add(end.pipe()?.as_fd(), PollFlags::POLLOUT)
+    }
+
+    fn add(&mut self, fd: BorrowedFd<'a>, flags: PollFlags) -> Waited {
+        self.ends.push(PollFd::new(fd, flags));
+        Some(self.ends.len() - 1)
+    }
+
+    /// Waits until one of them is ready.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refused.
+    pub fn wait(&mut self) -> Result<(), Error> {
+        loop {
+            match poll(&mut self.ends, PollTimeout::NONE) {
+                Ok(_) => return Ok(()),
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(Error::system("wait for a pipe", errno)),
+            }
+        }
+    }
+
+    /// Whether an end was ready.
+    #[must_use]
+    pub fn is_ready(&self, end: Waited) -> bool {
+        end.is_some_and(|index| self.ends[index].any().unwrap_or(true))
+    }
+}
