@@ -18,7 +18,7 @@
 use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
 
-use pipes::{Fill, Flush, Hatch, Receiver, Sender, WaitSet};
+use pipes::{Fill, Flush, Hatch, Receiver, Sender, WaitSet, Yielder};
 use snapshot::{Markers, SnapshotId};
 
 use crate::account::Slot;
@@ -74,6 +74,9 @@ struct Channel {
 /// would halve the rate, and what it needs to go on is on its way already.
 const HELD_BACK: usize = 16 * 1024;
 
+/// How often a node that waits for a frame makes way for others before it sleeps.
+const GIVE_WAY: usize = 2;
+
 /// What became of a command.
 enum Progress {
     Done(Reply),
@@ -101,6 +104,7 @@ pub struct Node {
     waiting: Option<(Command, Option<Slot>)>,
     /// Orders to take a snapshot whose place in the stream of commands has not come.
     takes: VecDeque<SnapshotId>,
+    yielder: Yielder,
 }
 
 impl Node {
@@ -138,6 +142,7 @@ impl Node {
             dirty: Vec::new(),
             waiting: None,
             takes: VecDeque::new(),
+            yielder: Yielder::default(),
         })
     }
 
@@ -425,8 +430,28 @@ impl Node {
         Ok(())
     }
 
+    /// Makes way for others, so that the frame that is waited for may come; whether it has.
+    fn frame_has_come(&mut self) -> Result<bool, NodeError> {
+        let Some((_, Some(slot))) = self.waiting else {
+            return Ok(false);
+        };
+        for _ in 0..GIVE_WAY {
+            if !self.yielder.give_way() {
+                return Ok(false);
+            }
+            let filled = self.channels[slot.0].incoming.fill();
+            if filled.map_err(on("channels"))? != Fill::Empty {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Waits until something can go on, and reads what came from master and the observer.
     fn wait(&mut self) -> Result<(), NodeError> {
+        if self.frame_has_come()? {
+            return Ok(());
+        }
         let mut set = WaitSet::new();
         let commands = set.read(&self.commands);
         let orders = set.read(&self.orders);

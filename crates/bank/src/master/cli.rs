@@ -96,6 +96,9 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "N", default_value_t = DEFAULT_WINDOW,
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) window: u32,
+    /// Where processes run: all on one CPU, which is faster for a script, or wherever they like
+    #[arg(long, value_name = "WHERE", value_enum, default_value_t = Placement::One)]
+    pub(super) cpus: Placement,
     /// Where the programs `node` and `observer` are [default: beside master]
     #[arg(long, value_name = "DIR")]
     pub(super) bin_dir: Option<PathBuf>,
@@ -109,6 +112,14 @@ pub(super) enum Colour {
     Auto,
     Always,
     Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Placement {
+    /// On the CPU where master was started
+    One,
+    /// Wherever the system puts them
+    Any,
 }
 
 impl Cli {

@@ -35,7 +35,7 @@ use std::time::{Duration, Instant};
 use clap::CommandFactory;
 use pipes::{Input, Read, Signals, Terminal};
 
-use self::cli::{Cli, RunOptions, Sub};
+use self::cli::{Cli, Placement, RunOptions, Sub};
 use self::cluster::Programs;
 use self::failure::Stop;
 use self::paint::Painter;
@@ -135,8 +135,12 @@ fn prepare(options: RunOptions, painter: Painter) -> Result<Option<(Session, Sou
     }
 
     pipes::close_inherited_on_exec().map_err(|error| format!("master: {error}"))?;
-    // Before the first child starts: they inherit it.
+    // Before the first child starts: they inherit both.
     pipes::raise_descriptor_limit(u64::MAX).map_err(|error| format!("master: {error}"))?;
+    if options.cpus == Placement::One {
+        // Where that is not allowed, it is only slower.
+        let _ = pipes::stay_on_this_cpu();
+    }
     let signals = Signals::hold().map_err(|error| format!("master: {error}"))?;
     let programs = find_programs(options.bin_dir.as_deref(), options.verbose)?;
     let run_dir = options.run_dir.as_deref().map(RunDir::open);
