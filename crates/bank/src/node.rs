@@ -15,16 +15,18 @@
 //! observer's order) holds up those behind it, but never the outboxes, nor the observer's
 //! questions. A node ends at the end of file of its commands.
 
+mod snapshots;
+
 use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
 
 use pipes::{Fill, Flush, Hatch, Receiver, Sender, WaitSet, Yielder};
-use snapshot::{Markers, SnapshotId};
+use snapshot::SnapshotId;
 
 use crate::account::Slot;
 use crate::id::NodeId;
 use crate::member::{Frame, Member, MemberError, Received};
-use crate::messages::{CHUNK, Command, Order, Reply, Report};
+use crate::messages::{Command, Order, Reply, Report};
 use crate::say::say;
 
 /// Why a node ends before master tells it to.
@@ -247,15 +249,12 @@ impl Node {
     fn receive(&mut self, from: NodeId) -> Result<Progress, NodeError> {
         let slot = self.slot(from)?;
         let incoming = &mut self.channels[slot.0].incoming;
-        let on_channel = |source| NodeError::Pipe {
-            on: format!("channel from node {from}"),
-            source,
-        };
+        let on_channel = on_channel_from(from);
         let frame = loop {
-            if let Some(frame) = incoming.next_frame().map_err(on_channel)? {
+            if let Some(frame) = incoming.next_frame().map_err(&on_channel)? {
                 break frame;
             }
-            match incoming.fill().map_err(on_channel)? {
+            match incoming.fill().map_err(&on_channel)? {
                 Fill::More => {}
                 Fill::Empty => return Ok(Progress::AwaitsFrame(slot)),
                 Fill::Ended => return Ok(Progress::Done(Reply::Ended)),
@@ -288,50 +287,19 @@ impl Node {
         }
     }
 
-    fn take_snapshot(&mut self, announced: SnapshotId) -> Result<Progress, NodeError> {
-        let Some(ordered) = self.takes.pop_front() else {
-            return Ok(match self.orders.is_ended() {
-                true => Progress::Done(Reply::ObserverGone),
-                false => Progress::AwaitsOrder,
-            });
-        };
-        if ordered != announced {
-            return Err(NodeError::WrongOrder { ordered, announced });
-        }
-        let markers = self.member.begin(ordered).map_err(NodeError::Order)?;
-        self.broadcast(markers)?;
-        Ok(Progress::Done(Reply::Began))
-    }
-
-    /// The marker-sending rule: on every outgoing channel, before anything else.
-    fn broadcast(&mut self, markers: Markers) -> Result<(), NodeError> {
-        let snapshot = markers.id();
-        self.tell(|node| {
-            let balance = node.member.account().balance();
-            format!("records {balance} for snapshot {snapshot}, sends its marker to everybody")
-        });
-        for slot in 0..self.channels.len() {
-            self.enqueue(Slot(slot), &Frame::Marker(snapshot))?;
-        }
-        Ok(())
-    }
-
     fn read_ahead(&mut self, from: NodeId, frames: u64) -> Result<Progress, NodeError> {
         /// What every frame between nodes takes at least.
         const SMALLEST_FRAME: u64 = 14;
         let slot = self.slot(from)?;
         let incoming = &mut self.channels[slot.0].incoming;
-        let on_channel = |source| NodeError::Pipe {
-            on: format!("channel from node {from}"),
-            source,
-        };
-        while incoming.fill().map_err(on_channel)? == Fill::More {}
+        let on_channel = on_channel_from(from);
+        while incoming.fill().map_err(&on_channel)? == Fill::More {}
         let enough = incoming.buffered() as u64 / SMALLEST_FRAME >= frames;
         if !enough && !incoming.is_ended() {
             return Ok(Progress::AwaitsFrame(slot));
         }
         let (mut transfers, mut amount, mut markers) = (0, 0, 0);
-        for frame in incoming.frames_ahead().map_err(on_channel)? {
+        for frame in incoming.frames_ahead().map_err(&on_channel)? {
             match frame {
                 Frame::Message(transfer) => {
                     transfers += 1;
@@ -345,59 +313,6 @@ impl Node {
             amount,
             markers,
         }))
-    }
-
-    fn obey(&mut self, order: Order) -> Result<(), NodeError> {
-        match order {
-            Order::Take { snapshot } => {
-                self.takes.push_back(snapshot);
-                Ok(())
-            }
-            Order::Ask { snapshot } => {
-                let waiting_for = self.member.waiting_for(snapshot);
-                let recorded = waiting_for.is_some();
-                let everybody = || self.member.account().ends().iter().map(|ends| ends.peer);
-                let peers = waiting_for.unwrap_or_else(|| everybody().collect());
-                for peers in peers.chunks(CHUNK) {
-                    let peers = peers.to_vec();
-                    self.report(&Report::Waiting { recorded, peers })?;
-                }
-                self.report(&Report::Asked)
-            }
-            Order::Give { snapshot } => self.give(snapshot),
-        }
-    }
-
-    fn give(&mut self, snapshot: SnapshotId) -> Result<(), NodeError> {
-        let Some(part) = self.member.hand_over(snapshot) else {
-            return self.report(&Report::Given { complete: false });
-        };
-        self.tell(|_| format!("hands its part of snapshot {snapshot} to the observer"));
-        self.report(&Report::Account {
-            balance: part.state.balance(),
-        })?;
-        for ends in part.state.ends() {
-            if ends.sent.count > 0 || ends.received.count > 0 {
-                self.report(&Report::Channel {
-                    peer: ends.peer,
-                    sent: ends.sent,
-                    received: ends.received,
-                })?;
-            }
-        }
-        for (from, transfers) in &part.channels {
-            for transfers in transfers.chunks(CHUNK) {
-                self.report(&Report::Transit {
-                    from: *from,
-                    amounts: transfers.iter().map(|transfer| transfer.0).collect(),
-                })?;
-            }
-        }
-        self.report(&Report::Given { complete: true })
-    }
-
-    fn report(&mut self, report: &Report) -> Result<(), NodeError> {
-        self.reports.push(report).map_err(on("reports"))
     }
 
     fn enqueue(&mut self, slot: Slot, frame: &Frame) -> Result<(), NodeError> {
@@ -497,6 +412,13 @@ impl Node {
 fn on(pipe: &'static str) -> impl Fn(pipes::Error) -> NodeError {
     move |source| NodeError::Pipe {
         on: pipe.to_owned(),
+        source,
+    }
+}
+
+fn on_channel_from(peer: NodeId) -> impl Fn(pipes::Error) -> NodeError {
+    move |source| NodeError::Pipe {
+        on: format!("channel from node {peer}"),
         source,
     }
 }

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
 use nix::sys::prctl;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::SFlag;
 use nix::unistd;
 use serde::{Serialize, de::DeserializeOwned};
@@ -173,6 +173,10 @@ where
     if unistd::getppid().as_raw() != parent {
         return Err(Error::NotAChild);
     }
+    // The parent may hold signals back (`Signals::hold`), and a child inherits that.
+    SigSet::empty()
+        .thread_set_mask()
+        .map_err(|errno| Error::system("let signals through", errno))?;
     sys::ignore(Signal::SIGINT).map_err(|errno| Error::system("ignore SIGINT", errno))?;
     sys::ignore(Signal::SIGHUP).map_err(|errno| Error::system("ignore SIGHUP", errno))?;
     sys::set_close_on_exec(hatch, true)

@@ -307,3 +307,6 @@ impl<T: DeserializeOwned> Receiver<T> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

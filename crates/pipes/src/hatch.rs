@@ -1,7 +1,7 @@
 //! The hatch: a socket through which pipe ends are handed to a process that already runs
 //! (`SCM_RIGHTS`). Nothing else ever travels through it.
 
-use std::io::{IoSlice, IoSliceMut};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
@@ -58,6 +58,19 @@ pub fn pipe() -> Result<PipeEnds, Error> {
     })
 }
 
+/// What became of a hand-over.
+#[derive(Debug)]
+#[must_use = "ends that could not be handed over yet come back"]
+pub enum HandOver {
+    /// The ends are on their way.
+    Done,
+    /// The receiver is gone; its owner notices that by the end of file of its pipe.
+    Gone,
+    /// Too many are on their way already, in this hatch or in all of them (an ordinary user may
+    /// have as many as one process may have open): to be tried again when some have been taken.
+    Later(Vec<RawEnd>),
+}
+
 /// One end of a hatch. Each hand-over is a message of its own and arrives in order.
 #[derive(Debug)]
 pub struct Hatch(pub(crate) OwnedFd);
@@ -80,23 +93,27 @@ impl Hatch {
     }
 
     /// Hands `ends` over, in this order; this process's copies are closed. At most
-    /// [`MAX_DESCRIPTORS`]. `false` where the receiver is gone: its owner will notice that by the
-    /// end of file of its pipe.
+    /// [`MAX_DESCRIPTORS`].
     ///
     /// # Errors
     ///
-    /// Too many ends at once, or too many descriptors are on their way in hatches (an ordinary user
-    /// may have as many as one process may have open).
-    pub fn hand_over(&self, ends: Vec<RawEnd>) -> Result<bool, Error> {
+    /// Too many ends at once, or the kernel refused.
+    pub fn hand_over(&self, ends: Vec<RawEnd>) -> Result<HandOver, Error> {
         let raw: Vec<RawFd> = ends.iter().map(|end| end.0.as_raw_fd()).collect();
         let rights = [ControlMessage::ScmRights(&raw)];
         let byte = [IoSlice::new(b"\0")];
+        let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
         loop {
             let fd = self.0.as_raw_fd();
-            match sendmsg::<()>(fd, &byte, &rights, MsgFlags::MSG_NOSIGNAL, None) {
-                Ok(_) => return Ok(true),
+            match sendmsg::<()>(fd, &byte, &rights, flags, None) {
+                Ok(_) => return Ok(HandOver::Done),
                 Err(Errno::EINTR) => {}
-                Err(Errno::EPIPE | Errno::ECONNRESET | Errno::ENOTCONN) => return Ok(false),
+                Err(Errno::EPIPE | Errno::ECONNRESET | Errno::ENOTCONN) => {
+                    return Ok(HandOver::Gone);
+                }
+                Err(Errno::ETOOMANYREFS | Errno::EAGAIN) => {
+                    return Ok(HandOver::Later(ends));
+                }
                 Err(errno) => return Err(Error::system("hand pipe ends over", errno)),
             }
         }
@@ -120,6 +137,10 @@ impl Hatch {
                 Err(errno) => return Err(Error::system("take pipe ends", errno)),
             }
         };
+        if message.bytes == 0 {
+            let gone = io::Error::from(io::ErrorKind::UnexpectedEof);
+            return Err(Error::system("take pipe ends", gone));
+        }
         let mut ends = Vec::new();
         let received = message
             .cmsgs()
@@ -144,3 +165,6 @@ impl AsFd for Hatch {
         self.0.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests;

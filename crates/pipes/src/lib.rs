@@ -35,15 +35,17 @@ mod wait_set;
 
 use std::io;
 
+use nix::errno::Errno;
+
 pub use child::{Child, Death, Parent, close_inherited_on_exec, parent, spawn};
 pub use end::{Fill, Flush, Receiver, Sender};
 pub use frame::{MAX_FRAME, decode, encode};
-pub use hatch::{Hatch, MAX_DESCRIPTORS, PipeEnds, RawEnd, pipe};
+pub use hatch::{HandOver, Hatch, MAX_DESCRIPTORS, PipeEnds, RawEnd, pipe};
 pub use limits::{DescriptorLimit, descriptor_limit, raise_descriptor_limit};
 pub use placement::{Yielder, stay_on_this_cpu};
 pub use poller::{Poller, Token};
 pub use signals::{Caught, Signals};
-pub use stream::{Input, Read, Terminal, Written, write_interruptibly};
+pub use stream::{Input, Read, Terminal, write_interruptibly};
 pub use wait_set::{WaitSet, Waited};
 
 /// What can go wrong at a pipe, a hatch or a child.
@@ -58,7 +60,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A program could not be started.
-    #[error("cannot start {program}: {source}")]
+    #[error("cannot start {program:?}: {source}")]
     Spawn {
         /// The program's path.
         program: String,
@@ -90,6 +92,18 @@ pub enum Error {
         /// How many came.
         got: usize,
     },
+    /// Descriptors could not be handed over: too many are on their way already.
+    #[error(
+        "cannot hand pipe ends over: the process does not take them, or this user has as many \
+         descriptors on their way between processes as one may have open (`ulimit -n`)"
+    )]
+    TooManyOnTheirWay,
+    /// This process has as many descriptors open as it may.
+    #[error("cannot {doing}: too many open descriptors (`ulimit -n` shows the limit)")]
+    OutOfDescriptors {
+        /// What was being done, as a verb and its object.
+        doing: &'static str,
+    },
     /// This process was not started by [`spawn`].
     #[error("not started through its parent's pipes")]
     NotAChild,
@@ -97,9 +111,10 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn system(doing: &'static str, source: impl Into<io::Error>) -> Self {
-        Self::System {
-            doing,
-            source: source.into(),
+        let source = source.into();
+        match source.raw_os_error() {
+            Some(errno) if errno == Errno::EMFILE as i32 => Self::OutOfDescriptors { doing },
+            _ => Self::System { doing, source },
         }
     }
 }

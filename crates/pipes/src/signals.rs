@@ -19,7 +19,7 @@ pub struct Caught(pub i32);
 
 impl Signals {
     /// Begins to hold the signals back. To be called before any thread is started: threads
-    /// inherit it. Children do not.
+    /// inherit it. So do children; [`parent`](crate::parent) ends it there.
     ///
     /// # Errors
     ///

@@ -95,17 +95,9 @@ impl Drop for Terminal {
     }
 }
 
-/// How a write to the user's stream went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// All of it was written.
-    All,
-    /// A signal arrived, or the deadline passed, while the reader took nothing.
-    Interrupted,
-}
-
-/// Writes all of `bytes`, waiting while the reader is slow, but no longer than until a signal
-/// arrives (where `signals` are given) or `deadline` passes.
+/// Writes `bytes`, waiting while the reader is slow, but no longer than until a signal arrives
+/// (where `signals` are given) or `deadline` passes. Returns how many were written: all of them,
+/// or fewer where it was interrupted.
 ///
 /// # Errors
 ///
@@ -115,32 +107,34 @@ pub fn write_interruptibly(
     bytes: &[u8],
     signals: Option<&Signals>,
     deadline: Option<Instant>,
-) -> io::Result<Written> {
-    let mut rest = bytes;
-    while !rest.is_empty() {
+) -> io::Result<usize> {
+    let mut written = 0;
+    while written < bytes.len() {
         let mut waits = vec![PollFd::new(stream.as_fd(), PollFlags::POLLOUT)];
         waits.extend(signals.map(|signals| PollFd::new(signals.as_fd(), PollFlags::POLLIN)));
-        let timeout = deadline.map_or(PollTimeout::NONE, |deadline| {
-            let left = deadline.saturating_duration_since(Instant::now());
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let timeout = left.map_or(PollTimeout::NONE, |left| {
             PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX)
         });
         match poll(&mut waits, timeout) {
-            Ok(0) if deadline.is_some_and(|deadline| Instant::now() >= deadline) => {
-                return Ok(Written::Interrupted);
-            }
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno.into()),
         }
         let is_ready = |wait: &PollFd<'_>| wait.any().unwrap_or(false);
+        if waits.get(1).is_some_and(is_ready) {
+            return Ok(written);
+        }
         if is_ready(&waits[0]) {
-            match unistd::write(stream.as_fd(), &rest[..rest.len().min(ATOMIC)]) {
-                Ok(count) => rest = &rest[count..],
+            let piece = &bytes[written..bytes.len().min(written + ATOMIC)];
+            match unistd::write(stream.as_fd(), piece) {
+                Ok(count) => written += count,
                 Err(Errno::EINTR | Errno::EAGAIN) => {}
                 Err(errno) => return Err(errno.into()),
             }
-        } else if waits.get(1).is_some_and(is_ready) {
-            return Ok(Written::Interrupted);
+        }
+        if left.is_some_and(|left| left.is_zero()) {
+            return Ok(written);
         }
     }
-    Ok(Written::All)
+    Ok(written)
 }

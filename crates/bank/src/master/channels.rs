@@ -57,11 +57,6 @@ pub(super) struct Lost {
 }
 
 impl Lost {
-    pub(super) fn add(&mut self, other: Self) {
-        self.transfers += other.transfers;
-        self.amount += other.amount;
-    }
-
     pub(super) fn add_transfer(&mut self, amount: u64) {
         self.transfers += 1;
         self.amount += u128::from(amount);
@@ -311,20 +306,36 @@ impl Channels {
         lost
     }
 
-    /// Of what a dead node had enqueued on this channel, only the first frames are there: so many
-    /// transfers and markers. What else was expected is lost, and is returned.
-    pub(super) fn settle(&mut self, from: Place, to: Place, transfers: u64, markers: u64) -> Lost {
+    /// Of what a dead node had enqueued on this channel, only so many transfers and markers are
+    /// there.
+    pub(super) fn settle(&mut self, from: Place, to: Place, transfers: u64, markers: u64) {
         let channel = &mut self.channels[from][to];
-        let before = (channel.transfers(), channel.amount());
         channel.undetermined.clear();
         channel.queue.truncate((transfers + markers) as usize);
         let end = channel.end();
         channel.markers.retain(|marker| marker.index < end);
-        let after = (channel.transfers(), channel.amount());
         self.refresh(from, to);
-        Lost {
-            transfers: before.0 - after.0,
-            amount: before.1 - after.1,
+    }
+
+    /// The amounts of the transfers that wait in the channel.
+    pub(super) fn amounts(&self, from: Place, to: Place) -> Vec<u64> {
+        let channel = &self.channels[from][to];
+        let is_marker = |index| channel.markers.iter().any(|marker| marker.index == index);
+        (channel.taken..)
+            .zip(&channel.queue)
+            .filter(|(index, _)| !is_marker(*index))
+            .map(|(_, amount)| *amount)
+            .collect()
+    }
+
+    /// The last transfer that was expected on the channel never came.
+    pub(super) fn forget_last(&mut self, from: Place, to: Place) {
+        let channel = &mut self.channels[from][to];
+        let is_marker = |index: &u64| channel.markers.iter().any(|m| m.index == *index);
+        let last = (channel.taken..channel.end()).rev().find(|i| !is_marker(i));
+        if let Some(index) = last {
+            channel.remove(index);
+            self.refresh(from, to);
         }
     }
 

@@ -14,7 +14,7 @@ Example: two accounts, a transfer in transit, and a picture of both.
   CreateNode 1 1000
   CreateNode 2 500
   Send 1 2 300            # on its way: node 2 takes it only when told to
-  BeginSnapshot 1         # prints: Started by Node 1
+  BeginSnapshot 2         # prints: Started by Node 2
   ReceiveAll              # delivers the transfer, and the markers
   CollectState
   PrintSnapshot           # node 1 = 700, node 2 = 500, channel (1 → 2) = 300
@@ -66,7 +66,7 @@ pub(super) struct RunOptions {
     /// The script; `-` or none reads standard input (with a prompt, at a terminal)
     pub(super) script: Option<PathBuf>,
     /// Seed of all random choices; without it one is drawn [it is told when the run fails]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) seed: Option<u64>,
     /// Stop at the first command that fails
     #[arg(long)]
@@ -130,7 +130,9 @@ impl Cli {
         if let Some(name) = script
             && Self::command()
                 .get_subcommands()
-                .any(|sub| sub.get_name() == name)
+                .map(clap::Command::get_name)
+                .chain(["help"])
+                .any(|subcommand| subcommand == name)
         {
             Self::command()
                 .error(

@@ -3,15 +3,14 @@
 //! Knows nothing of accounts or snapshots: it starts and ends processes, connects them, moves
 //! frames, and notices deaths.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use pipes::{Child, Death, Fill, Poller, RawEnd, Signals, Token};
-use serde::{Serialize, de::DeserializeOwned};
+use pipes::{Poller, Signals, Token};
 
 use super::channels::Place;
 use super::failure::Stop;
+use super::process::{Fate, Process};
 use super::run_dir::{Pids, RunDir};
 use crate::id::NodeId;
 use crate::messages::{Answer, Command, Reply, Request};
@@ -19,14 +18,8 @@ use crate::messages::{Answer, Command, Reply, Request};
 /// How long processes have to end by themselves before they are killed.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How many peers one hand-over connects: two ends for each.
-const PEERS_AT_ONCE: usize = pipes::MAX_DESCRIPTORS / 2;
-
 /// Descriptors that a process has open beside its channels or nodes, generously.
-const OTHER_DESCRIPTORS: u64 = 24;
-
-/// No process has this much to say, in bytes, before it is heard: master issues less ahead.
-const FLOOD: usize = 256 << 20;
+pub(super) const OTHER_DESCRIPTORS: u64 = 24;
 
 /// Tokens of what the session watches with the cluster's poller.
 pub(super) const SIGNALS: Token = 0;
@@ -34,103 +27,23 @@ pub(super) const INPUT: Token = 1;
 const OBSERVER: Token = 2;
 const NODES: Token = 4;
 
-/// How a process of the system ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// It died.
-    Died(Death),
-    /// What it wrote was no reply, so master killed it.
-    Garbled(String),
-}
-
-impl fmt::Display for Fate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Died(death) => death.fmt(f),
-            Self::Garbled(reason) => write!(f, "killed by master, which cannot read it: {reason}"),
-        }
-    }
-}
-
-impl Fate {
-    /// Whether the process ended because it found, or was, something that cannot be.
-    pub(super) fn is_internal(&self) -> bool {
-        match self {
-            Self::Died(Death::Signal(_)) => false,
-            Self::Died(Death::Exit(status)) => *status != 0,
-            Self::Garbled(_) => true,
-        }
-    }
-}
-
-/// A process and master's pipes to it.
-#[derive(Debug)]
-struct Process<O, I> {
-    child: Child<O, I>,
-    fate: Option<Fate>,
-    token: Token,
-    /// Frames were pushed since the last flush.
-    dirty: bool,
-}
-
-impl<O: Serialize, I: DeserializeOwned> Process<O, I> {
-    fn new(mut child: Child<O, I>, token: Token, poller: &Poller) -> Result<Self, pipes::Error> {
-        child.receiver.watch(poller, token, true)?;
-        Ok(Self {
-            child,
-            fate: None,
-            token,
-            dirty: false,
-        })
-    }
-
-    fn flush(&mut self, poller: &Poller) -> Result<(), pipes::Error> {
-        self.dirty = false;
-        self.child.sender.flush()?;
-        self.child.sender.watch_if_pending(poller, self.token + 1)
-    }
-
-    /// Reads what is there. At the end of file the process is over: reaped, and `true`.
-    fn read(&mut self) -> Result<bool, pipes::Error> {
-        if self.fate.is_some() {
-            return Ok(false);
-        }
-        let fill = self.child.receiver.fill()?;
-        if fill == Fill::Ended {
-            self.bury(None)?;
-        } else if self.child.receiver.buffered() > FLOOD {
-            self.bury(Some("it says more than it was asked".to_owned()))?;
-        }
-        Ok(self.fate.is_some())
-    }
-
-    /// The next frame that has been read. Garbage ends the process.
-    fn next(&mut self) -> Result<Option<I>, pipes::Error> {
-        match self.child.receiver.next_frame() {
-            Ok(frame) => Ok(frame),
-            Err(_) if self.fate.is_some() => Ok(None),
-            Err(error) => {
-                self.bury(Some(error.to_string()))?;
-                Ok(None)
-            }
-        }
-    }
-
-    fn bury(&mut self, garbage: Option<String>) -> Result<(), pipes::Error> {
-        // It is dying already, or it has closed its replies and is of no use any more.
-        self.child.kill();
-        let death = self.child.wait()?;
-        self.fate = Some(garbage.map_or(Fate::Died(death), Fate::Garbled));
-        self.child.sender.close();
-        Ok(())
-    }
-}
-
-/// A death that has just been noticed.
+/// A process other than master.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dead {
+pub(super) enum Member {
     Observer,
     Node(Place),
+}
+
+/// How the processes ended when all were to end.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// Those that did not end by themselves and without a complaint, though they were not yet
+    /// known to be dead, and how.
+    pub(super) unclean: Vec<(String, Fate)>,
+    /// Master killed those that had not ended yet.
+    pub(super) killed: bool,
+    /// It did so because the grace was over, not because it was asked to.
+    pub(super) grace_was_over: bool,
 }
 
 /// Where the programs of the other processes are.
@@ -147,13 +60,13 @@ pub(super) struct Cluster {
     programs: Programs,
     run_dir: Option<RunDir>,
     pub(super) poller: Poller,
-    observer: Option<Process<Request, Answer>>,
-    nodes: Vec<Process<Command, Reply>>,
-    ids: Vec<NodeId>,
+    pub(super) observer: Option<Process<Request, Answer>>,
+    pub(super) nodes: Vec<Process<Command, Reply>>,
+    pub(super) ids: Vec<NodeId>,
     dirty: Vec<Place>,
     ready: Vec<Token>,
     /// Deaths that the session has not been told of.
-    news: Vec<Dead>,
+    news: Vec<Member>,
 }
 
 impl Cluster {
@@ -188,64 +101,25 @@ impl Cluster {
         let token = NODES + 2 * place as Token;
         let node = Process::new(child, token, &self.poller)?;
 
-        node.child
-            .hatch
-            .hand_over(vec![orders.read, reports.write])?;
-        if let Some(observer) = self.observer.as_mut().filter(|o| o.fate.is_none()) {
-            observer
-                .child
-                .hatch
-                .hand_over(vec![orders.write, reports.read])?;
-            let request = Request::Join { node: id, deposit };
-            observer.child.sender.push(&request)?;
-            observer.dirty = true;
-        }
         self.nodes.push(node);
         self.ids.push(id);
+        let handed = self
+            .hand_over(Member::Node(place), vec![orders.read, reports.write])
+            .and_then(|()| self.hand_over(Member::Observer, vec![orders.write, reports.read]));
+        if let Err(error) = handed {
+            self.ids.pop();
+            if let Some(mut node) = self.nodes.pop() {
+                node.bury(None)?;
+            }
+            return Err(error);
+        }
+        self.request(&Request::Join { node: id, deposit })?;
         Ok(place)
-    }
-
-    /// Makes the channels between a new node and its peers, and has them opened at both ends.
-    pub(super) fn connect_node(
-        &mut self,
-        place: Place,
-        peers: &[Place],
-    ) -> Result<(), pipes::Error> {
-        for peers in peers.chunks(PEERS_AT_ONCE) {
-            self.connect(place, peers)?;
-        }
-        self.flush()
-    }
-
-    fn connect(&mut self, new: Place, peers: &[Place]) -> Result<(), pipes::Error> {
-        let mut to_new: Vec<RawEnd> = Vec::new();
-        let mut to_peers: Vec<Vec<RawEnd>> = Vec::new();
-        for _ in peers {
-            let (forth, back) = (pipes::pipe()?, pipes::pipe()?);
-            to_new.extend([forth.write, back.read]);
-            to_peers.push(vec![back.write, forth.read]);
-        }
-        let id = self.ids[new];
-        for (peer, ends) in peers.iter().zip(to_peers) {
-            self.nodes[*peer].child.hatch.hand_over(ends)?;
-            self.command(*peer, &Command::Open { peers: vec![id] })?;
-        }
-        self.nodes[new].child.hatch.hand_over(to_new)?;
-        let peers = peers.iter().map(|peer| self.ids[*peer]).collect();
-        self.command(new, &Command::Open { peers })
-    }
-
-    /// How many commands [`Cluster::connect_node`] gives the new node for this many peers.
-    pub(super) fn openings(peers: usize) -> usize {
-        peers.div_ceil(PEERS_AT_ONCE)
     }
 
     /// How many descriptors master, or a node, needs open at once with this many nodes.
     pub(super) fn descriptors_needed(nodes: u64) -> u64 {
-        let master = 3 * nodes + 4 * PEERS_AT_ONCE as u64;
-        let node = 2 * nodes;
-        let in_small = (3 * nodes + 4 * nodes).min(master);
-        in_small.max(node) + OTHER_DESCRIPTORS
+        3 * nodes + OTHER_DESCRIPTORS
     }
 
     /// Appends a command to what a node is to do.
@@ -273,7 +147,7 @@ impl Cluster {
         let had_died = self.nodes[node].fate.is_some();
         let reply = self.nodes[node].next()?;
         if !had_died && self.nodes[node].fate.is_some() {
-            self.news.push(Dead::Node(node));
+            self.news.push(Member::Node(node));
         }
         Ok(reply)
     }
@@ -286,7 +160,7 @@ impl Cluster {
         let had_died = observer.fate.is_some();
         let answer = observer.next()?;
         if !had_died && observer.fate.is_some() {
-            self.news.push(Dead::Observer);
+            self.news.push(Member::Observer);
         }
         Ok(answer)
     }
@@ -335,7 +209,7 @@ impl Cluster {
                     if token % 2 == 1 {
                         node.flush(&self.poller)?;
                     } else if node.read()? {
-                        self.news.push(Dead::Node(place));
+                        self.news.push(Member::Node(place));
                     }
                 }
                 _ => {
@@ -345,7 +219,7 @@ impl Cluster {
                     if token % 2 == 1 {
                         observer.flush(&self.poller)?;
                     } else if observer.read()? {
-                        self.news.push(Dead::Observer);
+                        self.news.push(Member::Observer);
                     }
                 }
             }
@@ -354,7 +228,7 @@ impl Cluster {
     }
 
     /// The deaths that were noticed since the last call.
-    pub(super) fn take_news(&mut self) -> Vec<Dead> {
+    pub(super) fn take_news(&mut self) -> Vec<Member> {
         std::mem::take(&mut self.news)
     }
 
@@ -364,13 +238,12 @@ impl Cluster {
     }
 
     /// Ends every process: closes its commands, waits until it has ended, and kills it where it
-    /// does not within the grace, or at once where another signal asks for it. Returns those that
-    /// did not end by themselves though they were not yet known to be dead, and how.
+    /// does not within the grace, or at once where another signal asks for it.
     pub(super) fn end_all(
         &mut self,
         signals: &Signals,
         patient: bool,
-    ) -> Result<Vec<(String, Fate)>, pipes::Error> {
+    ) -> Result<Ended, pipes::Error> {
         for node in &mut self.nodes {
             node.child.sender.close();
         }
@@ -381,12 +254,13 @@ impl Cluster {
         let dead_before: Vec<bool> = self.nodes.iter().map(|n| was_dead(&n.fate)).collect();
         let observer_dead_before = self.observer.iter().any(|o| was_dead(&o.fate));
         let deadline = Instant::now() + GRACE;
-        let mut killed = false;
+        let (mut killed, mut grace_was_over) = (false, false);
         while self.is_anybody_alive() {
             let too_late = Instant::now() >= deadline;
             if !killed && (!patient || too_late || signals.next_caught()?.is_some()) {
                 self.kill_everybody();
                 killed = true;
+                grace_was_over = patient && too_late;
             }
             let deadline = (!killed).then_some(deadline);
             let mut ready = std::mem::take(&mut self.ready);
@@ -409,18 +283,23 @@ impl Cluster {
         self.news.clear();
         let mut unclean = Vec::new();
         for (place, node) in self.nodes.drain(..).enumerate() {
-            let fate = node.fate.filter(|fate| !is_clean(fate, killed));
-            if !dead_before[place] {
-                unclean.extend(fate.map(|fate| (format!("node {}", self.ids[place]), fate)));
-            }
+            let fate = node
+                .fate
+                .filter(|fate| !fate.is_clean() && !dead_before[place]);
+            unclean.extend(fate.map(|fate| (format!("node {}", self.ids[place]), fate)));
         }
         let fate = self.observer.take().and_then(|observer| observer.fate);
-        let fate = fate.filter(|fate| !observer_dead_before && !is_clean(fate, killed));
+        let fate = fate.filter(|fate| !fate.is_clean() && !observer_dead_before);
         unclean.extend(fate.map(|fate| ("the observer".to_owned(), fate)));
         self.ids.clear();
         self.dirty.clear();
-        self.publish().ok();
-        Ok(unclean)
+        // The directory is about to go, or to be told of the next system.
+        let _ = self.publish();
+        Ok(Ended {
+            unclean,
+            killed,
+            grace_was_over,
+        })
     }
 
     fn is_anybody_alive(&self) -> bool {
@@ -460,13 +339,5 @@ impl Cluster {
                     .collect(),
             })
             .map_err(Stop::from)
-    }
-}
-
-fn is_clean(fate: &Fate, killed: bool) -> bool {
-    match fate {
-        Fate::Died(Death::Exit(0)) => true,
-        Fate::Died(Death::Signal(9)) => killed,
-        _ => false,
     }
 }

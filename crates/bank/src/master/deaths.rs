@@ -4,11 +4,42 @@
 //! every living node reads the channel from the dead to its end of file, and so says what is left
 //! to be received; what is not is lost, and is counted and told.
 
-use super::channels::Place;
-use super::cluster::{Dead, Fate};
-use super::failure::Stop;
+//!
+//! What was in flight at a dead node has no reply. A receive has failed. Whether a send was carried
+//! out, its channel tells when the death is settled: if the transfer is there, it was.
+
+use super::channels::{Lost, Place};
+use super::cluster::Member;
+use super::failure::{Failure, Stop};
+use super::process::Fate;
 use super::session::Session;
+use crate::id::NodeId;
 use crate::script::{Command, Statement};
+
+/// What is yet to be found out about a dead node.
+#[derive(Debug, Default)]
+pub(super) struct Grave {
+    node: Place,
+    /// Sends that it had not answered, in order.
+    sends: Vec<Send>,
+    /// Receivers that found its channel ended, and the transfer that each had expected.
+    ended: Vec<(Place, u64)>,
+    /// What was on the way to it.
+    into: Lost,
+    /// What it had sent but not written.
+    unwritten: Lost,
+    /// The sum of the unanswered sends that it did carry out.
+    carried_out: u128,
+}
+
+/// A send that was not answered.
+#[derive(Debug)]
+struct Send {
+    statement: Statement,
+    to: Place,
+    amount: u64,
+    failed: bool,
+}
 
 impl Session {
     /// Tells the deaths that were noticed since the last time.
@@ -17,8 +48,8 @@ impl Session {
             self.failed = true;
             self.cluster.publish()?;
             match dead {
-                Dead::Observer => self.observer_died()?,
-                Dead::Node(node) => self.node_died(node)?,
+                Member::Observer => self.observer_died()?,
+                Member::Node(node) => self.node_died(node)?,
             }
         }
         Ok(())
@@ -34,7 +65,10 @@ impl Session {
         };
         bank.shaken |= !by_script;
         bank.dead.get_or_insert(node);
-        bank.unsettled.push(node);
+        bank.unsettled.push(Grave {
+            node,
+            ..Grave::default()
+        });
         let id = bank.ids[node];
         self.tell(&format!("node {id} died ({fate})"))?;
         self.lose_snapshots()
@@ -70,40 +104,152 @@ impl Session {
         }
     }
 
+    /// A send had not been answered when its node died.
+    pub(super) fn send_unanswered(&mut self, statement: &Statement, to: Place, amount: u64) {
+        let node = match statement.command {
+            Command::Send { from, .. } => from,
+            _ => return,
+        };
+        if let Some(grave) = self.grave_of(node) {
+            grave.sends.push(Send {
+                statement: *statement,
+                to,
+                amount,
+                failed: false,
+            });
+        }
+    }
+
+    /// A transfer was to be received by a node that died before it answered.
+    pub(super) fn receive_unanswered(&mut self, node: NodeId, amount: u64) {
+        if let Some(grave) = self.grave_of(node) {
+            grave.into.add_transfer(amount);
+        }
+    }
+
+    /// A node expected a transfer of a dead one and found the end of the channel.
+    pub(super) fn transfer_ended(&mut self, from: NodeId, node: Place, amount: u64) {
+        if let Some(grave) = self.grave_of(from) {
+            grave.ended.push((node, amount));
+        }
+    }
+
+    fn grave_of(&mut self, id: NodeId) -> Option<&mut Grave> {
+        let bank = self.bank.as_mut()?;
+        let place = *bank.places.get(&id)?;
+        bank.unsettled.iter_mut().find(|grave| grave.node == place)
+    }
+
     /// Settles what is not settled yet; whether there was anything. Nothing may be in flight.
     pub(super) fn settle_deaths(&mut self) -> Result<bool, Stop> {
-        let Some(bank) = &mut self.bank else {
+        let living = self.bank.is_some().then(|| self.living()).transpose()?;
+        let Some(bank) = self.bank.as_mut().filter(|bank| !bank.unsettled.is_empty()) else {
             return Ok(false);
         };
-        let Some(dead) = bank.unsettled.pop() else {
-            return Ok(false);
-        };
-        let id = bank.ids[dead];
-        let balance = bank.balances[dead].known;
-        let into = bank.channels.die(dead);
-        // Told apart from the script's own by its line.
-        let statement = Statement {
-            line: 0,
-            command: Command::KillNode { id },
-        };
-        for reader in self.living()? {
-            if !self.bank()?.channels.is_absent(dead, reader) {
-                self.read_ahead(&statement, dead, reader, u64::MAX)?;
+        let living = living.unwrap_or_default();
+        for grave in &mut bank.unsettled {
+            for send in grave
+                .sends
+                .iter_mut()
+                .filter(|send| !living.contains(&send.to))
+            {
+                // It does not matter any more whether it was carried out: the money is gone.
+                send.failed = true;
+                bank.channels.forget_last(grave.node, send.to);
+            }
+        }
+        let mut graves = Vec::new();
+        for grave in &mut bank.unsettled {
+            let into = bank.channels.die(grave.node);
+            grave.into.transfers += into.transfers;
+            grave.into.amount += into.amount;
+            graves.push((grave.node, bank.ids[grave.node]));
+        }
+        let settled: Vec<Place> = graves.iter().map(|(node, _)| *node).collect();
+        for (dead, id) in graves {
+            // Told apart from the script's own by its line.
+            let statement = Statement {
+                line: 0,
+                command: Command::KillNode { id },
+            };
+            for reader in living.iter().copied() {
+                if !self.bank()?.channels.is_absent(dead, reader) {
+                    self.read_ahead(&statement, dead, reader, u64::MAX)?;
+                }
             }
         }
         while !self.in_flight.is_empty() {
             self.advance()?;
         }
-        let out_of = std::mem::take(&mut self.bank()?.lost);
+        // Whoever died meanwhile is next.
+        let bank = self.bank()?;
+        let is_settled = |grave: &mut Grave| settled.contains(&grave.node);
+        let graves: Vec<Grave> = bank.unsettled.extract_if(.., is_settled).collect();
+        for grave in graves {
+            self.bury(grave)?;
+        }
+        Ok(true)
+    }
+
+    /// So many transfers of the dead `from` are there for `node` to receive.
+    pub(super) fn read_to_the_end(
+        &mut self,
+        from: Place,
+        node: Place,
+        transfers: u64,
+        markers: u64,
+    ) -> Result<(), Stop> {
+        let bank = self.bank()?;
+        if let Some(grave) = bank.unsettled.iter_mut().find(|grave| grave.node == from) {
+            let ended = grave.ended.iter().filter(|(reader, _)| *reader == node);
+            let mut expected: Vec<u64> = ended.map(|(_, amount)| *amount).collect();
+            expected.extend(bank.channels.amounts(from, node));
+            let mut missing = expected.len().saturating_sub(transfers as usize);
+            for send in grave.sends.iter_mut().rev().filter(|send| send.to == node) {
+                match missing {
+                    0 => grave.carried_out += u128::from(send.amount),
+                    _ => {
+                        send.failed = true;
+                        expected.pop();
+                        missing -= 1;
+                    }
+                }
+            }
+            for amount in &expected[expected.len() - missing..] {
+                grave.unwritten.add_transfer(*amount);
+            }
+        }
+        bank.channels.settle(from, node, transfers, markers);
+        Ok(())
+    }
+
+    /// Tells what is lost with a dead node.
+    fn bury(&mut self, grave: Grave) -> Result<(), Stop> {
+        let fate = self.fate_of(grave.node)?;
+        let bank = self.bank()?;
+        let node = bank.ids[grave.node];
+        let known = u128::from(bank.balances[grave.node].known);
+        let balance = known.saturating_sub(grave.carried_out);
+        // It sent on what it had just received.
+        let sent_on = grave.carried_out.saturating_sub(known);
+        let mut into = grave.into;
+        into.amount = into.amount.saturating_sub(sent_on);
+
         let mut lost = vec![format!("its balance of {balance}")];
         if into.transfers > 0 {
             lost.push(format!("{into} on the way to it"));
         }
-        if out_of.transfers > 0 {
-            lost.push(format!("{out_of} of its own that it had not written"));
+        if grave.unwritten.transfers > 0 {
+            lost.push(format!(
+                "{} of its own that it had not written",
+                grave.unwritten
+            ));
         }
-        self.tell(&format!("lost with node {id}: {}", lost.join(", ")))?;
-        Ok(true)
+        for send in grave.sends.iter().filter(|send| send.failed) {
+            let fate = fate.clone();
+            self.fail(&send.statement, &Failure::NodeDied { node, fate })?;
+        }
+        self.tell(&format!("lost with node {node}: {}", lost.join(", ")))
     }
 
     /// How a node ended that is known to be dead by what it, or somebody else, could not do any

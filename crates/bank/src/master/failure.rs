@@ -1,8 +1,9 @@
 //! What can go wrong: with one command ([`Failure`]), or with the whole run ([`Stop`]).
 
+use pipes::Signals;
 use snapshot::SnapshotId;
 
-use super::cluster::Fate;
+use super::process::Fate;
 use super::run_dir::RunDirError;
 use crate::audit::Unsound;
 use crate::id::NodeId;
@@ -34,7 +35,7 @@ pub(super) enum Failure {
     MemberDied { node: NodeId, fate: Fate },
     #[error("{0}; ReceiveAll would deliver them")]
     Incomplete(Waiting),
-    #[error("nothing has been collected; CollectState would do that")]
+    #[error("no snapshot has been collected")]
     NothingCollected,
     #[error("snapshot {wanted} has not been collected{}", have(.collected))]
     NotCollected { wanted: u64, collected: Vec<u64> },
@@ -152,4 +153,17 @@ pub(super) enum Stop {
     /// An invariant of the system broke.
     #[error("internal error: {0}")]
     Internal(String),
+}
+
+impl Stop {
+    /// Why waiting for `whom` was cut short: a signal came, else the time ran out.
+    pub(super) fn interrupted(signals: Option<&Signals>, whom: &str) -> Result<Self, Self> {
+        let caught = signals.map(Signals::next_caught).transpose()?.flatten();
+        Ok(match caught {
+            Some(caught) => Self::Signal(caught.0),
+            None => Self::TimedOut {
+                waited_for: whom.to_owned(),
+            },
+        })
+    }
 }

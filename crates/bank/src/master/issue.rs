@@ -23,6 +23,10 @@ impl Session {
             self.drain()?;
         }
         // Commands that concern everybody find everything before them done.
+        let creates = matches!(statement.command, Command::CreateNode { .. });
+        if !creates {
+            self.connect_new_nodes()?;
+        }
         let concerns_everybody = !matches!(
             statement.command,
             Command::Send { .. }
@@ -31,7 +35,8 @@ impl Session {
                 | Command::BeginSnapshot { .. }
                 | Command::PrintSnapshot { .. }
         );
-        if concerns_everybody && !self.in_flight.is_empty() {
+        let goes_on_creating = creates && self.bank.as_ref().is_some_and(Bank::is_creating);
+        if concerns_everybody && !goes_on_creating && !self.in_flight.is_empty() {
             return Ok(Issue::Stalled);
         }
         let issued = match statement.command {
@@ -73,7 +78,6 @@ impl Session {
         id: NodeId,
         amount: u64,
     ) -> Result<Result<Issue, Failure>, Stop> {
-        let peers = self.living()?;
         let nodes = self.bank()?.ids.len() as u64 + 1;
         let needed = Cluster::descriptors_needed(nodes);
         let limit = pipes::descriptor_limit()?.soft;
@@ -90,7 +94,6 @@ impl Session {
                 return Ok(Err(failure));
             }
         };
-        self.cluster.connect_node(place, &peers)?;
         self.cluster.publish()?;
         let has_observer = self.cluster.observer_fate().is_none();
         let bank = self.bank()?;
@@ -106,13 +109,29 @@ impl Session {
         if has_observer {
             self.push(statement, Step::Joined);
         }
-        for node in peers.iter().copied() {
-            self.push(statement, Step::Opened { node });
-        }
-        for _ in 0..Cluster::openings(peers.len()) {
-            self.push(statement, Step::Opened { node: place });
+        self.bank()?.unconnected.push((place, *statement));
+        if self.settings.window == 1 {
+            self.connect_new_nodes()?;
         }
         Ok(Ok(Issue::Done))
+    }
+
+    /// Connects the nodes that were created and are not connected yet: those of consecutive lines
+    /// together.
+    pub(super) fn connect_new_nodes(&mut self) -> Result<(), Stop> {
+        let Some(bank) = self.bank.as_mut().filter(|bank| bank.is_creating()) else {
+            return Ok(());
+        };
+        let (new, statements): (Vec<Place>, Vec<Statement>) =
+            std::mem::take(&mut bank.unconnected).into_iter().unzip();
+        let mut old = self.living()?;
+        old.retain(|place| *place < new[0]);
+        let mut opened = Vec::new();
+        self.cluster.connect(&old, &new, |node| opened.push(node))?;
+        for node in opened {
+            self.push(&statements[0], Step::Opened { node });
+        }
+        Ok(())
     }
 
     fn send(

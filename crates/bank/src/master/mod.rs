@@ -17,7 +17,9 @@ mod cluster;
 mod deaths;
 mod failure;
 mod issue;
+mod mesh;
 mod paint;
+mod process;
 mod prompt;
 mod ready;
 mod results;
@@ -38,7 +40,7 @@ use pipes::{Input, Read, Signals, Terminal};
 use self::cli::{Cli, Placement, RunOptions, Sub};
 use self::cluster::Programs;
 use self::failure::Stop;
-use self::paint::Painter;
+use self::paint::{Painter, Teller};
 use self::prompt::{Prompt, Typed};
 use self::results::Format;
 use self::run_dir::RunDir;
@@ -146,13 +148,13 @@ fn prepare(options: RunOptions, painter: Painter) -> Result<Option<(Session, Sou
     let run_dir = options.run_dir.as_deref().map(RunDir::open);
     let run_dir = run_dir.transpose().map_err(|error| error.to_string())?;
 
-    let mut teller: Box<dyn FnMut(&str)> = Box::new(move |text| painter.tell(text));
+    let mut teller = Teller::Stderr(painter);
     let at_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     if matches!(source, Source::Input) && at_terminal {
-        let (prompt, mut above) = Prompt::start()?;
+        let (prompt, above) = Prompt::start()?;
         source = Source::Prompt(prompt);
         if io::stderr().is_terminal() {
-            teller = Box::new(move |text| above(&painter.paint(text)));
+            teller = Teller::Above(painter, above);
         }
     }
 
@@ -224,14 +226,12 @@ fn run_session(mut session: Session, source: Source) -> u8 {
     // The line editor may be in the middle of a line when the run ends.
     let terminal = matches!(source, Source::Prompt(_)).then(Terminal::remember);
     let seed = session.settings.seed;
-    if session.settings.verbose {
-        (session.teller)(&format!("master: the seed is {seed}"));
-    }
-    let ran = match source {
+    let ran = session.narrate(|| format!("the seed is {seed}"));
+    let ran = ran.and_then(|()| match source {
         Source::Script(statements) => run_script(&mut session, &statements),
         Source::Input => run_input(&mut session),
         Source::Prompt(prompt) => run_prompt(&mut session, prompt),
-    };
+    });
     let ended = ran.and_then(|()| session.finish());
     drop(terminal);
     let status = match ended {
@@ -239,11 +239,18 @@ fn run_session(mut session: Session, source: Source) -> u8 {
         Err(stop) => end_early(&mut session, stop),
     };
     if matches!(status, status::FAILED | status::BROKEN) {
-        (session.teller)(&format!(
-            "master: the seed was {seed}; --seed {seed} repeats this run"
-        ));
+        last_words(
+            &mut session,
+            &format!("master: the seed was {seed} (--seed {seed} draws the same again)"),
+        );
     }
     status
+}
+
+/// Tells something when the run is over: nobody is waited for any more.
+fn last_words(session: &mut Session, text: &str) {
+    let deadline = Some(Instant::now() + LAST_WORDS);
+    let _ = session.teller.tell(text, None, deadline);
 }
 
 fn standing(session: &Session) -> u8 {
@@ -257,6 +264,7 @@ fn standing(session: &Session) -> u8 {
 fn end_early(session: &mut Session, stop: Stop) -> u8 {
     session.results.deadline = Some(Instant::now() + LAST_WORDS);
     let _ = session.results.flush(None);
+    session.results.give_up();
     // Whoever does not answer will not end by itself either.
     let patient = !matches!(stop, Stop::TimedOut { .. });
     let ended = session.end_system(patient);
@@ -270,9 +278,9 @@ fn end_early(session: &mut Session, stop: Stop) -> u8 {
         Stop::Strict => standing(session),
         Stop::Stdout(_) | Stop::Pipes(_) | Stop::RunDir(_) => status::FAILED,
     };
-    (session.teller)(&format!("master: {stop}"));
+    last_words(session, &format!("master: {stop}"));
     if let Err(error) = ended {
-        (session.teller)(&format!("master: {error}"));
+        last_words(session, &format!("master: {error}"));
     }
     status
 }

@@ -1,11 +1,15 @@
 //! Messages on standard error, coloured where that is wanted.
 
 use std::io::Write;
+use std::time::Instant;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
+use pipes::Signals;
 
 use super::cli::Colour;
+use super::failure::Stop;
+use super::prompt::Above;
 
 const PLACE: Style = Style::new().bold();
 const CARET: Style = AnsiColor::Red.on_default().bold();
@@ -36,7 +40,7 @@ impl Painter {
             let is_caret = line.contains('^') && line.chars().all(|c| " ^".contains(c));
             match line.split_once(": ") {
                 _ if is_caret => painted += &format!("{CARET}{line}{CARET:#}"),
-                Some((place, rest)) if number == 0 => {
+                Some((place, rest)) if !line.starts_with(' ') => {
                     painted += &format!("{PLACE}{place}:{PLACE:#} {rest}");
                 }
                 _ => painted += line,
@@ -49,5 +53,41 @@ impl Painter {
     pub(super) fn tell(self, text: &str) {
         let line = self.paint(text) + "\n";
         let _ = std::io::stderr().write_all(line.as_bytes());
+    }
+}
+
+/// Where a session's messages go.
+pub(super) enum Teller {
+    /// To standard error.
+    Stderr(Painter),
+    /// Above the prompt, while somebody types.
+    Above(Painter, Above),
+}
+
+impl Teller {
+    /// Tells a message, waiting while nobody reads it, but no longer than until a signal arrives
+    /// or the deadline passes.
+    pub(super) fn tell(
+        &mut self,
+        text: &str,
+        signals: Option<&Signals>,
+        deadline: Option<Instant>,
+    ) -> Result<(), Stop> {
+        let painter = match self {
+            Self::Above(painter, above) => {
+                above(&painter.paint(text));
+                return Ok(());
+            }
+            Self::Stderr(painter) => painter,
+        };
+        let line = painter.paint(text) + "\n";
+        let stderr = std::io::stderr();
+        match pipes::write_interruptibly(&stderr, line.as_bytes(), signals, deadline) {
+            Ok(count) if count < line.len() => {
+                Err(Stop::interrupted(signals, "the reader of standard error")?)
+            }
+            // Where nobody can hear it, that is nobody's failure.
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::rc::Rc;
 use std::time::Instant;
 
-use pipes::{Signals, Written};
+use pipes::Signals;
 use serde::Serialize;
 
 use super::failure::Stop;
@@ -83,6 +83,11 @@ impl Results {
         Ok(())
     }
 
+    /// Forgets what is buffered: nobody takes it.
+    pub(super) fn give_up(&mut self) {
+        self.buffer.clear();
+    }
+
     /// Writes what is buffered. With `signals`, gives up when one arrives.
     pub(super) fn flush(&mut self, signals: Option<&Signals>) -> Result<(), Stop> {
         if self.buffer.is_empty() {
@@ -91,26 +96,20 @@ impl Results {
         let stdout = io::stdout();
         let written = pipes::write_interruptibly(&stdout, &self.buffer, signals, self.deadline);
         match written {
-            Ok(Written::All) => {
-                self.buffer.clear();
-                Ok(())
-            }
-            Ok(Written::Interrupted) => {
-                self.buffer.clear();
-                match signals.map(Signals::next_caught).transpose()?.flatten() {
-                    Some(caught) => Err(Stop::Signal(caught.0)),
-                    None => Err(Stop::TimedOut {
-                        waited_for: "the reader of standard output".to_owned(),
-                    }),
-                }
+            Ok(count) => {
+                self.buffer.drain(..count);
             }
             Err(error) => {
                 self.buffer.clear();
-                Err(match error.kind() {
+                return Err(match error.kind() {
                     io::ErrorKind::BrokenPipe => Stop::StdoutClosed,
                     _ => Stop::Stdout(error),
-                })
+                });
             }
+        }
+        match self.buffer.is_empty() {
+            true => Ok(()),
+            false => Err(Stop::interrupted(signals, "the reader of standard output")?),
         }
     }
 }

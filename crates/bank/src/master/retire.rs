@@ -90,12 +90,7 @@ impl Session {
                 Some(Reply::Ahead {
                     transfers, markers, ..
                 }),
-            ) => {
-                let bank = self.bank()?;
-                let lost = bank.channels.settle(from, node, transfers, markers);
-                bank.lost.add(lost);
-                Ok(())
-            }
+            ) => self.read_to_the_end(from, node, transfers, markers),
             (step, None) => self.died_meanwhile(&statement, &step),
             (step, Some(reply)) => Err(Stop::Internal(format!(
                 "`{}` on line {}: {step:?} was answered by {reply:?}",
@@ -212,16 +207,17 @@ impl Session {
         expected: Taken,
     ) -> Result<(), Stop> {
         let fate = self.fate_of(from)?;
+        self.take_news()?;
         let bank = self.bank()?;
+        let from = bank.ids[from];
         match expected {
-            Taken::Transfer(amount) => bank.lost.add_transfer(amount),
+            Taken::Transfer(amount) => self.transfer_ended(from, node, amount),
             Taken::Marker { snapshot, records } => {
                 if records {
                     bank.channels.unrecord(node, snapshot);
                 }
             }
         }
-        let from = bank.ids[from];
         match statement.command {
             Command::ReceiveAll => Ok(()),
             _ => self.fail(statement, &Failure::Ended { from, fate }),
@@ -257,6 +253,7 @@ impl Session {
         };
         let fate = self.fate_of(node)?;
         let bank = self.bank()?;
+        let id = bank.ids[node];
         match *step {
             Step::Send {
                 to,
@@ -266,10 +263,15 @@ impl Session {
             } => {
                 bank.balances[node].going -= u128::from(amount);
                 if !certain {
-                    // Whether it was sent, the channel will tell when the death is settled.
                     bank.channels.determine(node, to, true);
                 }
+                self.send_unanswered(statement, to, amount);
+                return Ok(());
             }
+            Step::Receive {
+                expected: Taken::Transfer(amount),
+                ..
+            } => self.receive_unanswered(id, amount),
             Step::Receive {
                 expected:
                     Taken::Marker {
@@ -282,10 +284,9 @@ impl Session {
             Step::Opened { .. } | Step::Balance { .. } | Step::Ahead { .. } => return Ok(()),
             _ => {}
         }
-        let node = self.bank()?.ids[node];
         match statement.command {
             Command::ReceiveAll => Ok(()),
-            _ => self.fail(statement, &Failure::NodeDied { node, fate }),
+            _ => self.fail(statement, &Failure::NodeDied { node: id, fate }),
         }
     }
 

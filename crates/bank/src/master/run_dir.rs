@@ -3,20 +3,21 @@
 //! Holds `pids.json` and nothing else, is ours alone (mode 0700), and is left as it was found.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::id::NodeId;
+use crate::script;
 
 const FILE: &str = "pids.json";
 const DRAFT: &str = "pids.json.new";
 
 /// What `pids.json` says: who lives.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct Pids {
     pub(super) master: u32,
     pub(super) observer: Option<u32>,
@@ -27,7 +28,7 @@ pub(super) struct Pids {
 #[derive(Debug, thiserror::Error)]
 pub enum RunDirError {
     /// The file system refused.
-    #[error("run directory {dir}: cannot {doing}: {source}", dir = dir.display())]
+    #[error("run directory {dir}: cannot {doing}: {source}", dir = shown(.dir))]
     Io {
         /// The directory.
         dir: PathBuf,
@@ -37,7 +38,7 @@ pub enum RunDirError {
         source: io::Error,
     },
     /// It is something else.
-    #[error("run directory {dir}: it is {what}", dir = .dir.display())]
+    #[error("run directory {dir}: it is {what}", dir = shown(.dir))]
     NotOurs {
         /// The directory.
         dir: PathBuf,
@@ -50,6 +51,8 @@ pub enum RunDirError {
 #[derive(Debug)]
 pub(super) struct RunDir {
     dir: PathBuf,
+    /// Locked as long as this master lives.
+    _lock: File,
     /// Master made it, so master removes it.
     created: bool,
 }
@@ -74,10 +77,19 @@ impl RunDir {
             }
             Err(error) => return Err(io("create it", error)),
         };
-        Ok(Self {
-            dir: dir.to_owned(),
-            created,
-        })
+        let lock = File::open(dir).map_err(|source| io("open it", source))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self {
+                dir: dir.to_owned(),
+                _lock: lock,
+                created,
+            }),
+            Err(TryLockError::WouldBlock) => Err(RunDirError::NotOurs {
+                dir: dir.to_owned(),
+                what: "in use by another master".to_owned(),
+            }),
+            Err(TryLockError::Error(source)) => Err(io("lock it", source)),
+        }
     }
 
     /// Replaces the file in one step: a reader sees the old one or the new one.
@@ -148,19 +160,13 @@ fn check(dir: &Path) -> Result<(), RunDirError> {
     for entry in fs::read_dir(dir).map_err(|source| io("list it", source))? {
         let name = entry.map_err(|source| io("list it", source))?.file_name();
         if name != FILE && name != DRAFT {
-            let name = crate::script::printable(name.as_encoded_bytes());
+            let name = script::printable(name.as_encoded_bytes());
             return not_ours(format!("in use for something else: it holds `{name}`"));
         }
-    }
-    if let Some(master) = living_master(&dir.join(FILE)) {
-        return not_ours(format!("in use by the master with pid {master}"));
     }
     Ok(())
 }
 
-/// The master that a pids.json names, where that process lives and is a master.
-fn living_master(file: &Path) -> Option<u32> {
-    let pids: Pids = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
-    let name = fs::read_to_string(format!("/proc/{}/comm", pids.master)).ok()?;
-    (name.trim_end() == "master" && pids.master != std::process::id()).then_some(pids.master)
+fn shown(dir: &Path) -> String {
+    script::printable(dir.as_os_str().as_encoded_bytes()).to_string()
 }

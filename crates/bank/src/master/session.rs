@@ -14,12 +14,15 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use pipes::{Input, Signals, Token};
+use pipes::{Death, Input, Signals, Token};
 use snapshot::SnapshotId;
 
-use super::channels::{Channels, Lost, Place, Taken, Ticket};
+use super::channels::{Channels, Place, Taken, Ticket};
 use super::cluster::{Cluster, INPUT, Programs, SIGNALS};
+use super::deaths::Grave;
 use super::failure::{Failure, Stop, Waiting};
+use super::paint::Teller;
+use super::process::Fate;
 use super::prompt::{Prompt, Typed};
 use super::results::{Format, Results, Shown};
 use super::run_dir::RunDir;
@@ -130,6 +133,8 @@ pub(super) struct Bank {
     pub(super) channels: Channels,
     /// Nodes whose `CreateNode` failed, and on which line.
     pub(super) never_created: HashMap<NodeId, u64>,
+    /// Nodes that were created by the last lines and have no channels yet.
+    pub(super) unconnected: Vec<(Place, Statement)>,
     /// How many snapshots have begun; the last one's number.
     pub(super) begun: u64,
     /// The number of the first that has begun and is not collected.
@@ -140,13 +145,18 @@ pub(super) struct Bank {
     /// A process died on its own, perhaps with commands in flight: what was foreseen may not have
     /// happened, so nothing is issued ahead any more, and replies are believed.
     pub(super) shaken: bool,
-    /// Nodes whose death has been told but not yet settled: see `deaths.rs`.
-    pub(super) unsettled: Vec<Place>,
-    /// What is known to be lost of what the unsettled had sent.
-    pub(super) lost: Lost,
+    /// Deaths that have been told but not yet settled: see `deaths.rs`.
+    pub(super) unsettled: Vec<Grave>,
     /// The part of a collection that has come.
     pub(super) arriving: BTreeMap<SnapshotId, GlobalSnapshot>,
     pub(super) waiting: Waiting,
+}
+
+impl Bank {
+    /// Whether the lines just before were `CreateNode`.
+    pub(super) fn is_creating(&self) -> bool {
+        !self.unconnected.is_empty()
+    }
 }
 
 /// Executes statements.
@@ -170,8 +180,7 @@ pub(super) struct Session {
     /// An audit failed, or another invariant broke.
     pub(super) broken: bool,
     pub(super) deadline: Option<Instant>,
-    /// Tells a line on stderr; at a prompt, above it.
-    pub(super) teller: Box<dyn FnMut(&str)>,
+    pub(super) teller: Teller,
 }
 
 /// Whether a statement could be issued.
@@ -190,7 +199,7 @@ impl Session {
         settings: Settings,
         signals: Signals,
         run_dir: Option<RunDir>,
-        teller: Box<dyn FnMut(&str)>,
+        teller: Teller,
     ) -> Result<Self, Stop> {
         let mut cluster = Cluster::new(settings.programs.clone(), run_dir)?;
         cluster.poller.watch_bytes(&signals, SIGNALS)?;
@@ -234,6 +243,7 @@ impl Session {
 
     /// Waits until everything that was issued is retired, and every death is settled.
     pub(super) fn drain(&mut self) -> Result<(), Stop> {
+        self.connect_new_nodes()?;
         loop {
             while !self.in_flight.is_empty() {
                 self.advance()?;
@@ -342,12 +352,15 @@ impl Session {
     /// Tells something on stderr, after everything that was shown before it.
     pub(super) fn tell(&mut self, text: &str) -> Result<(), Stop> {
         self.results.flush(Some(&self.signals))?;
-        if self.settings.ascii {
-            (self.teller)(&text.replace('→', "->"));
-        } else {
-            (self.teller)(text);
+        let signals = Some(&self.signals);
+        let deadline = self.results.deadline;
+        match self.settings.ascii {
+            true => {
+                let text = text.replace('→', "->");
+                self.teller.tell(&text, signals, deadline)
+            }
+            false => self.teller.tell(text, signals, deadline),
         }
-        Ok(())
     }
 
     /// Tells what master does, where that was asked for (`--verbose`).
@@ -396,8 +409,16 @@ impl Session {
         self.drawn = None;
         self.retired = self.issued;
         self.bank = None;
-        let unclean = self.cluster.end_all(&self.signals, patient)?;
-        for (who, fate) in unclean {
+        let ended = self.cluster.end_all(&self.signals, patient)?;
+        for (who, fate) in ended.unclean {
+            if ended.killed && fate == Fate::Died(Death::Signal(9)) {
+                if ended.grace_was_over {
+                    self.tell(&format!(
+                        "{who} did not end when it was told to, and was killed"
+                    ))?;
+                }
+                continue;
+            }
             self.failed = true;
             self.broken |= fate.is_internal();
             self.tell(&format!("{who} did not end as it should ({fate})"))?;

@@ -7,29 +7,54 @@
     clippy::expect_used,
     missing_docs,
     unreachable_pub,
+    unused_imports,
     dead_code
 )]
+
+mod process;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use serde::Deserialize;
 use tempfile::TempDir;
 
+pub use process::{
+    Descriptor, Process, Way, descriptors, gone, idle, own_descriptors, shields_itself_from,
+    signal, stop, until,
+};
+
 /// How long a test waits for anything before it says that it never came.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(40);
+
+/// How many writes to a master's input may wait until it takes them.
+const WRITES_AHEAD: usize = 1000;
 
 /// What every run that fails says last, with the seed that [`Master::start`] gives.
-pub const SEED_LINE: &str = "master: the seed was 1; --seed 1 repeats this run";
+pub const SEED_LINE: &str = "master: the seed was 1 (--seed 1 draws the same again)";
+
+/// A small script with one result of each kind.
+pub const EXAMPLE: &str = "\
+StartMaster
+CreateNode 1 1000
+CreateNode 2 500
+Send 1 2 300
+BeginSnapshot 1
+Send 2 1 9000
+Receive 2
+Receive 2
+ReceiveAll
+CollectState
+PrintSnapshot
+";
 
 pub fn master() -> &'static str {
     env!("CARGO_BIN_EXE_master")
@@ -61,7 +86,10 @@ impl Place {
     /// The same with something on standard input.
     pub fn run_with(&self, arguments: &[&str], input: &str) -> Ended {
         let mut command = Command::new(master());
-        command.args(arguments).current_dir(self.0.path());
+        command
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env_remove("CLICOLOR_FORCE");
         let mut master = Master::spawn(command);
         master.write(input);
         master.end()
@@ -119,6 +147,22 @@ impl Stream {
     }
 }
 
+impl Stream {
+    /// Reads to the end of file, which comes when nobody holds the stream open any more.
+    #[track_caller]
+    fn finish(&mut self, name: &str, deadline: Instant) {
+        loop {
+            match self.next(deadline) {
+                Ok(_) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("{name} never ended: somebody holds it open")
+                }
+            }
+        }
+    }
+}
+
 /// How a run ended and everything it wrote.
 #[derive(Debug)]
 pub struct Ended {
@@ -157,7 +201,7 @@ pub struct Pids {
 /// A running master. Dropped, it is killed, and what it had started with it.
 pub struct Master {
     pid: u32,
-    input: Option<mpsc::Sender<Vec<u8>>>,
+    input: Option<mpsc::SyncSender<Vec<u8>>>,
     out: Stream,
     err: Stream,
     exit: mpsc::Receiver<ExitStatus>,
@@ -186,6 +230,14 @@ impl Master {
         master
     }
 
+    /// The same with standard streams that have been chosen.
+    pub fn start_as_is_in(place: Place, mut command: Command) -> Self {
+        command.current_dir(place.0.path());
+        let mut master = Self::spawn_as_is(command);
+        master.place = place;
+        master
+    }
+
     /// Starts a command with pipes at its standard streams.
     pub fn spawn(mut command: Command) -> Self {
         command
@@ -200,7 +252,7 @@ impl Master {
         let mut child = command.spawn().expect("the program starts");
         let pid = child.id();
         let input = child.stdin.take().map(|mut stdin| {
-            let (sender, texts) = mpsc::channel::<Vec<u8>>();
+            let (sender, texts) = mpsc::sync_channel::<Vec<u8>>(WRITES_AHEAD);
             thread::spawn(move || {
                 for text in texts {
                     if stdin.write_all(&text).is_err() {
@@ -227,6 +279,11 @@ impl Master {
         }
     }
 
+    /// Waits no longer than this, from now on, for anything.
+    pub fn lose_patience_after(&mut self, patience: Duration) {
+        self.deadline = Instant::now() + patience;
+    }
+
     pub fn pid(&self) -> u32 {
         self.pid
     }
@@ -246,16 +303,7 @@ impl Master {
     pub fn write_for_ever(&mut self, text: &str) {
         let input = self.input.take().expect("the input is open");
         let text = text.as_bytes().to_vec();
-        let at_once = 8;
-        thread::spawn(move || {
-            // The channel has no bound, so let the writer catch up: it takes one at a time.
-            let (echo, done) = mpsc::sync_channel::<()>(at_once);
-            drop(done);
-            drop(echo);
-            while input.send(text.clone()).is_ok() {
-                thread::yield_now();
-            }
-        });
+        thread::spawn(move || while input.send(text.clone()).is_ok() {});
     }
 
     /// Ends its standard input.
@@ -295,6 +343,19 @@ impl Master {
         }
     }
 
+    /// Reads stderr up to the line that is this one; returns those before it.
+    #[track_caller]
+    pub fn err_until(&mut self, last: &str) -> Vec<String> {
+        let mut before = Vec::new();
+        loop {
+            let line = self.err();
+            if line == last {
+                return before;
+            }
+            before.push(line);
+        }
+    }
+
     /// What the `nodes` command says of so many nodes; everything before it is done then.
     #[track_caller]
     pub fn table(&mut self, nodes: usize) -> Vec<String> {
@@ -304,11 +365,14 @@ impl Master {
 
     /// Waits until everything written so far is done, where there are so many nodes; returns the
     /// pids, and remembers the processes: [`Master::end`] checks that they are gone.
+    ///
+    /// Under `--verbose` the table has company; it is passed over.
     #[track_caller]
     pub fn settle(&mut self, nodes: usize) -> Pids {
-        let table = self.table(nodes);
-        for line in &table {
-            assert!(line.contains("  pid "), "not the table of nodes: {line}");
+        self.write("nodes\n");
+        let mut seen = 0;
+        while seen < nodes {
+            seen += usize::from(self.err().contains("  pid "));
         }
         let pids = self.pids();
         self.remember(&pids);
@@ -357,20 +421,8 @@ impl Master {
     #[track_caller]
     pub fn ended(mut self) -> Ended {
         let status = self.wait();
-        while let Ok(_line) | Err(RecvTimeoutError::Timeout) =
-            self.out.next(self.deadline).inspect_err(|error| {
-                if *error == RecvTimeoutError::Timeout {
-                    panic!("stdout never ended");
-                }
-            })
-        {}
-        while let Ok(_line) | Err(RecvTimeoutError::Timeout) =
-            self.err.next(self.deadline).inspect_err(|error| {
-                if *error == RecvTimeoutError::Timeout {
-                    panic!("stderr never ended: somebody holds it open");
-                }
-            })
-        {}
+        self.out.finish("stdout", self.deadline);
+        self.err.finish("stderr", self.deadline);
         gone(&self.family);
         Ended {
             status,
@@ -410,133 +462,9 @@ impl Drop for Master {
     }
 }
 
-/// A process, told apart from a later one with the same pid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Process {
-    pub pid: u32,
-    started: u64,
-}
-
-impl Process {
-    pub fn find(pid: u32) -> Option<Self> {
-        let (_, started) = stat(pid)?;
-        Some(Self { pid, started })
-    }
-
-    /// Whether it runs (a zombie does not: it only waits to be reaped).
-    pub fn runs(&self) -> bool {
-        stat(self.pid)
-            .is_some_and(|(state, started)| started == self.started && !"ZX".contains(state))
-    }
-
-    pub fn kill(&self) {
-        if self.runs() {
-            signal(self.pid, Signal::SIGKILL);
-        }
-    }
-}
-
-/// State and start time of a process.
-fn stat(pid: u32) -> Option<(char, u64)> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in parentheses, may hold anything.
-    let fields: Vec<&str> = text.rsplit_once(") ")?.1.split(' ').collect();
-    Some((fields.first()?.chars().next()?, fields.get(19)?.parse().ok()?))
-}
-
-/// Waits until none of these runs any more; kills those that do, and fails.
-#[track_caller]
-pub fn gone(processes: &[Process]) {
-    let left = || -> Vec<_> { processes.iter().filter(|process| process.runs()).collect() };
-    if !until(|| left().is_empty()) {
-        let stubborn = left();
-        stubborn.iter().for_each(|process| process.kill());
-        panic!("processes were left behind: {stubborn:?}");
-    }
-}
-
-/// Looks again and again until something is so; whether it ever was. Only for what has no event.
-pub fn until(mut so: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + PATIENCE / 4;
-    while !so() {
-        if Instant::now() >= deadline {
-            return false;
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
-    true
-}
-
-pub fn signal(pid: u32, signal: Signal) {
-    let pid = Pid::from_raw(i32::try_from(pid).unwrap());
-    // Who is gone needs no signal.
-    let _ = kill(pid, signal);
-}
-
-/// Stops a process, and waits until it has stopped.
-#[track_caller]
-pub fn stop(pid: u32) {
-    signal(pid, Signal::SIGSTOP);
-    let stopped = until(|| stat(pid).is_some_and(|(state, _)| state == 'T'));
-    assert!(stopped, "process {pid} never stopped");
-}
-
-/// One open descriptor of a process.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Descriptor {
-    pub number: u32,
-    /// What it is: `pipe:[123]`, `socket:[123]`, `anon_inode:[eventpoll]`, or a path.
-    pub target: String,
-    pub way: Way,
-    pub close_on_exec: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Way {
-    Reads,
-    Writes,
-    Both,
-}
-
-impl Descriptor {
-    /// Its target without what differs from run to run.
-    pub fn kind(&self) -> &str {
-        self.target.split(":[").next().unwrap_or_default()
-    }
-}
-
-/// The open descriptors of a process, by number.
-pub fn descriptors(pid: u32) -> Vec<Descriptor> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(format!("/proc/{pid}/fd")).expect("the process lives") {
-        let path = entry.unwrap().path();
-        let number = file_name(&path).parse().unwrap();
-        let Ok(target) = fs::read_link(&path) else {
-            continue;
-        };
-        let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}")).unwrap();
-        let flags = info
-            .lines()
-            .find_map(|line| line.strip_prefix("flags:"))
-            .expect("fdinfo has flags");
-        let flags = u32::from_str_radix(flags.trim(), 8).unwrap();
-        found.push(Descriptor {
-            number,
-            target: target.to_string_lossy().into_owned(),
-            way: match flags & 0o3 {
-                0 => Way::Reads,
-                1 => Way::Writes,
-                _ => Way::Both,
-            },
-            close_on_exec: flags & 0o2_000_000 != 0,
-        });
-    }
-    found.sort();
-    found
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap().to_string_lossy().into_owned()
+/// Commands that fail without any process being asked: more messages than a pipe holds.
+pub fn more_messages_than_a_pipe_holds() -> String {
+    "PrintSnapshot\n".repeat(4_000)
 }
 
 /// A mesh of nodes `1..=nodes` with `amount` each, as a script.

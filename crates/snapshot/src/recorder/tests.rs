@@ -1,3 +1,5 @@
+//! The rules one by one.
+
 use super::*;
 
 type Three = Recorder<u32, &'static str, u64>;

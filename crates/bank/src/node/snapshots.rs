@@ -1,0 +1,91 @@
+//! A node's share of snapshots: the observer's orders, markers, the part that is handed over.
+
+use snapshot::{Markers, SnapshotId};
+
+use super::{Node, NodeError, Progress, on};
+use crate::account::Slot;
+use crate::member::Frame;
+use crate::messages::{CHUNK, Order, Reply, Report};
+
+impl Node {
+    pub(super) fn take_snapshot(&mut self, announced: SnapshotId) -> Result<Progress, NodeError> {
+        let Some(ordered) = self.takes.pop_front() else {
+            return Ok(match self.orders.is_ended() {
+                true => Progress::Done(Reply::ObserverGone),
+                false => Progress::AwaitsOrder,
+            });
+        };
+        if ordered != announced {
+            return Err(NodeError::WrongOrder { ordered, announced });
+        }
+        let markers = self.member.begin(ordered).map_err(NodeError::Order)?;
+        self.broadcast(markers)?;
+        Ok(Progress::Done(Reply::Began))
+    }
+
+    /// The marker-sending rule: on every outgoing channel, before anything else.
+    pub(super) fn broadcast(&mut self, markers: Markers) -> Result<(), NodeError> {
+        let snapshot = markers.id();
+        self.tell(|node| {
+            let balance = node.member.account().balance();
+            format!("records {balance} for snapshot {snapshot}, sends its marker to everybody")
+        });
+        for slot in 0..self.channels.len() {
+            self.enqueue(Slot(slot), &Frame::Marker(snapshot))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn obey(&mut self, order: Order) -> Result<(), NodeError> {
+        match order {
+            Order::Take { snapshot } => {
+                self.takes.push_back(snapshot);
+                Ok(())
+            }
+            Order::Ask { snapshot } => {
+                let waiting_for = self.member.waiting_for(snapshot);
+                let recorded = waiting_for.is_some();
+                let everybody = || self.member.account().ends().iter().map(|ends| ends.peer);
+                let peers = waiting_for.unwrap_or_else(|| everybody().collect());
+                for peers in peers.chunks(CHUNK) {
+                    let peers = peers.to_vec();
+                    self.report(&Report::Waiting { recorded, peers })?;
+                }
+                self.report(&Report::Asked)
+            }
+            Order::Give { snapshot } => self.give(snapshot),
+        }
+    }
+
+    fn give(&mut self, snapshot: SnapshotId) -> Result<(), NodeError> {
+        let Some(part) = self.member.hand_over(snapshot) else {
+            return self.report(&Report::Given { complete: false });
+        };
+        self.tell(|_| format!("hands its part of snapshot {snapshot} to the observer"));
+        self.report(&Report::Account {
+            balance: part.state.balance(),
+        })?;
+        for ends in part.state.ends() {
+            if ends.sent.count > 0 || ends.received.count > 0 {
+                self.report(&Report::Channel {
+                    peer: ends.peer,
+                    sent: ends.sent,
+                    received: ends.received,
+                })?;
+            }
+        }
+        for (from, transfers) in &part.channels {
+            for transfers in transfers.chunks(CHUNK) {
+                self.report(&Report::Transit {
+                    from: *from,
+                    amounts: transfers.iter().map(|transfer| transfer.0).collect(),
+                })?;
+            }
+        }
+        self.report(&Report::Given { complete: true })
+    }
+
+    fn report(&mut self, report: &Report) -> Result<(), NodeError> {
+        self.reports.push(report).map_err(on("reports"))
+    }
+}
