@@ -407,6 +407,8 @@ impl Session {
             self.push(statement, Step::Balance { node });
         }
         self.push(statement, Step::Table);
+        // What comes next must not be in the table.
+        self.drain()?;
         Ok(Issue::Done)
     }
 
