@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use pipes::{Poller, Signals, Token};
+use pipes::{Caught, Poller, Signals, Token};
 
 use super::channels::Place;
 use super::failure::Stop;
@@ -34,6 +34,17 @@ pub(super) enum Member {
     Node(Place),
 }
 
+/// Why everything ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The script says so, or is over.
+    Script,
+    /// A signal or a failure ends the run early.
+    Signalled,
+    /// Nobody is to be waited for any more.
+    AtOnce,
+}
+
 /// How the processes ended when all were to end.
 #[derive(Debug)]
 pub(super) struct Ended {
@@ -44,6 +55,8 @@ pub(super) struct Ended {
     pub(super) killed: bool,
     /// It did so because the grace was over, not because it was asked to.
     pub(super) grace_was_over: bool,
+    /// The first signal that arrived meanwhile.
+    pub(super) caught: Option<Caught>,
 }
 
 /// Where the programs of the other processes are.
@@ -60,6 +73,8 @@ pub(super) struct Cluster {
     programs: Programs,
     run_dir: Option<RunDir>,
     pub(super) poller: Poller,
+    /// When the whole run is to be over.
+    pub(super) deadline: Option<Instant>,
     pub(super) observer: Option<Process<Request, Answer>>,
     pub(super) nodes: Vec<Process<Command, Reply>>,
     pub(super) ids: Vec<NodeId>,
@@ -75,6 +90,7 @@ impl Cluster {
             programs,
             run_dir,
             poller: Poller::new()?,
+            deadline: None,
             observer: None,
             nodes: Vec::new(),
             ids: Vec::new(),
@@ -242,7 +258,7 @@ impl Cluster {
     pub(super) fn end_all(
         &mut self,
         signals: &Signals,
-        patient: bool,
+        ending: Ending,
     ) -> Result<Ended, pipes::Error> {
         for node in &mut self.nodes {
             node.child.sender.close();
@@ -253,14 +269,22 @@ impl Cluster {
         let was_dead = |fate: &Option<Fate>| fate.is_some();
         let dead_before: Vec<bool> = self.nodes.iter().map(|n| was_dead(&n.fate)).collect();
         let observer_dead_before = self.observer.iter().any(|o| was_dead(&o.fate));
-        let deadline = Instant::now() + GRACE;
-        let (mut killed, mut grace_was_over) = (false, false);
+        let grace = Instant::now() + GRACE;
+        let deadline = self.deadline.filter(|_| ending == Ending::Script);
+        let deadline = deadline.map_or(grace, |deadline| deadline.min(grace));
+        let (mut killed, mut grace_was_over, mut caught) = (false, false, None);
         while self.is_anybody_alive() {
             let too_late = Instant::now() >= deadline;
-            if !killed && (!patient || too_late || signals.next_caught()?.is_some()) {
+            let mut at_once = ending == Ending::AtOnce;
+            while let Some(signal) = signals.next_caught()? {
+                // The first one ends the run, a second one its patience.
+                at_once |= ending == Ending::Signalled || caught.is_some();
+                caught = caught.or(Some(signal));
+            }
+            if !killed && (at_once || too_late) {
                 self.kill_everybody();
                 killed = true;
-                grace_was_over = patient && too_late;
+                grace_was_over = too_late && !at_once;
             }
             let deadline = (!killed).then_some(deadline);
             let mut ready = std::mem::take(&mut self.ready);
@@ -299,6 +323,7 @@ impl Cluster {
             unclean,
             killed,
             grace_was_over,
+            caught,
         })
     }
 

@@ -3,7 +3,6 @@
 //! A death is told once, when it is noticed. It is *settled* once nothing is in flight any more:
 //! every living node reads the channel from the dead to its end of file, and so says what is left
 //! to be received; what is not is lost, and is counted and told.
-
 //!
 //! What was in flight at a dead node has no reply. A receive has failed. Whether a send was carried
 //! out, its channel tells when the death is settled: if the transfer is there, it was.
@@ -26,6 +25,8 @@ pub(super) struct Grave {
     ended: Vec<(Place, u64)>,
     /// What was on the way to it.
     into: Lost,
+    /// What was foreseen to be on the way to it, but its sender kept.
+    kept: Lost,
     /// What it had sent but not written.
     unwritten: Lost,
     /// The sum of the unanswered sends that it did carry out.
@@ -124,6 +125,13 @@ impl Session {
     pub(super) fn receive_unanswered(&mut self, node: NodeId, amount: u64) {
         if let Some(grave) = self.grave_of(node) {
             grave.into.add_transfer(amount);
+        }
+    }
+
+    /// A send to a node was foreseen to be carried out, but its sender found it dead.
+    pub(super) fn send_came_back(&mut self, to: NodeId, amount: u64) {
+        if let Some(grave) = self.grave_of(to) {
+            grave.kept.add_transfer(amount);
         }
     }
 
@@ -232,8 +240,13 @@ impl Session {
         let balance = known.saturating_sub(grave.carried_out);
         // It sent on what it had just received.
         let sent_on = grave.carried_out.saturating_sub(known);
-        let mut into = grave.into;
-        into.amount = into.amount.saturating_sub(sent_on);
+        let into = Lost {
+            transfers: grave.into.transfers.saturating_sub(grave.kept.transfers),
+            amount: grave
+                .into
+                .amount
+                .saturating_sub(grave.kept.amount + sent_on),
+        };
 
         let mut lost = vec![format!("its balance of {balance}")];
         if into.transfers > 0 {

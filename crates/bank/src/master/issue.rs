@@ -4,7 +4,7 @@
 use snapshot::SnapshotId;
 
 use super::channels::{Head, Place};
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Ending};
 use super::failure::{Failure, Stop};
 use super::results::Shown;
 use super::session::{Balance, Bank, Issue, Session, Step};
@@ -41,7 +41,7 @@ impl Session {
         }
         let issued = match statement.command {
             Command::StartMaster => self.start().map(Ok)?,
-            Command::KillAll => self.end_system(true).map(|()| Ok(Issue::Done))?,
+            Command::KillAll => self.end_system(Ending::Script).map(|()| Ok(Issue::Done))?,
             Command::CreateNode { id, amount } => self.create_node(statement, id, amount)?,
             Command::Send { from, to, amount } => self.send(statement, from, to, amount)?,
             Command::Receive {
@@ -84,8 +84,10 @@ impl Session {
         let started = if needed > limit {
             Err(Failure::Descriptors { needed, limit })
         } else {
-            let started = self.cluster.start_node(id, amount);
-            started.map_err(|error| Failure::Start(error.to_string()))
+            match self.cluster.start_node(id, amount) {
+                Err(error @ pipes::Error::TooManyOnTheirWay) => return Err(self.cut_short(error)),
+                started => started.map_err(|error| Failure::Start(error.to_string())),
+            }
         };
         let place = match started {
             Ok(place) => place,
@@ -127,7 +129,8 @@ impl Session {
         let mut old = self.living()?;
         old.retain(|place| *place < new[0]);
         let mut opened = Vec::new();
-        self.cluster.connect(&old, &new, |node| opened.push(node))?;
+        let connected = self.cluster.connect(&old, &new, |node| opened.push(node));
+        connected.map_err(|error| self.cut_short(error))?;
         for node in opened {
             self.push(&statements[0], Step::Opened { node });
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use pipes::{HandOver, RawEnd};
 
 use super::channels::Place;
-use super::cluster::{Cluster, Member, OTHER_DESCRIPTORS};
+use super::cluster::{Cluster, Member, OTHER_DESCRIPTORS, SIGNALS};
 use crate::messages::Command;
 
 /// The side of a tile of the mesh: so many nodes are connected with so many others at once. The
@@ -88,6 +88,10 @@ impl Cluster {
         mut ends: Vec<RawEnd>,
     ) -> Result<(), pipes::Error> {
         let give_up = Instant::now() + HAND_OVER_TIMEOUT;
+        let give_up = self
+            .deadline
+            .map_or(give_up, |deadline| deadline.min(give_up));
+        let mut ready = Vec::new();
         loop {
             let hatch = match to {
                 Member::Node(place) => &self.nodes[place].child.hatch,
@@ -102,8 +106,15 @@ impl Cluster {
                 HandOver::Done | HandOver::Gone => return Ok(()),
             }
             self.flush()?;
-            // Nothing tells when descriptors have arrived.
-            std::thread::sleep(Duration::from_millis(1));
+            // Nothing tells when descriptors have arrived; but a signal ends the waiting.
+            let pause = Instant::now() + Duration::from_millis(1);
+            self.poller.wait(&mut ready, Some(pause))?;
+            if ready.contains(&SIGNALS) {
+                return Err(pipes::Error::TooManyOnTheirWay);
+            }
+            while Instant::now() < pause {
+                std::thread::yield_now();
+            }
         }
     }
 

@@ -38,7 +38,7 @@ use clap::CommandFactory;
 use pipes::{Input, Read, Signals, Terminal};
 
 use self::cli::{Cli, Placement, RunOptions, Sub};
-use self::cluster::Programs;
+use self::cluster::{Ending, Programs};
 use self::failure::Stop;
 use self::paint::{Painter, Teller};
 use self::prompt::{Prompt, Typed};
@@ -266,8 +266,10 @@ fn end_early(session: &mut Session, stop: Stop) -> u8 {
     let _ = session.results.flush(None);
     session.results.give_up();
     // Whoever does not answer will not end by itself either.
-    let patient = !matches!(stop, Stop::TimedOut { .. });
-    let ended = session.end_system(patient);
+    let ended = session.end_system(match stop {
+        Stop::TimedOut { .. } => Ending::AtOnce,
+        _ => Ending::Signalled,
+    });
     let status = match &stop {
         Stop::Signal(number) => {
             return status::SIGNALLED.saturating_add(u8::try_from(*number).unwrap_or(0));
@@ -328,14 +330,17 @@ fn run_prompt(session: &mut Session, mut prompt: Prompt) -> Result<(), Stop> {
             Typed::Failed(reason) => {
                 return Err(Stop::Stdout(io::Error::other(reason)));
             }
-            Typed::Line(text) => {
-                number += 1;
-                match text.trim() {
-                    "help" => session.tell(&prompt::help())?,
-                    "quit" => return Ok(()),
-                    _ => {
-                        let text = text.as_bytes();
-                        run_line(session, &mut checker, &Line { number, text })?;
+            // What was pasted may be several lines.
+            Typed::Line(lines) => {
+                for text in lines.split(['\n', '\r']) {
+                    number += 1;
+                    match text.trim() {
+                        "help" => session.tell(&prompt::help())?,
+                        "quit" => return Ok(()),
+                        _ => {
+                            let text = text.as_bytes();
+                            run_line(session, &mut checker, &Line { number, text })?;
+                        }
                     }
                 }
             }

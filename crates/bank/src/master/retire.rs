@@ -63,11 +63,10 @@ impl Session {
                 },
                 Some(reply @ (Reply::Transfer { .. } | Reply::Marker { .. } | Reply::Ended)),
             ) => self.received(&statement, node, from, expected, &reply),
-            (Step::Begin { node, .. }, Some(Reply::Began)) => {
-                let bank = self.bank()?;
+            (Step::Begin { node, snapshot }, Some(Reply::Began)) => {
                 let shown = Shown::Started {
-                    node: bank.ids[node],
-                    snapshot: bank.begun,
+                    node: self.bank()?.ids[node],
+                    snapshot: snapshot.0,
                 };
                 self.show(&statement, &shown)
             }
@@ -144,6 +143,10 @@ impl Session {
             }
             Reply::PeerGone => {
                 let fate = self.fate_of(to)?;
+                self.take_news()?;
+                if certain {
+                    self.send_came_back(to_id, amount);
+                }
                 let node = to_id;
                 self.fail(statement, &Failure::NodeDied { node, fate })
             }

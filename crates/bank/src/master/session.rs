@@ -18,7 +18,7 @@ use pipes::{Death, Input, Signals, Token};
 use snapshot::SnapshotId;
 
 use super::channels::{Channels, Place, Taken, Ticket};
-use super::cluster::{Cluster, INPUT, Programs, SIGNALS};
+use super::cluster::{Cluster, Ending, INPUT, Programs, SIGNALS};
 use super::deaths::Grave;
 use super::failure::{Failure, Stop, Waiting};
 use super::paint::Teller;
@@ -205,6 +205,7 @@ impl Session {
         cluster.poller.watch_bytes(&signals, SIGNALS)?;
         cluster.publish()?;
         let deadline = settings.timeout.map(|timeout| Instant::now() + timeout);
+        cluster.deadline = deadline;
         let mut results = Results::new(settings.format);
         results.deadline = deadline;
         Ok(Self {
@@ -302,7 +303,7 @@ impl Session {
     /// Ends the script: everything is retired and shown, every process has ended.
     pub(super) fn finish(&mut self) -> Result<(), Stop> {
         self.show_everything()?;
-        self.end_system(true)
+        self.end_system(Ending::Script)
     }
 
     /// One wait: for replies, deaths, signals, input, the deadline.
@@ -321,6 +322,22 @@ impl Session {
             return Err(self.timed_out());
         }
         Ok(own)
+    }
+
+    /// Why master stopped handing pipe ends over: a signal, the deadline, or else `error`.
+    pub(super) fn cut_short(&mut self, error: pipes::Error) -> Stop {
+        match self.signals.next_caught() {
+            Ok(Some(caught)) => Stop::Signal(caught.0),
+            _ if self
+                .deadline
+                .is_some_and(|deadline| Instant::now() >= deadline) =>
+            {
+                Stop::TimedOut {
+                    waited_for: "a process to take the ends of its pipes".to_owned(),
+                }
+            }
+            _ => error.into(),
+        }
     }
 
     fn timed_out(&self) -> Stop {
@@ -400,7 +417,7 @@ impl Session {
     }
 
     /// Ends every process of the system and forgets what was known of it.
-    pub(super) fn end_system(&mut self, patient: bool) -> Result<(), Stop> {
+    pub(super) fn end_system(&mut self, ending: Ending) -> Result<(), Stop> {
         if self.bank.is_some() {
             // Nobody hears it where the run ends because nobody listens.
             let _ = self.narrate(|| "ends every process".to_owned());
@@ -409,13 +426,15 @@ impl Session {
         self.drawn = None;
         self.retired = self.issued;
         self.bank = None;
-        let ended = self.cluster.end_all(&self.signals, patient)?;
+        let ended = self.cluster.end_all(&self.signals, ending)?;
+        let mut waited_for = None;
         for (who, fate) in ended.unclean {
             if ended.killed && fate == Fate::Died(Death::Signal(9)) {
                 if ended.grace_was_over {
                     self.tell(&format!(
                         "{who} did not end when it was told to, and was killed"
                     ))?;
+                    waited_for = Some(format!("{who} to end"));
                 }
                 continue;
             }
@@ -423,6 +442,16 @@ impl Session {
             self.broken |= fate.is_internal();
             self.tell(&format!("{who} did not end as it should ({fate})"))?;
         }
-        Ok(())
+        if ending != Ending::Script {
+            return Ok(());
+        }
+        let is_late = self
+            .deadline
+            .is_some_and(|deadline| Instant::now() >= deadline);
+        match (ended.caught, waited_for.filter(|_| is_late)) {
+            (Some(caught), _) => Err(Stop::Signal(caught.0)),
+            (None, Some(waited_for)) => Err(Stop::TimedOut { waited_for }),
+            (None, None) => Ok(()),
+        }
     }
 }
