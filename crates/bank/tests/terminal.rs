@@ -176,6 +176,29 @@ fn a_command_that_is_typed_at_the_prompt_is_carried_out() {
 }
 
 #[test]
+fn lines_that_were_typed_ahead_are_all_carried_out() {
+    let mut session = Session::start(&[]);
+    session.type_keys("StartMaster\rCreateNode 1 9\rCreateNode 2 0\rSend 1 2 7\rReceive 2\r");
+    session.expect("1 Transfer 7");
+    session.prompt();
+    session.type_keys(CTRL_D);
+    session.expect_end(0);
+}
+
+#[test]
+fn lines_that_are_pasted_are_all_carried_out() {
+    let mut session = Session::start(&[]);
+    session.prompt();
+    session
+        .type_keys("\x1b[200~StartMaster\rCreateNode 1 9\rCreateNode 2 0\rSend 1 2 7\x1b[201~\r");
+    session.command("Receive 2");
+    session.expect("1 Transfer 7");
+    session.prompt();
+    session.type_keys(CTRL_D);
+    session.expect_end(0);
+}
+
+#[test]
 fn what_is_refused_or_fails_at_the_prompt_is_told_and_the_session_goes_on() {
     let mut session = Session::start(&[]);
     session.command("Sned 1 2 3");
