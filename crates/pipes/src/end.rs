@@ -11,8 +11,9 @@ use nix::errno::Errno;
 use nix::unistd;
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::Error;
+use crate::frame::{self, MAX_FRAME};
 use crate::poller::{Direction, Poller, Token};
-use crate::{Error, frame};
 
 /// How many bytes one read asks for at most: what a full default pipe holds.
 const LARGEST_READ: usize = 64 * 1024;
@@ -21,14 +22,20 @@ const SMALLEST_READ: usize = 4 * 1024;
 /// An outbox or buffer that is empty and larger than this gives its memory back.
 const KEPT_CAPACITY: usize = 256 * 1024;
 
+/// Storage that many ends use in turn, each while it is at work: so that what is written and read
+/// most of the time is the same few pages, which stay in the cache.
+#[derive(Debug, Default)]
+pub struct Scratch(Vec<u8>);
+
 /// The writing end of a pipe, with an unbounded, ordered outbox.
 #[derive(Debug)]
 pub struct Sender<T> {
     /// `None` once the reader is gone.
     pipe: Option<OwnedFd>,
+    /// Storage; `outbox[written..end]` waits to be written.
     outbox: Vec<u8>,
-    /// How much of the front of `outbox` has been written already.
     written: usize,
+    end: usize,
     watched: bool,
     frames: PhantomData<fn(T)>,
 }
@@ -64,6 +71,7 @@ impl<T: Serialize> Sender<T> {
             pipe: Some(pipe),
             outbox: Vec::new(),
             written: 0,
+            end: 0,
             watched: false,
             frames: PhantomData,
         }
@@ -75,11 +83,24 @@ impl<T: Serialize> Sender<T> {
     /// # Errors
     ///
     /// The frame is too long or cannot be written; the outbox is as it was.
+    #[inline]
     pub fn push(&mut self, value: &T) -> Result<(), Error> {
         if self.pipe.is_none() {
             return Ok(());
         }
-        frame::encode(value, &mut self.outbox)
+        loop {
+            if let Some(room) = self.outbox[self.end..].first_chunk_mut() {
+                self.end += frame::encode_at(value, room)?;
+                return Ok(());
+            }
+            self.make_room();
+        }
+    }
+
+    #[cold]
+    fn make_room(&mut self) {
+        let wanted = (self.end + MAX_FRAME).max(self.outbox.len() * 2);
+        self.outbox.resize(wanted, 0);
     }
 
     /// Writes as much of the outbox as the pipe takes.
@@ -91,8 +112,8 @@ impl<T: Serialize> Sender<T> {
         let Some(pipe) = &self.pipe else {
             return Ok(Flush::Closed);
         };
-        while self.written < self.outbox.len() {
-            match unistd::write(pipe, &self.outbox[self.written..]) {
+        while self.written < self.end {
+            match unistd::write(pipe, &self.outbox[self.written..self.end]) {
                 Ok(count) => self.written += count,
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => {
@@ -106,18 +127,25 @@ impl<T: Serialize> Sender<T> {
                 Err(errno) => return Err(Error::system("write to a pipe", errno)),
             }
         }
-        self.outbox.clear();
-        self.written = 0;
-        if self.outbox.capacity() > KEPT_CAPACITY {
+        (self.written, self.end) = (0, 0);
+        if self.outbox.len() > KEPT_CAPACITY {
             self.outbox = Vec::new();
         }
         Ok(Flush::Done)
     }
 
+    /// Takes the scratch storage into use or gives it back, where nothing waits in the outbox.
+    pub fn swap_storage(&mut self, scratch: &mut Scratch) {
+        if self.pending() == 0 {
+            (self.written, self.end) = (0, 0);
+            std::mem::swap(&mut self.outbox, &mut scratch.0);
+        }
+    }
+
     /// How many bytes wait in the outbox.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.outbox.len() - self.written
+        self.end - self.written
     }
 
     /// Whether the reader is known to be gone, or the end was closed.
@@ -130,7 +158,7 @@ impl<T: Serialize> Sender<T> {
     pub fn close(&mut self) {
         self.pipe = None;
         self.outbox = Vec::new();
-        self.written = 0;
+        (self.written, self.end) = (0, 0);
         self.watched = false;
     }
 
@@ -153,9 +181,9 @@ impl<T: Serialize> Sender<T> {
     /// Drops the written front once it is the larger part, so that moving the rest stays linear
     /// in what passes through.
     fn compact(&mut self) {
-        if self.written > self.outbox.len() / 2 {
-            self.outbox.drain(..self.written);
-            self.written = 0;
+        if self.written > self.end / 2 {
+            self.outbox.copy_within(self.written..self.end, 0);
+            (self.written, self.end) = (0, self.end - self.written);
         }
     }
 }
@@ -170,6 +198,8 @@ pub struct Receiver<T> {
     start: usize,
     end: usize,
     next_read: usize,
+    /// The last read brought less than it asked for.
+    was_short: bool,
     watched: bool,
     frames: PhantomData<fn() -> T>,
 }
@@ -195,6 +225,7 @@ impl<T: DeserializeOwned> Receiver<T> {
             start: 0,
             end: 0,
             next_read: SMALLEST_READ,
+            was_short: true,
             watched: false,
             frames: PhantomData,
         }
@@ -273,6 +304,7 @@ impl<T: DeserializeOwned> Receiver<T> {
                 }
                 Ok(count) => {
                     self.end += count;
+                    self.was_short = count < self.next_read;
                     if count == self.next_read && count < LARGEST_READ {
                         self.next_read *= 2;
                     }
@@ -283,6 +315,20 @@ impl<T: DeserializeOwned> Receiver<T> {
                 Err(errno) => return Err(Error::system("read from a pipe", errno)),
             }
         }
+    }
+
+    /// Takes the scratch storage into use or gives it back, where nothing is buffered.
+    pub fn swap_storage(&mut self, scratch: &mut Scratch) {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+            std::mem::swap(&mut self.buffer, &mut scratch.0);
+        }
+    }
+
+    /// Whether the last read brought less than it asked for: the pipe was empty then.
+    #[must_use]
+    pub fn was_short(&self) -> bool {
+        self.was_short
     }
 
     /// Whether end of file was seen: what has been read already can still be taken.

@@ -5,6 +5,8 @@
 //! allocate. bincode is used in this module only, with every choice written out: little-endian,
 //! fixed-width integers, a limit on what is decoded, and no bytes left over.
 
+use std::fmt::Display;
+
 use bincode::config::{self, Configuration, Fixint, Limit, LittleEndian};
 use bincode::enc::write::Writer;
 use bincode::error::EncodeError;
@@ -55,12 +57,65 @@ pub fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), Error> {
     outcome
 }
 
+/// Writes as much as there is room for.
+struct Slice<'a> {
+    room: &'a mut [u8],
+    used: &'a mut usize,
+}
+
+impl Writer for Slice<'_> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        let end = *self.used + bytes.len();
+        let room = self.room.get_mut(*self.used..end);
+        room.ok_or(EncodeError::UnexpectedEnd)?
+            .copy_from_slice(bytes);
+        *self.used = end;
+        Ok(())
+    }
+}
+
+/// Writes `value` as one frame at the beginning of `room`; returns the frame's length. Faster than
+/// [`encode`], which has to make room for every number by itself.
+///
+/// # Errors
+///
+/// As for [`encode`].
+#[inline]
+pub(crate) fn encode_at<T: Serialize>(
+    value: &T,
+    room: &mut [u8; MAX_FRAME],
+) -> Result<usize, Error> {
+    let mut used = 0;
+    let writer = Slice {
+        room: &mut room[HEADER..],
+        used: &mut used,
+    };
+    let encoded = bincode::serde::encode_into_writer(value, writer, CONFIG);
+    let length = HEADER + used;
+    if encoded.is_err() {
+        return Err(why_not(value));
+    }
+    room[..HEADER].copy_from_slice(&(length as u16).to_le_bytes());
+    Ok(length)
+}
+
+/// Why a value does not fit into a frame.
+#[cold]
+fn why_not<T: Serialize>(value: &T) -> Error {
+    match encode(value, &mut Vec::new()) {
+        Err(error) => error,
+        Ok(()) => Error::Unwritable("it is written in two ways".to_owned()),
+    }
+}
+
 /// The value of the first frame in `bytes` and the frame's length; `None` while it is not there
 /// as a whole.
 ///
 /// # Errors
 ///
 /// [`Error::FrameTooLong`] or [`Error::Malformed`]: the stream cannot be read any further.
+#[inline]
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Option<(T, usize)>, Error> {
     let Some((header, _)) = bytes.split_first_chunk::<HEADER>() else {
         return Ok(None);
@@ -69,19 +124,25 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Option<(T, usize)>, E
     if length > MAX_FRAME {
         return Err(Error::FrameTooLong { length });
     }
-    let malformed = |reason: String| Error::Malformed { length, reason };
     if length < HEADER {
-        return Err(malformed("shorter than its own header".into()));
+        return Err(malformed(length, &"shorter than its own header"));
     }
     let Some(body) = bytes.get(HEADER..length) else {
         return Ok(None);
     };
     let (value, used) = bincode::serde::decode_from_slice(body, CONFIG)
-        .map_err(|error| malformed(error.to_string()))?;
+        .map_err(|error| malformed(length, &error))?;
     if used != body.len() {
-        return Err(malformed(format!("{} bytes left over", body.len() - used)));
+        let left = body.len() - used;
+        return Err(malformed(length, &format_args!("{left} bytes left over")));
     }
     Ok(Some((value, length)))
+}
+
+#[cold]
+fn malformed(length: usize, reason: &dyn Display) -> Error {
+    let reason = reason.to_string();
+    Error::Malformed { length, reason }
 }
 
 #[cfg(test)]
@@ -130,6 +191,30 @@ mod tests {
             Err(Error::FrameTooLong { length }) if length == MAX_FRAME + 1
         ));
         assert_eq!(out.len(), 3 + MAX_FRAME, "what was refused leaves no trace");
+    }
+
+    #[test]
+    fn both_ways_of_writing_write_the_same() {
+        let mut room = [0xaa; MAX_FRAME];
+        for size in [
+            0,
+            1,
+            480,
+            MAX_FRAME - HEADER - 8,
+            MAX_FRAME - HEADER - 7,
+            9000,
+        ] {
+            let value = vec![7u8; size];
+            let mut appended = Vec::new();
+            match (encode(&value, &mut appended), encode_at(&value, &mut room)) {
+                (Ok(()), Ok(length)) => assert_eq!(appended, room[..length]),
+                (
+                    Err(Error::FrameTooLong { length: one }),
+                    Err(Error::FrameTooLong { length: other }),
+                ) => assert_eq!(one, other),
+                outcomes => panic!("{outcomes:?}"),
+            }
+        }
     }
 
     #[test]

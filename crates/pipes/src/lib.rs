@@ -38,11 +38,11 @@ use std::io;
 use nix::errno::Errno;
 
 pub use child::{Child, Death, Parent, close_inherited_on_exec, parent, spawn};
-pub use end::{Fill, Flush, Receiver, Sender};
+pub use end::{Fill, Flush, Receiver, Scratch, Sender};
 pub use frame::{MAX_FRAME, decode, encode};
 pub use hatch::{HandOver, Hatch, MAX_DESCRIPTORS, PipeEnds, RawEnd, pipe};
-pub use limits::{DescriptorLimit, descriptor_limit, raise_descriptor_limit};
-pub use placement::{Yielder, stay_on_this_cpu};
+pub use limits::{DescriptorLimit, cpu_time, descriptor_limit, raise_descriptor_limit};
+pub use placement::{Yielder, give_way, share_a_place_among, stay_on_cpu, stay_on_this_cpu};
 pub use poller::{Poller, Token};
 pub use signals::{Caught, Signals};
 pub use stream::{Input, Read, Terminal, write_interruptibly};

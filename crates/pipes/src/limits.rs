@@ -1,6 +1,9 @@
-//! How many descriptors a process may have open.
+//! How many descriptors a process may have open, and how much of the CPUs it has used.
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::time::Duration;
+
+use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
+use nix::sys::time::TimeVal;
 
 use crate::Error;
 
@@ -38,4 +41,23 @@ pub fn raise_descriptor_limit(wanted: u64) -> Result<DescriptorLimit, Error> {
     setrlimit(Resource::RLIMIT_NOFILE, limit.hard, limit.hard)
         .map_err(|errno| Error::system("raise the limit on descriptors", errno))?;
     descriptor_limit()
+}
+
+/// The CPU time that this process has used, and those of its children that have been waited for.
+///
+/// # Errors
+///
+/// The kernel refused.
+pub fn cpu_time() -> Result<Duration, Error> {
+    let duration = |time: TimeVal| {
+        let micros = time.tv_sec() * 1_000_000 + time.tv_usec();
+        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+    };
+    let mut sum = Duration::ZERO;
+    for who in [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN] {
+        let usage =
+            getrusage(who).map_err(|errno| Error::system("read the CPU time used", errno))?;
+        sum += duration(usage.user_time()) + duration(usage.system_time());
+    }
+    Ok(sum)
 }

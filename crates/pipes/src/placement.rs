@@ -5,10 +5,10 @@
 
 use std::time::{Duration, Instant};
 
-use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity, sched_yield};
+use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity, sched_yield};
 use nix::unistd::Pid;
 
-use crate::Error;
+use crate::{Error, sys};
 
 /// Keeps this process, and those it will start, on the CPU where it runs now: one that it is
 /// allowed to run on, and where the scheduler found room for it just now.
@@ -23,6 +23,41 @@ pub fn stay_on_this_cpu() -> Result<(), Error> {
         sched_setaffinity(Pid::from_raw(0), &cpus)
     };
     stay().map_err(|errno| Error::system("stay on one CPU", errno))
+}
+
+/// Keeps this process on one of the CPUs where it may run: the `number`-th, counted round.
+///
+/// # Errors
+///
+/// The kernel refused.
+pub fn stay_on_cpu(number: usize) -> Result<(), Error> {
+    let stay = || -> nix::Result<()> {
+        let allowed = sched_getaffinity(Pid::from_raw(0))?;
+        let is_allowed = |cpu: &usize| allowed.is_set(*cpu).unwrap_or(false);
+        let allowed: Vec<usize> = (0..CpuSet::count()).filter(is_allowed).collect();
+        let mut cpus = CpuSet::new();
+        // A process runs somewhere, so there is one.
+        cpus.set(allowed[number % allowed.len()])?;
+        sched_setaffinity(Pid::from_raw(0), &cpus)
+    };
+    stay().map_err(|errno| Error::system("stay on one CPU", errno))
+}
+
+/// Lowers this process's priority so far that so many processes of that priority together weigh
+/// what one of ordinary priority does: somebody who works for all of them gets as much of a CPU as
+/// all of them, not as each of them.
+pub fn share_a_place_among(processes: usize) {
+    /// What one step of priority is worth (`sched_prio_to_weight` of the kernel).
+    const STEP: f64 = 1.25;
+    const LOWEST: f64 = 19.0;
+    let steps = (processes.max(1) as f64).log(STEP).round().min(LOWEST);
+    sys::lower_priority(steps as u8);
+}
+
+/// Makes way for whoever else wants the CPU, once, however long they want it.
+pub fn give_way() {
+    // It cannot fail.
+    let _ = sched_yield();
 }
 
 /// Makes way for whoever else wants the CPU, as long as that is a matter of microseconds.
@@ -52,8 +87,7 @@ impl Yielder {
             return false;
         }
         let before = Instant::now();
-        // It cannot fail.
-        let _ = sched_yield();
+        give_way();
         if before.elapsed() > TOO_DEAR {
             self.penalty = (self.penalty * 2).clamp(FIRST_PENALTY, LARGEST_PENALTY);
             self.skip = self.penalty;

@@ -40,3 +40,10 @@ pub(crate) fn ignore(which: Signal) -> nix::Result<()> {
     // SAFETY: no handler runs; SIG_IGN has no code that could break async-signal-safety.
     unsafe { signal(which, SigHandler::SigIgn) }.map(|_| ())
 }
+
+/// Lowers this process's priority by so many steps (raises its nice value).
+pub(crate) fn lower_priority(steps: u8) {
+    // SAFETY: nice takes a number and touches no memory of this process. Going down is always
+    // allowed, so there is no failure to look at.
+    let _ = unsafe { nix::libc::nice(steps.into()) };
+}

@@ -45,8 +45,21 @@ impl<'a> WaitSet<'a> {
     ///
     /// The kernel refused.
     pub fn wait(&mut self) -> Result<(), Error> {
+        self.poll(PollTimeout::NONE)
+    }
+
+    /// Looks which of them are ready, and does not wait.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refused.
+    pub fn look(&mut self) -> Result<(), Error> {
+        self.poll(PollTimeout::ZERO)
+    }
+
+    fn poll(&mut self, timeout: PollTimeout) -> Result<(), Error> {
         loop {
-            match poll(&mut self.ends, PollTimeout::NONE) {
+            match poll(&mut self.ends, timeout) {
                 Ok(_) => return Ok(()),
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(Error::system("wait for a pipe", errno)),
