@@ -82,6 +82,7 @@ impl Account {
     /// # Errors
     ///
     /// [`AccountError::TooSmall`]; nothing has changed.
+    #[inline]
     pub fn send(&mut self, to: Slot, amount: u64) -> Result<Transfer, AccountError> {
         self.balance = self
             .balance
@@ -96,6 +97,7 @@ impl Account {
     /// # Errors
     ///
     /// [`AccountError::Overflow`]; nothing has changed.
+    #[inline]
     pub fn receive(&mut self, from: Slot, transfer: Transfer) -> Result<(), AccountError> {
         let Transfer(amount) = transfer;
         self.balance = self

@@ -1,10 +1,15 @@
-//! All of the system's randomness: one generator, seeded once, drawn from by master alone.
+//! All of the system's randomness, from one seed.
 //!
-//! The generator is named and portable (ChaCha with 8 rounds), so that a script and a seed give
-//! the same run on every machine.
+//! In a script only master draws. The generator is named and portable (ChaCha with 8 rounds), so
+//! that a script and a seed give the same run on every machine. Under load each node draws for
+//! itself, from the stream of that generator which has the node's number; the stream only seeds a
+//! faster one (xoshiro256++), as there is a draw for every transfer.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use crate::id::NodeId;
 
 /// The generator of one run.
 #[derive(Debug)]
@@ -25,5 +30,87 @@ impl Draw {
         debug_assert!(choices > 0, "nothing to pick from");
         let wide = u128::from(self.0.next_u64()) * choices as u128;
         (wide >> 64) as usize
+    }
+}
+
+/// The choices of one node under load.
+#[derive(Debug)]
+pub struct NodeDraw(Xoshiro256PlusPlus);
+
+/// What transfers are to be worth on average, as a fixed-point number.
+#[derive(Clone, Copy, Debug)]
+pub struct Average(u128);
+
+impl Average {
+    /// Digits behind the binary point.
+    const FRACTION: u32 = 16;
+
+    /// So much divided among so many transfers (at least one).
+    #[must_use]
+    pub fn of(money: u64, transfers: u64) -> Self {
+        Self((u128::from(money) << Self::FRACTION) / u128::from(transfers.max(1)))
+    }
+}
+
+impl NodeDraw {
+    /// The generator that `seed` determines for this node.
+    #[must_use]
+    pub fn from_seed(seed: u64, node: NodeId) -> Self {
+        let mut stream = ChaCha8Rng::seed_from_u64(seed);
+        stream.set_stream(node.0);
+        Self(Xoshiro256PlusPlus::from_rng(&mut stream))
+    }
+
+    /// One of `1..=largest`.
+    pub fn size(&mut self, largest: u64) -> u64 {
+        let wide = u128::from(self.0.next_u64()) * u128::from(largest);
+        (wide >> 64) as u64 + 1
+    }
+
+    /// An amount between 0 and twice the average, which need not be whole: a half is now 0, now 1.
+    #[inline]
+    pub fn amount(&mut self, average: Average) -> u64 {
+        let bits = self.0.next_u64();
+        let scaled = (u128::from(bits >> 32) * (average.0 << 1)) >> 32;
+        // The low bits decide how the fraction is rounded.
+        let rounding = u128::from(bits) & ((1 << Average::FRACTION) - 1);
+        u64::try_from((scaled + rounding) >> Average::FRACTION).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_worth_what_they_should_be_on_average() {
+        let mut draw = NodeDraw::from_seed(1, NodeId(1));
+        for (money, transfers) in [(1000, 4), (1000, 3000), (7, 7), (0, 5)] {
+            let average = Average::of(money, transfers);
+            let draws = 200_000;
+            let sum: u64 = (0..draws).map(|_| draw.amount(average)).sum();
+            let found = sum as f64 / f64::from(draws);
+            let wanted = money as f64 / transfers as f64;
+            assert!(
+                (found - wanted).abs() <= wanted * 0.02,
+                "{found} for {wanted}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_average_of_everything_there_is_fits() {
+        let mut draw = NodeDraw::from_seed(1, NodeId(1));
+        for _ in 0..1000 {
+            let _ = draw.amount(Average::of(u64::MAX, 1));
+        }
+    }
+
+    #[test]
+    fn every_node_and_every_seed_draws_for_itself_and_always_the_same() {
+        let first = |seed, node| NodeDraw::from_seed(seed, NodeId(node)).0.next_u64();
+        assert_eq!(first(1, 1), first(1, 1));
+        assert_ne!(first(1, 1), first(1, 2));
+        assert_ne!(first(1, 1), first(2, 1));
     }
 }

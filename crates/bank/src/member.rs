@@ -90,6 +90,7 @@ impl Member {
     /// # Errors
     ///
     /// [`AccountError::TooSmall`]: nothing has changed and nothing is to be sent.
+    #[inline]
     pub fn send(&mut self, to: Slot, amount: u64) -> Result<Frame, AccountError> {
         self.account.send(to, amount).map(Frame::Message)
     }
@@ -100,6 +101,7 @@ impl Member {
     /// # Errors
     ///
     /// The frame breaks a rule of the bank or of the algorithm.
+    #[inline]
     pub fn receive(&mut self, from: Slot, frame: Frame) -> Result<Received, MemberError> {
         let peer = self.account.ends()[from.0].peer;
         match frame {

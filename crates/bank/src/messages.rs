@@ -9,16 +9,27 @@
 //! | | [`Command::AwaitTake`] | [`Reply::Began`] or [`Reply::ObserverGone`] |
 //! | | [`Command::ReadAhead`] | [`Reply::Ahead`] |
 //! | | [`Command::Report`] | [`Reply::Balance`] |
+//! | | [`Command::Load`] | [`Reply::Generated`], once it has generated all it will |
+//! | | [`Command::Rest`] | nothing of its own: it hastens [`Reply::Generated`] |
+//! | | [`Command::Count`] | [`Reply::Counted`] |
+//! | | [`Command::SentTo`] | [`Reply::SentTo`] |
+//! | | [`Command::Settle`] | [`Reply::Settled`], once everything has come |
 //! | master → observer | [`Request::Join`] | [`Answer::Joined`] |
 //! | | [`Request::Begin`] | nothing: the node says [`Reply::Began`] |
 //! | | [`Request::Collect`] | [`Answer::Account`], [`Answer::Transit`] …, then [`Answer::Collected`]; or [`Answer::Waiting`] …, then [`Answer::Incomplete`]; or [`Answer::Unsound`], [`Answer::NodeGone`] |
+//! | | [`Request::Watch`] | [`Answer::Watched`] for every snapshot; or [`Answer::Unsound`], [`Answer::NodeGone`] |
+//! | | [`Request::Rest`] | [`Answer::Rested`], once no snapshot is in progress |
 //! | observer → node | [`Order::Take`] | nothing: see [`Command::AwaitTake`] |
 //! | | [`Order::Ask`] | [`Report::Waiting`] …, then [`Report::Asked`] |
 //! | | [`Order::Give`] | [`Report::Account`], [`Report::Channel`], [`Report::Transit`] …, then [`Report::Given`] |
 //!
 //! A node answers every command with exactly one reply, in the order of the commands, so neither
-//! carries a number: the n-th reply belongs to the n-th command. Who sent a frame is known by the
-//! pipe it came from.
+//! carries a number: the n-th reply belongs to the n-th command. (Under load the replies to
+//! [`Command::Load`] and [`Command::Settle`] come when it is time, each of a kind of its own.) Who
+//! sent a frame is known by the pipe it came from.
+//!
+//! Under load nobody joins, so a part that is complete stays so: from [`Command::Load`] on a node
+//! begins a snapshot as soon as it is ordered to, and hands its part over by itself.
 
 use serde::{Deserialize, Serialize};
 use snapshot::{SnapshotId, Tally};
@@ -66,6 +77,30 @@ pub enum Command {
     },
     /// Say what the balance is.
     Report,
+    /// From now on make transfers of your own accord, and receive what comes as it comes.
+    Load {
+        /// What the choices are drawn from, together with the node's id.
+        seed: u64,
+        /// How many transfers to make; without it, as many as there is room for until
+        /// [`Command::Rest`].
+        quota: Option<u64>,
+        /// Stay on one CPU: this one, counted among those that the node may run on.
+        pin: Option<u32>,
+    },
+    /// Make no more transfers; go on receiving.
+    Rest,
+    /// Say how many transfers you have received.
+    Count,
+    /// Say how many transfers you have sent to each of these.
+    SentTo {
+        /// At most [`CHUNK`].
+        peers: Vec<NodeId>,
+    },
+    /// Say what the balance is once you have received this many transfers in all.
+    Settle {
+        /// As many as were sent to the node.
+        transfers: u64,
+    },
 }
 
 /// A node's replies, one for each [`Command`], in order.
@@ -120,6 +155,25 @@ pub enum Reply {
         /// What there is.
         balance: u64,
     },
+    /// The node makes no more transfers of its own accord.
+    Generated,
+    /// How far it is.
+    Counted {
+        /// Transfers received.
+        received: u64,
+    },
+    /// How many transfers were sent to each of the peers that were named, in that order.
+    SentTo {
+        /// At most [`CHUNK`].
+        transfers: Vec<u64>,
+    },
+    /// Everything that was to come has come.
+    Settled {
+        /// Transfers received.
+        received: u64,
+        /// What there is.
+        balance: u64,
+    },
 }
 
 /// Master's requests to the observer.
@@ -147,6 +201,15 @@ pub enum Request {
         /// The last; all between are meant too.
         last: SnapshotId,
     },
+    /// From now on take snapshots of your own accord, the members in turn being the initiators.
+    Watch {
+        /// From the beginning of one to that of the next; 0: as soon as may be.
+        every_ms: u64,
+        /// How many may be in progress at once.
+        concurrent: u32,
+    },
+    /// Begin no more snapshots; finish those in progress.
+    Rest,
 }
 
 /// The observer's answers.
@@ -202,6 +265,21 @@ pub enum Answer {
         /// The node.
         node: NodeId,
     },
+    /// A snapshot was taken under load, and has passed its audit.
+    Watched {
+        /// The snapshot.
+        snapshot: SnapshotId,
+        /// From its beginning until it had passed.
+        nanoseconds: u64,
+        /// How many transfers were in transit.
+        transfers: u64,
+        /// How much money was in transit.
+        in_transit: u128,
+        /// All the money in it.
+        total: u128,
+    },
+    /// No snapshot is in progress, and none will begin.
+    Rested,
 }
 
 /// The observer's orders to a node.
@@ -238,6 +316,8 @@ pub enum Report {
     Asked,
     /// The recorded balance: the beginning of a part.
     Account {
+        /// The snapshot.
+        snapshot: SnapshotId,
         /// The balance at the cut.
         balance: u64,
     },

@@ -14,7 +14,10 @@
 //! Commands are carried out one after the other, in order; one that waits (for a frame, for the
 //! observer's order) holds up those behind it, but never the outboxes, nor the observer's
 //! questions. A node ends at the end of file of its commands.
+//!
+//! `node/snapshots.rs` is its share of snapshots; `node/load.rs` what it does of its own accord.
 
+mod load;
 mod snapshots;
 
 use std::collections::VecDeque;
@@ -23,6 +26,7 @@ use std::mem::ManuallyDrop;
 use pipes::{Fill, Flush, Hatch, Receiver, Sender, WaitSet, Yielder};
 use snapshot::SnapshotId;
 
+use self::load::Load;
 use crate::account::Slot;
 use crate::id::NodeId;
 use crate::member::{Frame, Member, MemberError, Received};
@@ -86,6 +90,8 @@ enum Progress {
     AwaitsFrame(Slot),
     /// It waits for the observer's order.
     AwaitsOrder,
+    /// The reply comes when it is time; the commands behind it go on.
+    RepliesLater,
 }
 
 /// A node between its pipes.
@@ -107,6 +113,8 @@ pub struct Node {
     /// Orders to take a snapshot whose place in the stream of commands has not come.
     takes: VecDeque<SnapshotId>,
     yielder: Yielder,
+    /// What it does of its own accord, if that was asked for.
+    load: Option<Load>,
 }
 
 impl Node {
@@ -145,6 +153,7 @@ impl Node {
             waiting: None,
             takes: VecDeque::new(),
             yielder: Yielder::default(),
+            load: None,
         })
     }
 
@@ -157,6 +166,9 @@ impl Node {
         self.tell(|node| format!("starts with {}", node.member.account().balance()));
         loop {
             self.carry_out_commands()?;
+            if self.load.is_some() {
+                return self.run_freely();
+            }
             self.flush()?;
             self.wait()?;
             if self.commands.is_ended() {
@@ -184,6 +196,7 @@ impl Node {
                     self.waiting = Some((command, None));
                     return Ok(());
                 }
+                Progress::RepliesLater => {}
             }
         }
     }
@@ -199,6 +212,14 @@ impl Node {
                 let balance = self.member.account().balance();
                 Ok(Progress::Done(Reply::Balance { balance }))
             }
+            Command::Load { seed, quota, pin } => self.start_load(*seed, *quota, *pin),
+            Command::Rest => self.rest(),
+            Command::Count => {
+                let received = self.received();
+                Ok(Progress::Done(Reply::Counted { received }))
+            }
+            Command::SentTo { peers } => self.sent_to(peers).map(Progress::Done),
+            Command::Settle { transfers } => self.settle(*transfers),
         }
     }
 
@@ -386,6 +407,11 @@ impl Node {
         }
         set.wait().map_err(on("pipes"))?;
         let (commands, orders) = (set.is_ready(commands), set.is_ready(orders));
+        self.hear(commands, orders)
+    }
+
+    /// Reads what came from master and the observer, and obeys the latter.
+    fn hear(&mut self, commands: bool, orders: bool) -> Result<(), NodeError> {
         if commands {
             self.commands.fill().map_err(on("commands"))?;
         }

@@ -2,6 +2,10 @@
 //!
 //! It never touches the bank's traffic: it has a pipe for orders to every node and one for reports
 //! from it, and nothing else. It keeps no snapshots: what has passed the audit goes to master.
+//!
+//! `observer/watch.rs` is what it does of its own accord, under load.
+
+mod watch;
 
 use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
@@ -9,6 +13,7 @@ use std::mem::ManuallyDrop;
 use pipes::{Fill, Hatch, Poller, Receiver, Sender, Token};
 use snapshot::SnapshotId;
 
+use self::watch::Watch;
 use crate::audit::{GlobalSnapshot, Handed, audit};
 use crate::id::NodeId;
 use crate::messages::{Answer, CHUNK, Order, Report, Request};
@@ -51,6 +56,8 @@ const REQUESTS: Token = 0;
 const ANSWERS: Token = 1;
 /// Any pipe to or from a node: woken by one, the observer looks where it was waiting.
 const MEMBER: Token = 2;
+/// Under load, the reports of the first node; those of the others follow.
+const REPORTS: Token = 3;
 
 /// The observer between its pipes.
 pub struct Observer {
@@ -62,6 +69,48 @@ pub struct Observer {
     poller: Poller,
     ready: Vec<Token>,
     verbose: bool,
+    /// What it does of its own accord, if that was asked for.
+    watch: Option<Watch>,
+}
+
+/// What a report has added to a part.
+enum Added {
+    /// It is the beginning of a part of this snapshot.
+    Begins(SnapshotId),
+    /// There is more to come.
+    More,
+    /// It is the end.
+    Ends {
+        /// Of a part.
+        complete: bool,
+    },
+}
+
+impl Handed {
+    /// Adds what a report says to the part; a report that says nothing of a part comes back.
+    fn add(&mut self, report: Report) -> Result<Added, Report> {
+        match report {
+            Report::Account { snapshot, balance } => {
+                self.balance = balance;
+                Ok(Added::Begins(snapshot))
+            }
+            Report::Channel {
+                peer,
+                sent,
+                received,
+            } => {
+                self.part.sent.insert(peer, sent);
+                self.part.received.insert(peer, received);
+                Ok(Added::More)
+            }
+            Report::Transit { from, amounts } => {
+                self.part.channels.entry(from).or_default().extend(amounts);
+                Ok(Added::More)
+            }
+            Report::Given { complete } => Ok(Added::Ends { complete }),
+            report => Err(report),
+        }
+    }
 }
 
 /// Why a collection ended without its snapshots.
@@ -97,6 +146,7 @@ impl Observer {
             poller: Poller::new().map_err(on("poller"))?,
             ready: Vec::new(),
             verbose,
+            watch: None,
         })
     }
 
@@ -117,6 +167,9 @@ impl Observer {
         loop {
             while let Some(request) = self.requests.next_frame().map_err(on("requests"))? {
                 self.carry_out(request)?;
+            }
+            if self.watch.is_some() {
+                self.go_on_watching()?;
             }
             self.flush()?;
             self.wait()?;
@@ -142,6 +195,11 @@ impl Observer {
                 self.tell(|| format!("orders node {node} to begin snapshot {snapshot}"));
                 self.order(node, Order::Take { snapshot })
             }
+            Request::Watch {
+                every_ms,
+                concurrent,
+            } => self.start_watching(every_ms, concurrent),
+            Request::Rest => self.rest(),
             Request::Collect { first, last } => {
                 let ids = (first.0..=last.0).map(SnapshotId);
                 match self.collect(ids) {
@@ -222,31 +280,21 @@ impl Observer {
         for node in self.nodes() {
             let mut handed = Handed::default();
             loop {
-                match self.next_report(node)? {
-                    Report::Account { balance } => handed.balance = balance,
-                    Report::Channel {
-                        peer,
-                        sent,
-                        received,
-                    } => {
-                        handed.part.sent.insert(peer, sent);
-                        handed.part.received.insert(peer, received);
-                    }
-                    Report::Transit { from, amounts } => {
-                        handed
-                            .part
-                            .channels
-                            .entry(from)
-                            .or_default()
-                            .extend(amounts);
-                    }
-                    Report::Given { complete } => {
+                match handed.add(self.next_report(node)?) {
+                    Ok(Added::More) => {}
+                    Ok(Added::Begins(id)) if id == snapshot => {}
+                    Ok(Added::Ends { complete }) => {
                         if complete {
                             all.insert(node, handed);
                         }
                         break;
                     }
-                    report => return Err(ObserverError::Unexpected { node, report }.into()),
+                    Ok(Added::Begins(snapshot)) => {
+                        let balance = handed.balance;
+                        let report = Report::Account { snapshot, balance };
+                        return Err(ObserverError::Unexpected { node, report }.into());
+                    }
+                    Err(report) => return Err(ObserverError::Unexpected { node, report }.into()),
                 }
             }
         }
@@ -346,8 +394,9 @@ impl Observer {
     /// Waits until something can go on; the end of the requests ends the observer, whatever it is
     /// about.
     fn wait(&mut self) -> Result<(), ObserverError> {
+        let deadline = self.watch.as_ref().and_then(Watch::next_begin);
         self.poller
-            .wait(&mut self.ready, None)
+            .wait(&mut self.ready, deadline)
             .map_err(on("poller"))?;
         if self.ready.contains(&REQUESTS) {
             self.requests.fill().map_err(on("requests"))?;

@@ -353,6 +353,10 @@ impl Session {
                     let fate = self.fate_of(place)?;
                     return self.end_collection(Err(Failure::MemberDied { node, fate }));
                 }
+                Answer::Watched { .. } | Answer::Rested => {
+                    let what = "the observer says that it has watched, which nobody asked for";
+                    return Err(Stop::Internal(what.to_owned()));
+                }
             }
         }
     }

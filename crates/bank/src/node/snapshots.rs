@@ -18,9 +18,13 @@ impl Node {
         if ordered != announced {
             return Err(NodeError::WrongOrder { ordered, announced });
         }
-        let markers = self.member.begin(ordered).map_err(NodeError::Order)?;
-        self.broadcast(markers)?;
+        self.begin(ordered)?;
         Ok(Progress::Done(Reply::Began))
+    }
+
+    pub(super) fn begin(&mut self, snapshot: SnapshotId) -> Result<(), NodeError> {
+        let markers = self.member.begin(snapshot).map_err(NodeError::Order)?;
+        self.broadcast(markers)
     }
 
     /// The marker-sending rule: on every outgoing channel, before anything else.
@@ -38,6 +42,7 @@ impl Node {
 
     pub(super) fn obey(&mut self, order: Order) -> Result<(), NodeError> {
         match order {
+            Order::Take { snapshot } if self.load.is_some() => self.begin(snapshot),
             Order::Take { snapshot } => {
                 self.takes.push_back(snapshot);
                 Ok(())
@@ -57,12 +62,22 @@ impl Node {
         }
     }
 
+    /// Hands the part over, or says that there is no complete one.
     fn give(&mut self, snapshot: SnapshotId) -> Result<(), NodeError> {
+        match self.give_if_complete(snapshot)? {
+            true => Ok(()),
+            false => self.report(&Report::Given { complete: false }),
+        }
+    }
+
+    /// Hands the part over if it is complete; whether it was.
+    pub(super) fn give_if_complete(&mut self, snapshot: SnapshotId) -> Result<bool, NodeError> {
         let Some(part) = self.member.hand_over(snapshot) else {
-            return self.report(&Report::Given { complete: false });
+            return Ok(false);
         };
         self.tell(|_| format!("hands its part of snapshot {snapshot} to the observer"));
         self.report(&Report::Account {
+            snapshot,
             balance: part.state.balance(),
         })?;
         for ends in part.state.ends() {
@@ -82,7 +97,8 @@ impl Node {
                 })?;
             }
         }
-        self.report(&Report::Given { complete: true })
+        self.report(&Report::Given { complete: true })?;
+        Ok(true)
     }
 
     fn report(&mut self, report: &Report) -> Result<(), NodeError> {
