@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::load::LoadOptions;
+
 const EXAMPLE: &str = "\
 Example: two accounts, a transfer in transit, and a picture of both.
 
@@ -52,6 +54,8 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Sub {
+    /// Run the bank by itself under full load, and photograph it meanwhile
+    Load(LoadOptions),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -148,7 +152,7 @@ impl Cli {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text
         .parse()
         .map_err(|_| "not a number of seconds".to_owned())?;

@@ -9,7 +9,7 @@
 //!
 //! [`cli`] parses the command line, [`session`] executes statements, [`cluster`] holds the
 //! processes and the pipes to them, [`channels`] is what master knows of what is on its way,
-//! [`results`] is standard output. Never here: what an account or a recorder decides.
+//! [`results`] is standard output. [`load`] runs the bank by itself, without a script. Never here: what an account or a recorder decides.
 
 mod channels;
 mod cli;
@@ -17,6 +17,7 @@ mod cluster;
 mod deaths;
 mod failure;
 mod issue;
+mod load;
 mod mesh;
 mod paint;
 mod process;
@@ -69,6 +70,7 @@ pub fn run() -> u8 {
     let cli = Cli::from_command_line();
     match cli.subcommand {
         None => run_bank(cli.run),
+        Some(Sub::Load(options)) => load::run(options),
         Some(Sub::Completions { shell }) => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "master", &mut text);
@@ -136,9 +138,7 @@ fn prepare(options: RunOptions, painter: Painter) -> Result<Option<(Session, Sou
         return Ok(None);
     }
 
-    pipes::close_inherited_on_exec().map_err(|error| format!("master: {error}"))?;
-    // Before the first child starts: they inherit both.
-    pipes::raise_descriptor_limit(u64::MAX).map_err(|error| format!("master: {error}"))?;
+    inherit_little().map_err(|error| format!("master: {error}"))?;
     if options.cpus == Placement::One {
         // Where that is not allowed, it is only slower.
         let _ = pipes::stay_on_this_cpu();
@@ -176,6 +176,13 @@ fn prepare(options: RunOptions, painter: Painter) -> Result<Option<(Session, Sou
     Session::new(settings, signals, run_dir, teller)
         .map(|session| Some((session, source)))
         .map_err(|stop| format!("master: {stop}"))
+}
+
+/// What is to be done before the first child starts, and holds for the children too.
+fn inherit_little() -> Result<(), pipes::Error> {
+    pipes::close_inherited_on_exec()?;
+    pipes::raise_descriptor_limit(u64::MAX)?;
+    Ok(())
 }
 
 /// Reads and checks a script; what is refused comes back as one text, ready to be shown.

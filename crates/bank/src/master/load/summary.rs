@@ -1,0 +1,237 @@
+//! What a load run comes to: figures, and how they are shown.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// The version of the JSON summary's schema; it changes when a reader of the old one would go
+/// wrong.
+const JSON_SCHEMA: u32 = 1;
+
+/// The snapshots of a run.
+#[derive(Debug, Default)]
+pub(super) struct Snapshots {
+    /// Each one's latency in nanoseconds, from its beginning until it had passed the audit.
+    latencies: Vec<u64>,
+    /// The money in transit in each.
+    in_transit: Vec<u64>,
+    /// The transfers in transit in each.
+    transfers: Vec<u64>,
+}
+
+impl Snapshots {
+    pub(super) fn add(&mut self, nanoseconds: u64, in_transit: u64, transfers: u64) {
+        self.latencies.push(nanoseconds);
+        self.transfers.push(transfers);
+        self.in_transit.push(in_transit);
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.latencies.len()
+    }
+
+    pub(super) fn last_in_transit(&self) -> Option<u64> {
+        self.in_transit.last().copied()
+    }
+}
+
+/// A load run that went well.
+#[derive(Debug, Serialize)]
+pub(super) struct Summary {
+    schema: u32,
+    nodes: u32,
+    balance: u64,
+    transfers: u64,
+    seconds: f64,
+    /// Transfers delivered a second.
+    rate: f64,
+    snapshots: usize,
+    audited: usize,
+    latency_ms: Latency,
+    in_transit: InTransit,
+    total: u64,
+    cpu_seconds: f64,
+    seed: u64,
+}
+
+/// Milliseconds; nothing where there was no snapshot.
+#[derive(Debug, Serialize)]
+struct Latency {
+    p50: Option<f64>,
+    p99: Option<f64>,
+    max: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct InTransit {
+    /// Money.
+    median: Option<u64>,
+    max: Option<u64>,
+    transfers: TransfersInTransit,
+}
+
+#[derive(Debug, Serialize)]
+struct TransfersInTransit {
+    median: Option<u64>,
+    max: Option<u64>,
+}
+
+/// What a run is known by, and what it brought beside its snapshots.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outcome {
+    pub(super) nodes: u32,
+    pub(super) balance: u64,
+    pub(super) seed: u64,
+    pub(super) transfers: u64,
+    pub(super) elapsed: Duration,
+    pub(super) total: u64,
+    pub(super) cpu: Duration,
+}
+
+impl Summary {
+    pub(super) fn new(outcome: Outcome, mut snapshots: Snapshots) -> Self {
+        snapshots.latencies.sort_unstable();
+        snapshots.in_transit.sort_unstable();
+        snapshots.transfers.sort_unstable();
+        let millis =
+            |percent| quantile(&snapshots.latencies, percent).map(|nanos| nanos as f64 / 1e6);
+        let money = |percent| quantile(&snapshots.in_transit, percent);
+        let seconds = outcome.elapsed.as_secs_f64();
+        Self {
+            schema: JSON_SCHEMA,
+            nodes: outcome.nodes,
+            balance: outcome.balance,
+            transfers: outcome.transfers,
+            seconds,
+            rate: (outcome.transfers as f64 / seconds.max(1e-9)).round(),
+            snapshots: snapshots.count(),
+            // One that fails its audit ends the run: there is no summary then.
+            audited: snapshots.count(),
+            latency_ms: Latency {
+                p50: millis(50),
+                p99: millis(99),
+                max: millis(100),
+            },
+            in_transit: InTransit {
+                median: money(50),
+                max: money(100),
+                transfers: TransfersInTransit {
+                    median: quantile(&snapshots.transfers, 50),
+                    max: quantile(&snapshots.transfers, 100),
+                },
+            },
+            total: outcome.total,
+            cpu_seconds: outcome.cpu.as_secs_f64(),
+            seed: outcome.seed,
+        }
+    }
+
+    pub(super) fn json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self).map(|line| line + "\n")
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut rows = vec![
+            (
+                "nodes",
+                format!(
+                    "{}, with {} each at first",
+                    self.nodes,
+                    grouped(self.balance)
+                ),
+            ),
+            (
+                "transfers",
+                format!("{} in {:.2} s", grouped(self.transfers), self.seconds),
+            ),
+            ("rate", format!("{} a second", short(self.rate))),
+            (
+                "snapshots",
+                format!("{}, all audited and sound", grouped(self.snapshots as u64)),
+            ),
+        ];
+        if let (Some(p50), Some(p99), Some(max)) = (
+            self.latency_ms.p50,
+            self.latency_ms.p99,
+            self.latency_ms.max,
+        ) {
+            let latency = format!("median {p50:.2} ms, p99 {p99:.2} ms, max {max:.2} ms");
+            rows.push(("latency", latency));
+        }
+        if let (Some(median), Some(max)) = (self.in_transit.median, self.in_transit.max) {
+            let mut money = format!("median {}, max {}", grouped(median), grouped(max));
+            if let Some(transfers) = self.in_transit.transfers.median {
+                let _ = write!(money, " (median {} transfers)", grouped(transfers));
+            }
+            rows.push(("in transit", money));
+        }
+        let total = match self.snapshots {
+            0 => format!("{}, as at first", grouped(self.total)),
+            _ => format!("{}, in every snapshot and at the end", grouped(self.total)),
+        };
+        rows.push(("total", total));
+        rows.push(("CPU", format!("{:.2} s", self.cpu_seconds)));
+        rows.push(("seed", self.seed.to_string()));
+        let mut text = String::new();
+        for (name, value) in rows {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{name:<12}{value}");
+        }
+        text
+    }
+}
+
+/// The smallest value that at least so many percent do not exceed (nearest rank), of sorted ones.
+fn quantile(sorted: &[u64], percent: usize) -> Option<u64> {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied()
+}
+
+/// `1234567` as `1,234,567`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A rate with three digits.
+pub(super) fn short(rate: f64) -> String {
+    match rate {
+        rate if rate >= 9_995_000.0 => format!("{:.1} million", rate / 1e6),
+        rate if rate >= 999_500.0 => format!("{:.2} million", rate / 1e6),
+        rate => grouped(rate.round() as u64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quantile_is_one_of_the_values() {
+        let values: Vec<u64> = (1..=100).collect();
+        let found = [50, 99, 100].map(|percent| quantile(&values, percent));
+        assert_eq!(found, [Some(50), Some(99), Some(100)]);
+        assert_eq!(quantile(&[7], 50), Some(7));
+        assert_eq!(quantile(&[], 50), None);
+    }
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        let shown = [0, 999, 1000, 1_234_567].map(grouped);
+        assert_eq!(shown, ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn rates_are_short() {
+        let shown = [12.0, 999_499.0, 1_234_567.0, 45_678_901.0].map(short);
+        assert_eq!(shown, ["12", "999,499", "1.23 million", "45.7 million"]);
+    }
+}
