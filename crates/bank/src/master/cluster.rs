@@ -37,7 +37,7 @@ pub(super) enum Member {
 /// Why everything ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// The script says so, or is over.
+    /// The script says so or is over, or the load is.
     Script,
     /// A signal or a failure ends the run early.
     Signalled,

@@ -26,7 +26,7 @@ use pipes::{Death, Signals, write_interruptibly};
 
 use self::run::{Failure, Run};
 use self::summary::{Outcome, Summary};
-use super::cluster::{Cluster, Ended};
+use super::cluster::{Cluster, Ended, Ending};
 use super::failure::Stop;
 use super::paint::Painter;
 use super::process::Fate;
@@ -75,11 +75,14 @@ fn to_its_end(mut run: Run, painter: Painter, json: bool) -> u8 {
     let outcome = run.drive();
     run.progress.end();
     // Whoever does not answer will not end by itself either.
-    let patient = !matches!(
-        outcome,
-        Err(Failure::Stop(Stop::TimedOut { .. } | Stop::Signal(_)))
+    let ended = run.cluster.end_all(
+        &run.signals,
+        match outcome {
+            Err(Failure::Stop(Stop::TimedOut { .. } | Stop::Signal(_))) => Ending::AtOnce,
+            _ if run.caught.is_some() => Ending::Signalled,
+            _ => Ending::Script,
+        },
     );
-    let ended = run.cluster.end_all(&run.signals, patient);
     let status = match outcome.and_then(|outcome| Ok((outcome, ended?))) {
         Ok((outcome, ended)) => match complain(&ended, painter) {
             0 => show(&mut run, outcome, painter, json),

@@ -9,7 +9,8 @@
 //!
 //! [`cli`] parses the command line, [`session`] executes statements, [`cluster`] holds the
 //! processes and the pipes to them, [`channels`] is what master knows of what is on its way,
-//! [`results`] is standard output. [`load`] runs the bank by itself, without a script. Never here: what an account or a recorder decides.
+//! [`results`] is standard output. [`load`] runs the bank by itself, without a script. Never here:
+//! what an account or a recorder decides.
 
 mod channels;
 mod cli;
