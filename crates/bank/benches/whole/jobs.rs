@@ -1,0 +1,342 @@
+//! What is measured, in which order, and against which targets.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use crate::cpus::{Cpus, Place};
+use crate::error::{Error, While};
+use crate::ours::{Ours, peak_memory, time_on_cpu};
+use crate::plan::{BATCH, Plan};
+use crate::raw;
+use crate::rows::{Row, Unit};
+use crate::scripts::{self, Step};
+use crate::{frames, loads};
+
+/// What every measurement has.
+pub(crate) struct Bench {
+    pub(crate) ours: Ours,
+    pub(crate) cpus: Cpus,
+    pub(crate) plan: Plan,
+}
+
+/// Rows that are measured together; the work fills them in.
+pub(crate) struct Job {
+    pub(crate) what: String,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) work: Work,
+}
+
+pub(crate) type Work = Box<dyn Fn(&Bench, &mut [Row]) -> Result<(), Error>>;
+
+/// Everything there is to do.
+pub(crate) fn all(plan: &Plan, cpus: usize, can_load: bool) -> Vec<Job> {
+    let mut jobs = vec![codec()];
+    for place in [Place::One, Place::Two] {
+        jobs.extend([1, BATCH].map(|in_a_write| one_pipe(place, in_a_write, cpus)));
+    }
+    jobs.extend(scripts());
+    jobs.extend([Place::One, Place::Any].map(echo));
+    jobs.push(receive_all());
+    jobs.extend(
+        plan.load_nodes
+            .iter()
+            .map(|nodes| loads::load(*nodes, can_load)),
+    );
+    jobs.push(loads::loss(plan.loss_nodes, can_load));
+    jobs.extend(
+        plan.idle_snapshot_nodes
+            .iter()
+            .map(|nodes| snapshot_when_idle(*nodes)),
+    );
+    jobs.extend(plan.mesh_nodes.iter().map(|nodes| mesh(*nodes)));
+    jobs.push(idle(plan.idle_nodes));
+    jobs
+}
+
+/// Ours and the raw baseline by turns, so that what the machine does meanwhile befalls both; the
+/// best of each counts.
+pub(crate) fn by_turns(
+    times: usize,
+    row: &mut Row,
+    mut ours: impl FnMut() -> Result<f64, Error>,
+    mut raw: impl FnMut() -> Result<f64, Error>,
+) -> Result<(), Error> {
+    for _ in 0..times {
+        better(row.unit, &mut row.raw, raw()?);
+        better(row.unit, &mut row.ours, ours()?);
+    }
+    Ok(())
+}
+
+pub(crate) fn better(unit: Unit, best: &mut Option<f64>, value: f64) {
+    *best = Some(match *best {
+        Some(best) if unit.more_is_better() => best.max(value),
+        Some(best) => best.min(value),
+        None => value,
+    });
+}
+
+fn codec() -> Job {
+    let row = |key, measure| Row::new(key, measure, Unit::Nanoseconds);
+    Job {
+        what: "frames".to_owned(),
+        rows: vec![
+            row("frame.encode", "encode a frame"),
+            row("frame.decode", "decode a frame"),
+        ],
+        work: Box::new(|bench, rows| {
+            for _ in 0..bench.plan.repeats {
+                let ours = frames::codec(bench.plan.codec_rounds)?;
+                let raw = frames::bare_codec(bench.plan.codec_rounds);
+                for (row, (ours, raw)) in rows.iter_mut().zip([(ours.0, raw.0), (ours.1, raw.1)]) {
+                    better(row.unit, &mut row.ours, ours);
+                    better(row.unit, &mut row.raw, raw);
+                }
+            }
+            Ok(())
+        }),
+    }
+}
+
+fn one_pipe(place: Place, in_a_write: usize, cpus: usize) -> Job {
+    let (key, words) = match in_a_write {
+        1 => ("single", "a write a frame"),
+        _ => ("batch", "16 KiB a write"),
+    };
+    let key = format!("pipe.{key}.{}", place.key());
+    let measure = format!("frames through one pipe, {words}, {}", place.words());
+    let mut row = Row::new(key, &measure, Unit::PerSecond);
+    if place == Place::Two && cpus < 2 {
+        row = loads::skipped(row, "there is only one CPU to run on");
+    }
+    Job {
+        what: measure,
+        rows: vec![row],
+        work: Box::new(move |bench, rows| {
+            let frames = match in_a_write {
+                1 => bench.plan.single_frames,
+                _ => bench.plan.batched_frames,
+            };
+            by_turns(
+                bench.plan.repeats,
+                &mut rows[0],
+                || frames::measure(&bench.cpus, place, frames, in_a_write),
+                || raw::pipe::measure(&bench.cpus, place, frames, in_a_write),
+            )
+        }),
+    }
+}
+
+/// A script that is measured: its key, what it is, and the steps of so many commands.
+struct Script {
+    key: &'static str,
+    measure: &'static str,
+    steps: fn(u64) -> Vec<Step>,
+    window: Option<u32>,
+}
+
+fn scripts() -> Vec<Job> {
+    let script = |key, measure, steps, window| Script {
+        key,
+        measure,
+        steps,
+        window,
+    };
+    let per_second = |script: &Script| Row::new(script.key, script.measure, Unit::PerSecond);
+    let pairs = script(
+        "script.pairs",
+        "script, sends each with its receive, random pairs",
+        scripts::pairs as fn(u64) -> Vec<Step>,
+        None,
+    );
+    let blocks = script(
+        "script.blocks",
+        "script, 1,000 sends, then their receives",
+        scripts::blocks,
+        None,
+    );
+    let chain = script(
+        "script.chain",
+        "script, chain with bare receives",
+        scripts::chain,
+        None,
+    );
+    let serial = script(
+        "script.serial",
+        "script, `--window 1`",
+        scripts::pairs,
+        Some(1),
+    );
+    vec![
+        script_job(per_second(&pairs).target(800_000.0), pairs),
+        script_job(per_second(&blocks).target(2_500_000.0), blocks),
+        script_job(per_second(&chain).target(500_000.0), chain),
+        script_job(per_second(&serial).ratio_target(0.6), serial),
+    ]
+}
+
+fn script_job(row: Row, script: Script) -> Job {
+    Job {
+        what: script.measure.to_owned(),
+        rows: vec![row],
+        work: Box::new(move |bench, rows| {
+            let (commands, raw_window) = match script.window {
+                Some(window) => (bench.plan.serial_commands, window as usize),
+                None => (bench.plan.commands, raw::serve::LARGEST_WINDOW),
+            };
+            let steps = (script.steps)(commands);
+            let text = scripts::created(scripts::NODES) + &scripts::lines(&steps);
+            let path = bench.ours.scratch("script.txt");
+            fs::write(&path, text).while_("write a script")?;
+            by_turns(
+                bench.plan.repeats,
+                &mut rows[0],
+                || Ok(commands as f64 / bench.ours.script(&path, script.window)?),
+                || raw::serve::measure(&bench.cpus, scripts::NODES, &steps, raw_window),
+            )
+        }),
+    }
+}
+
+fn echo(place: Place) -> Job {
+    let measure = format!("bare round trip to one process, {}", place.words());
+    Job {
+        what: measure.clone(),
+        rows: vec![Row::new(
+            format!("echo.{}", place.key()),
+            measure,
+            Unit::PerSecond,
+        )],
+        work: Box::new(move |bench, rows| {
+            for _ in 0..bench.plan.repeats {
+                let rate =
+                    raw::serve::measure_echo(&bench.cpus, place, bench.plan.serial_commands)?;
+                better(Unit::PerSecond, &mut rows[0].raw, rate);
+            }
+            Ok(())
+        }),
+    }
+}
+
+fn receive_all() -> Job {
+    let measure = "`ReceiveAll`, messages waiting on 12 channels";
+    Job {
+        what: measure.to_owned(),
+        rows: vec![Row::new("script.receive_all", measure, Unit::PerSecond).target(1_000_000.0)],
+        work: Box::new(|bench, rows| {
+            let sends = scripts::lines(&scripts::sends(bench.plan.waiting));
+            for _ in 0..bench.plan.repeats {
+                let mut session = bench.ours.session()?;
+                session.run(&scripts::created(scripts::NODES))?;
+                session.run(&sends)?;
+                let began = Instant::now();
+                session.run("ReceiveAll\n")?;
+                let rate = bench.plan.waiting as f64 / began.elapsed().as_secs_f64();
+                session.end()?;
+                better(Unit::PerSecond, &mut rows[0].ours, rate);
+            }
+            Ok(())
+        }),
+    }
+}
+
+fn snapshot_when_idle(nodes: usize) -> Job {
+    let measure = format!("snapshot by script, idle, {nodes} nodes");
+    let key = format!("latency.idle.{nodes}");
+    Job {
+        what: measure.clone(),
+        rows: vec![Row::new(key, measure, Unit::Milliseconds)],
+        work: Box::new(move |bench, rows| {
+            let mut session = bench.ours.session()?;
+            session.run(&scripts::created(nodes))?;
+            let mut times = Vec::new();
+            for _ in 0..bench.plan.idle_snapshots {
+                let began = Instant::now();
+                session.run("BeginSnapshot 1\nReceiveAll\nCollectState\n")?;
+                times.push(began.elapsed().as_secs_f64() * 1e3);
+            }
+            session.end()?;
+            rows[0].ours = loads::median(times);
+            Ok(())
+        }),
+    }
+}
+
+fn mesh(nodes: usize) -> Job {
+    let up = match nodes {
+        128 => Some(500.0),
+        512 => Some(3000.0),
+        _ => None,
+    };
+    let memory = |who: &str, target: Option<f64>| {
+        let (key, measure) = (
+            format!("memory.{who}.{nodes}"),
+            format!("memory of {who}, {nodes} nodes"),
+        );
+        Row::new(key, measure, Unit::Megabytes).target(target)
+    };
+    let measure = format!("{nodes} nodes up and connected");
+    Job {
+        what: measure.clone(),
+        rows: vec![
+            Row::new(format!("mesh.{nodes}"), measure, Unit::Milliseconds).target(up),
+            memory("a node", (nodes == 64).then_some(4.0)),
+            memory("master", (nodes == 512).then_some(60.0)),
+        ],
+        work: Box::new(move |bench, rows| {
+            let [up, of_node, of_master] = rows else {
+                return Ok(());
+            };
+            let raw = || {
+                let began = Instant::now();
+                let children = raw::mesh::build(nodes, "idle")?;
+                let milliseconds = began.elapsed().as_secs_f64() * 1e3;
+                raw::mesh::end(children)?;
+                Ok(milliseconds)
+            };
+            let ours = || {
+                let began = Instant::now();
+                let mut session = bench.ours.session()?;
+                session.run(&scripts::created(nodes))?;
+                let milliseconds = began.elapsed().as_secs_f64() * 1e3;
+                let pids = session.pids()?;
+                of_master.ours = Some(peak_memory(pids.master)?);
+                // All nodes are alike, but the first has been there for longest.
+                if let Some(first) = pids.nodes.values().next() {
+                    of_node.ours = Some(peak_memory(*first)?);
+                }
+                session.end()?;
+                Ok(milliseconds)
+            };
+            by_turns(bench.plan.repeats, up, ours, raw)
+        }),
+    }
+}
+
+/// After the last command somebody may still have to go to sleep.
+const SETTLE: Duration = Duration::from_millis(200);
+
+fn idle(nodes: usize) -> Job {
+    let measure = format!("CPU time in a second of an idle bank, {nodes} nodes");
+    Job {
+        what: measure.clone(),
+        rows: vec![Row::new("idle", measure, Unit::Milliseconds).target(0.0)],
+        work: Box::new(move |bench, rows| {
+            let mut session = bench.ours.session()?;
+            session.run(&scripts::created(nodes))?;
+            let pids = session.pids()?;
+            let used = || -> Result<u64, Error> {
+                let observer = pids.observer.into_iter();
+                let nodes = pids.nodes.values().copied();
+                let all = nodes.chain(observer).chain([pids.master]);
+                all.map(time_on_cpu).sum()
+            };
+            std::thread::sleep(SETTLE);
+            let (before, began) = (used()?, Instant::now());
+            std::thread::sleep(bench.plan.idle);
+            let nanoseconds = (used()? - before) as f64 / began.elapsed().as_secs_f64();
+            rows[0].ours = Some(nanoseconds / 1e6);
+            session.end()
+        }),
+    }
+}
