@@ -271,7 +271,10 @@ fn mesh(nodes: usize) -> Job {
     let memory = |who: &str, target: Option<f64>| {
         let (key, measure) = (
             format!("memory.{who}.{nodes}"),
-            format!("memory of {who}, {nodes} nodes"),
+            format!(
+                "memory of {}, {nodes} nodes",
+                if who == "node" { "a node" } else { who }
+            ),
         );
         Row::new(key, measure, Unit::Megabytes).target(target)
     };
@@ -280,7 +283,7 @@ fn mesh(nodes: usize) -> Job {
         what: measure.clone(),
         rows: vec![
             Row::new(format!("mesh.{nodes}"), measure, Unit::Milliseconds).target(up),
-            memory("a node", (nodes == 64).then_some(4.0)),
+            memory("node", (nodes == 64).then_some(4.0)),
             memory("master", (nodes == 512).then_some(60.0)),
         ],
         work: Box::new(move |bench, rows| {

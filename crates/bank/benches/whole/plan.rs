@@ -97,6 +97,5 @@ impl Plan {
         mesh_nodes: &[4, 20],
         idle_nodes: 4,
         idle: millis(50),
-        ..Self::FULL
     };
 }
