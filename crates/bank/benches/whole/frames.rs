@@ -11,6 +11,7 @@ use pipes::{Fill, Flush, WaitSet};
 
 use crate::cpus::{Cpus, Place};
 use crate::error::Error;
+use crate::raw::FRAME;
 
 /// Frames a second where each write carries so many of them.
 pub(crate) fn measure(
@@ -95,20 +96,31 @@ pub(crate) fn codec(rounds: u64) -> Result<(f64, f64), Error> {
     for _ in 0..rounds {
         out.clear();
         let began = Instant::now();
-        for amount in 0..MANY {
-            pipes::encode(&Frame::Message(Transfer(black_box(amount))), &mut out)?;
-        }
+        encode_many(&mut out)?;
         let encoded = Instant::now();
-        let mut rest = black_box(&out[..]);
-        while let Some((frame, length)) = pipes::decode::<Frame>(rest)? {
-            black_box(frame);
-            rest = &rest[length..];
-        }
+        decode_all(black_box(&out))?;
         encoding += (encoded - began).as_secs_f64();
         decoding += encoded.elapsed().as_secs_f64();
     }
     let each = 1e9 / (rounds * MANY) as f64;
     Ok((encoding * each, decoding * each))
+}
+
+#[inline(never)]
+fn encode_many(out: &mut Vec<u8>) -> Result<(), pipes::Error> {
+    for amount in 0..MANY {
+        pipes::encode(&Frame::Message(Transfer(black_box(amount))), out)?;
+    }
+    Ok(())
+}
+
+#[inline(never)]
+fn decode_all(mut rest: &[u8]) -> Result<(), pipes::Error> {
+    while let Some((frame, length)) = pipes::decode::<Frame>(rest)? {
+        black_box(frame);
+        rest = &rest[length..];
+    }
+    Ok(())
 }
 
 /// Nanoseconds to write the same 14 bytes by hand, and to read them.
@@ -119,13 +131,13 @@ pub(crate) fn bare_codec(rounds: u64) -> (f64, f64) {
         out.clear();
         let began = Instant::now();
         for amount in 0..MANY {
-            let mut frame = [0; crate::raw::FRAME];
-            frame[0] = crate::raw::FRAME as u8;
+            let mut frame = [0; FRAME];
+            frame[0] = FRAME as u8;
             frame[6..].copy_from_slice(&black_box(amount).to_le_bytes());
             out.extend_from_slice(&frame);
         }
         let encoded = Instant::now();
-        for frame in black_box(&out[..]).chunks_exact(crate::raw::FRAME) {
+        for frame in black_box(&out[..]).chunks_exact(FRAME) {
             let amount = frame.last_chunk().map(|bytes| u64::from_le_bytes(*bytes));
             black_box((frame[0], frame[2], amount));
         }

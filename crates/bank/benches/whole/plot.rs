@@ -12,19 +12,30 @@ const PLOT: (f64, f64) = (340.0, 240.0);
 const TOP: f64 = 126.0;
 const LEFTS: [f64; 2] = [78.0, 548.0];
 
+/// Plain properties, since not everything that shows SVG knows CSS variables.
 const STYLE: &str = "\
-svg { --ink: #1f2328; --faint: #d1d9e0; --soft: #59636e; --a: #0969da; --b: #bc4c00; \
---c: #1a7f37; --d: #59636e; --paper: #ffffff }
-@media (prefers-color-scheme: dark) { svg { --ink: #f0f6fc; --faint: #3d444d; --soft: #9198a1; \
---a: #4493f8; --b: #f0883e; --c: #3fb950; --d: #9198a1; --paper: #0d1117 } }
-text { font: 13px system-ui, sans-serif; fill: var(--ink) }
+text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 .title { font-size: 15px; font-weight: 600 }
-.tick, .foot { fill: var(--soft); font-size: 12px }
-.grid { stroke: var(--faint); stroke-width: 1 }
-.a { --it: var(--a) } .b { --it: var(--b) } .c { --it: var(--c) } .d { --it: var(--d) }
-.line { fill: none; stroke: var(--it); stroke-width: 2 }
-.d .line { stroke-dasharray: 6 4 }
-.dot { fill: var(--it); stroke: var(--paper); stroke-width: 1.5 }
+.tick, .foot { font-size: 12px; fill: #59636e }
+.paper { fill: #ffffff }
+.grid { stroke: #d1d9e0; stroke-width: 1 }
+.line { fill: none; stroke-width: 2 }
+.dot { stroke: #ffffff; stroke-width: 1.5 }
+.a .line { stroke: #0969da } .a .dot { fill: #0969da }
+.b .line { stroke: #bc4c00 } .b .dot { fill: #bc4c00 }
+.c .line { stroke: #1a7f37 } .c .dot { fill: #1a7f37 }
+.d .line { stroke: #59636e; stroke-dasharray: 6 4 } .d .dot { fill: #59636e }
+@media (prefers-color-scheme: dark) {
+text { fill: #f0f6fc }
+.tick, .foot { fill: #9198a1 }
+.paper { fill: #0d1117 }
+.grid { stroke: #3d444d }
+.dot { stroke: #0d1117 }
+.a .line { stroke: #4493f8 } .a .dot { fill: #4493f8 }
+.b .line { stroke: #f0883e } .b .dot { fill: #f0883e }
+.c .line { stroke: #3fb950 } .c .dot { fill: #3fb950 }
+.d .line { stroke: #9198a1 } .d .dot { fill: #9198a1 }
+}
 ";
 
 /// A line of a plot: its class, its name, and its points (nodes, value).
@@ -70,7 +81,7 @@ pub(crate) fn svg(rows: &[Row], machine: &Machine) -> String {
          width=\"{WIDTH}\" height=\"{HEIGHT}\" role=\"img\" \
          aria-label=\"Throughput and snapshot latency over the number of nodes\">\n\
          <style>\n{STYLE}</style>\n\
-         <rect width=\"100%\" height=\"100%\" fill=\"var(--paper)\"/>\n"
+         <rect width=\"100%\" height=\"100%\" class=\"paper\"/>\n"
     );
     plot(
         &mut text,

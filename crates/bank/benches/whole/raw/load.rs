@@ -11,8 +11,12 @@ use super::mesh::{self, Channel, Handed};
 use super::{FRAME, pipe::read_whole};
 use crate::error::{Error, While};
 
-/// Records in a batch for one peer: what the bank's nodes write on average.
-const BATCH: usize = 64;
+/// Records in a batch for one peer: as many as the bank's nodes make on average, of up to 128, and
+/// of fewer where there are many peers (`node/load.rs`).
+fn batch(peers: usize) -> usize {
+    (8192 / peers.max(1)).clamp(32, 128) / 2
+}
+
 /// No batch is made for a peer to whom so many bytes wait, as with the bank's nodes.
 const OUTBOX_LIMIT: usize = 16 * 1024;
 const READ: usize = 64 * 1024;
@@ -63,7 +67,7 @@ pub(crate) fn child(handed: &Handed) -> Result<(), Error> {
         read_whole(&mut std::io::stdin(), time)?;
     }
     let [begin, end] = times.map(u64::from_le_bytes);
-    let batch = [7_u8; BATCH * FRAME];
+    let batch = vec![7_u8; batch(peers.len()) * FRAME];
     let mut buffer = vec![0; READ];
     let mut taken = 0;
     loop {
