@@ -42,7 +42,8 @@ impl Tally {
     pub fn extend(&mut self, value: u64) {
         self.count += 1;
         self.sum += u128::from(value);
-        self.digest = mix(self.digest.wrapping_add(GAMMA) ^ value);
+        let mixed = mix(value.wrapping_add(GAMMA));
+        self.digest = self.digest.wrapping_mul(STEP).wrapping_add(mixed);
     }
 
     /// This tally after the messages of these values have passed too, in this order.
@@ -67,19 +68,31 @@ impl fmt::Display for Tally {
     }
 }
 
+/// What the digest is multiplied by before the next mixed value is added: the digest is a polynomial
+/// in it (Horner's rule), so order counts. Odd, so that nothing is ever lost, and a good multiplier
+/// of a linear generator (G. L. Steele Jr. and S. Vigna, "Computationally Easy, Spectrally Good
+/// Multipliers for Congruential Pseudorandom Number Generators", 2022).
+///
+/// One multiplication and one addition are all that has to wait for the message before: mixing,
+/// which is dearer, does not. Under full load that chain is what costs.
+const STEP: u64 = 0xd134_2543_de82_ef95;
+
 /// The odd integer next to 2⁶⁴ divided by the golden ratio: the step of SplitMix64 (G. L. Steele
 /// Jr., D. Lea and C. H. Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014). It
-/// keeps the digest of zeros from staying zero.
+/// keeps a zero from being mixed to zero, and so from not counting.
 const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// David Stafford's variant 13 of the MurmurHash3 finaliser, which is also that of SplitMix64
-/// ("Better Bit Mixing", 2011). A bijection: from one digest, different values lead to different
-/// digests, always.
+/// The first multiplier of David Stafford's variant 13 of the MurmurHash3 finaliser ("Better Bit
+/// Mixing", 2011).
+const SPREAD: u64 = 0xbf58_476d_1ce4_e5b9;
+
+/// Spreads a value over all bits, in such a way that sums of values do not add up to the same: the
+/// beginning of a MurmurHash3 finaliser. A bijection: after the same messages, different values
+/// lead to different digests, always.
 #[inline]
-const fn mix(mut bits: u64) -> u64 {
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ (bits >> 31)
+const fn mix(bits: u64) -> u64 {
+    let spread = bits.wrapping_mul(SPREAD);
+    spread ^ (spread >> 32)
 }
 
 #[cfg(test)]
@@ -92,11 +105,10 @@ mod tests {
 
     #[test]
     fn the_digest_is_pinned_for_all_time() {
-        // The first is also the first output of SplitMix64 with seed 0, published widely.
-        assert_eq!(tally(&[0]).digest, 0xe220_a839_7b1d_cdaf);
-        assert_eq!(tally(&[300]).digest, 0x16ec_d10e_03ca_ed1d);
-        assert_eq!(tally(&[300, 400]).digest, 0xa3ff_8589_a8af_ab97);
-        assert_eq!(tally(&[0, 1, u64::MAX]).digest, 0x4ecc_4df3_9ace_b5c0);
+        assert_eq!(tally(&[0]).digest, 0xd674_11c4_baf2_65e9);
+        assert_eq!(tally(&[300]).digest, 0x11e7_c5a2_5924_6d5b);
+        assert_eq!(tally(&[300, 400]).digest, 0xdd5d_e61d_98d0_6473);
+        assert_eq!(tally(&[0, 1, u64::MAX]).digest, 0x9750_05a7_844e_8ba7);
         assert_eq!(tally(&[]).digest, 0);
     }
 
