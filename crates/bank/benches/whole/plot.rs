@@ -6,11 +6,11 @@ use crate::machine::Machine;
 use crate::rows::Row;
 
 const WIDTH: f64 = 920.0;
-const HEIGHT: f64 = 430.0;
+const HEIGHT: f64 = 446.0;
 /// Of the area between the axes of each plot.
 const PLOT: (f64, f64) = (340.0, 240.0);
 const TOP: f64 = 126.0;
-const LEFTS: [f64; 2] = [78.0, 548.0];
+const LEFTS: [f64; 2] = [78.0, 528.0];
 
 /// Plain properties, since not everything that shows SVG knows CSS variables.
 const STYLE: &str = "\
@@ -214,7 +214,7 @@ fn draw(text: &mut String, series: &Series, index: usize, x: &Axis, y: &Axis) {
             "<circle class=\"dot\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/>"
         );
     }
-    let (across, down) = ((index % 2) as f64 * 160.0, (index / 2) as f64 * 22.0 - 66.0);
+    let (across, down) = ((index % 2) as f64 * 186.0, (index / 2) as f64 * 22.0 - 66.0);
     let _ = writeln!(
         text,
         "<line class=\"line\" x1=\"{across}\" x2=\"{}\" y1=\"{down}\" y2=\"{down}\"/>\
