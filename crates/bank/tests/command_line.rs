@@ -189,6 +189,16 @@ fn json_has_one_object_a_line_with_the_documented_keys() {
 }
 
 #[test]
+fn json_numbers_each_of_several_snapshots_that_begin_at_once() {
+    let place = Place::new();
+    let script = mesh(2, 5) + "BeginSnapshot 1\nBeginSnapshot 2\n";
+    let ended = place.run(&["--json", place.file("s.txt", script)]);
+    let number = |line: &str| serde_json::from_str::<Value>(line).unwrap()["snapshot"].clone();
+    let numbers: Vec<Value> = ended.out.lines().map(number).collect();
+    assert_eq!(numbers, [json!(1), json!(2)]);
+}
+
+#[test]
 fn json_tells_the_single_transfers_of_a_channel_and_amounts_to_the_last_digit() {
     let place = Place::new();
     let script = "StartMaster\nCreateNode 0 18446744073709551615\nCreateNode 7 0\n\
