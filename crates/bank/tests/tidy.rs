@@ -12,9 +12,10 @@ use serde_json::Value;
 use source::{Source, functions, has_absolute, has_word, with_std_paths_spelt_out};
 
 /// Which crate of the workspace may depend on which.
-const ARROWS: [(&str, &[&str]); 4] = [
-    ("pipebank", &["snapshot", "pipes", "diagram"]),
-    ("diagram", &["snapshot"]),
+const ARROWS: [(&str, &[&str]); 5] = [
+    ("pipebank", &["snapshot", "pipes", "history", "diagram"]),
+    ("diagram", &["history"]),
+    ("history", &[]),
     ("snapshot", &[]),
     ("pipes", &[]),
 ];
@@ -35,7 +36,7 @@ struct Ban {
     instead: &'static str,
 }
 
-const BANS: [Ban; 9] = [
+const BANS: [Ban; 11] = [
     Ban {
         words: &["unsafe"],
         within: "crates/",
@@ -71,6 +72,35 @@ const BANS: [Ban; 9] = [
         except: "",
         in_prose: false,
         instead: "the core does no I/O and has no clock: return an effect, let the caller act",
+    },
+    Ban {
+        words: &[
+            "std::fs",
+            "std::net",
+            "std::time",
+            "std::process",
+            "std::env",
+            "std::thread",
+        ],
+        within: "crates/history/src/",
+        except: "",
+        in_prose: false,
+        instead: "a history is read from and written to what the caller hands in",
+    },
+    Ban {
+        words: &[
+            "std::fs",
+            "std::io",
+            "std::net",
+            "std::time",
+            "std::process",
+            "std::env",
+            "std::thread",
+        ],
+        within: "crates/diagram/src/",
+        except: "",
+        in_prose: false,
+        instead: "events in, text out: the caller reads and writes",
     },
     Ban {
         words: &["rand", "rand_chacha"],

@@ -1,0 +1,3 @@
+//! Space-time diagrams of a history: events in, text out.
+//!
+//! Never here: files, pipes, processes.

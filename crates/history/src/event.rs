@@ -1,0 +1,239 @@
+//! The events of a history.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ProcessId(pub u64);
+
+impl fmt::Display for ProcessId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+/// A snapshot: its number, counted from 1 in the order of their beginnings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SnapshotId(pub u64);
+
+impl fmt::Display for SnapshotId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+/// The FIFO channel from one process to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Channel {
+    /// Who sends on it.
+    pub from: ProcessId,
+    /// Who receives from it.
+    pub to: ProcessId,
+}
+
+/// Shown as `1 → 2`.
+impl fmt::Display for Channel {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} → {}", self.from, self.to)
+    }
+}
+
+/// What a run was.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Header {
+    /// The seed of its random choices.
+    pub seed: Option<u64>,
+    /// How its script is called.
+    pub script: Option<String>,
+    /// The SHA-256 of the script, in lower-case hexadecimal digits.
+    pub sha256: Option<String>,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The line of the script that asked for it.
+    pub line: Option<u64>,
+    /// When, in microseconds since the run began.
+    pub time: Option<u64>,
+    /// What.
+    pub what: What,
+}
+
+/// What happened; the table in the crate's documentation says more of each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A system begins.
+    Start,
+    /// A process begins, with this state.
+    Create {
+        /// The process.
+        process: ProcessId,
+        /// Its first state.
+        amount: u64,
+    },
+    /// A message enters its channel.
+    Send {
+        /// The channel; its sender is where it happens.
+        channel: Channel,
+        /// What is sent.
+        amount: u64,
+        /// The message's number on its channel, counted from 1.
+        number: u64,
+        /// The sender died before it confirmed it.
+        inferred: bool,
+    },
+    /// A message leaves its channel.
+    Receive {
+        /// The channel; its receiver is where it happens.
+        channel: Channel,
+        /// What was received.
+        amount: u64,
+        /// The message's number on its channel, counted from 1.
+        number: u64,
+    },
+    /// A process would have sent more than it had; nothing was sent.
+    Refuse {
+        /// The channel.
+        channel: Channel,
+        /// What would have been sent.
+        amount: u64,
+    },
+    /// A process initiates a snapshot.
+    Begin {
+        /// The initiator.
+        process: ProcessId,
+        /// The snapshot.
+        snapshot: SnapshotId,
+    },
+    /// A process records its state: its part of the snapshot's cut.
+    Record {
+        /// The process.
+        process: ProcessId,
+        /// The snapshot.
+        snapshot: SnapshotId,
+        /// The state recorded.
+        amount: u64,
+        /// What it had sent to each peer before.
+        sent: Vec<Tally>,
+        /// What it had received from each peer before.
+        received: Vec<Tally>,
+    },
+    /// A marker enters its channel.
+    MarkerSent {
+        /// The channel; its sender is where it happens.
+        channel: Channel,
+        /// The snapshot.
+        snapshot: SnapshotId,
+        /// The sender died before it confirmed it.
+        inferred: bool,
+    },
+    /// A marker leaves its channel.
+    MarkerReceived {
+        /// The channel; its receiver is where it happens.
+        channel: Channel,
+        /// The snapshot.
+        snapshot: SnapshotId,
+    },
+    /// A process's recording of an incoming channel is complete.
+    ChannelClosed {
+        /// The channel; its receiver is where it happens.
+        channel: Channel,
+        /// The snapshot.
+        snapshot: SnapshotId,
+    },
+    /// What was recorded is collected, or a part of it: lines that follow each other are one.
+    Collect {
+        /// The snapshot.
+        snapshot: SnapshotId,
+        /// The processes' states.
+        states: Vec<ProcessState>,
+        /// The channels' states; those left out were empty.
+        channels: Vec<ChannelState>,
+    },
+    /// The verdict on what was collected.
+    Audit {
+        /// The snapshot.
+        snapshot: SnapshotId,
+        /// All the states and messages together; or what is wrong.
+        verdict: Result<u64, String>,
+    },
+    /// A process ended, and not because the system did.
+    Death {
+        /// Which; `None` is the observer, who collects.
+        process: Option<ProcessId>,
+        /// How.
+        reason: String,
+    },
+    /// The system ends.
+    End,
+}
+
+/// How many messages have passed an end of a channel, and the sum of their amounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tally {
+    /// The process at the other end.
+    pub process: ProcessId,
+    /// How many.
+    pub messages: u64,
+    /// Their sum.
+    pub sum: u128,
+}
+
+/// A process's recorded state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessState {
+    /// The process.
+    pub process: ProcessId,
+    /// Its state.
+    pub amount: u64,
+}
+
+/// A channel's recorded state: what was in transit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelState {
+    /// Who sent it.
+    pub from: ProcessId,
+    /// Who was to receive it.
+    pub to: ProcessId,
+    /// The messages' amounts, in order.
+    pub amounts: Vec<u64>,
+}
+
+impl ChannelState {
+    /// The channel.
+    #[must_use]
+    pub fn channel(&self) -> Channel {
+        Channel {
+            from: self.from,
+            to: self.to,
+        }
+    }
+}
+
+impl What {
+    /// The process at which it happens; `None` where it happens outside of all of them.
+    #[must_use]
+    pub fn process(&self) -> Option<ProcessId> {
+        match *self {
+            Self::Create { process, .. }
+            | Self::Begin { process, .. }
+            | Self::Record { process, .. } => Some(process),
+            Self::Death { process, .. } => process,
+            Self::Send { channel, .. }
+            | Self::Refuse { channel, .. }
+            | Self::MarkerSent { channel, .. } => Some(channel.from),
+            Self::Receive { channel, .. }
+            | Self::MarkerReceived { channel, .. }
+            | Self::ChannelClosed { channel, .. } => Some(channel.to),
+            Self::Start | Self::Collect { .. } | Self::Audit { .. } | Self::End => None,
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! One system of a history as a whole: which message was received where, which cut a snapshot is.
+
+use std::collections::{BTreeMap, HashMap};
+
+use thiserror::Error;
+
+use crate::event::{Channel, Event, ProcessId, SnapshotId, What};
+
+/// A system from its `start` to its `end`: its events, and what belongs together.
+///
+/// Events are named by their index in `events`.
+#[derive(Clone, Debug, Default)]
+pub struct System {
+    /// The line of the history on which the first event is.
+    pub first_line: u64,
+    /// The events, in their order.
+    pub events: Vec<Event>,
+    /// The processes, each with the event that created it.
+    pub processes: BTreeMap<ProcessId, usize>,
+    /// The processes that died, each with its `death`.
+    pub deaths: BTreeMap<ProcessId, usize>,
+    /// Messages and markers, in the order in which they were sent.
+    pub messages: Vec<Message>,
+    /// For each event that sends or receives one, the message: an index in `messages`.
+    pub message_of: HashMap<usize, usize>,
+    /// The snapshots.
+    pub snapshots: BTreeMap<SnapshotId, Snapshot>,
+}
+
+/// What a channel carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A message.
+    Amount(u64),
+    /// A marker.
+    Marker(SnapshotId),
+}
+
+/// A message or marker on its channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The channel.
+    pub channel: Channel,
+    /// What it is.
+    pub content: Content,
+    /// The event that sent it.
+    pub sent: usize,
+    /// The event that received it; `None` where it was still in transit at the end, or was lost.
+    pub received: Option<usize>,
+}
+
+/// A snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Where it began.
+    pub begin: Option<usize>,
+    /// The cut: each process's `record`.
+    pub cut: BTreeMap<ProcessId, usize>,
+    /// What was collected.
+    pub collected: Option<Collected>,
+    /// The verdict on it: an `audit`.
+    pub audit: Option<usize>,
+}
+
+/// What was collected of a snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct Collected {
+    /// The last `collect`.
+    pub event: usize,
+    /// The states of the processes.
+    pub states: BTreeMap<ProcessId, u64>,
+    /// What was in transit, in order, on channels that were not empty.
+    pub channels: BTreeMap<Channel, Vec<u64>>,
+}
+
+/// Why events do not make a system.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("line {line}: {reason}")]
+pub struct LinkError {
+    /// The line of the history.
+    pub line: u64,
+    /// What does not fit.
+    pub reason: String,
+}
+
+impl System {
+    /// Divides a history's events into its systems and links each of them.
+    ///
+    /// # Errors
+    ///
+    /// Where something is received that was not sent, or not in the order in which it was sent;
+    /// where something happens at a process that was never created, or before a system starts.
+    pub fn link(events: impl IntoIterator<Item = Event>) -> Result<Vec<Self>, LinkError> {
+        let mut systems: Vec<Self> = Vec::new();
+        let mut linker = Linker::default();
+        for (index, event) in events.into_iter().enumerate() {
+            // The first line is the header.
+            let line = index as u64 + 2;
+            if event.what == What::Start {
+                linker = Linker::default();
+                systems.push(Self {
+                    first_line: line,
+                    ..Self::default()
+                });
+            }
+            let Some(system) = systems.last_mut() else {
+                let reason = "this is before any system starts".to_owned();
+                return Err(LinkError { line, reason });
+            };
+            let linked = linker.link(system, &event);
+            linked.map_err(|reason| LinkError { line, reason })?;
+            system.events.push(event);
+        }
+        Ok(systems)
+    }
+
+    /// The line of the history on which an event is.
+    #[must_use]
+    pub fn line_of(&self, event: usize) -> u64 {
+        self.first_line + event as u64
+    }
+}
+
+/// What is in transit while a system is linked.
+#[derive(Debug, Default)]
+struct Linker {
+    channels: HashMap<Channel, InTransit>,
+}
+
+#[derive(Debug, Default)]
+struct InTransit {
+    /// The messages sent and not received: indices in `messages`.
+    queue: std::collections::VecDeque<usize>,
+    /// How many messages, markers not counted, were sent and received.
+    sent: u64,
+    received: u64,
+}
+
+impl Linker {
+    /// Links the event that comes next.
+    fn link(&mut self, system: &mut System, event: &Event) -> Result<(), String> {
+        let index = system.events.len();
+        if let Some(process) = event.what.process()
+            && !matches!(event.what, What::Create { .. })
+            && !system.processes.contains_key(&process)
+        {
+            return Err(format!("process {process} was never created"));
+        }
+        match event.what {
+            What::Create { process, .. } => {
+                if system.processes.insert(process, index).is_some() {
+                    return Err(format!("process {process} is created a second time"));
+                }
+            }
+            What::Death {
+                process: Some(process),
+                ..
+            } => {
+                system.deaths.entry(process).or_insert(index);
+            }
+            What::Send {
+                channel,
+                amount,
+                number,
+                ..
+            } => {
+                let sent = &mut self.channels.entry(channel).or_default().sent;
+                *sent += 1;
+                expect_number(channel, number, *sent)?;
+                self.send(system, index, channel, Content::Amount(amount))?;
+            }
+            What::MarkerSent {
+                channel, snapshot, ..
+            } => self.send(system, index, channel, Content::Marker(snapshot))?,
+            What::Receive {
+                channel,
+                amount,
+                number,
+            } => {
+                let received = &mut self.channels.entry(channel).or_default().received;
+                *received += 1;
+                expect_number(channel, number, *received)?;
+                self.receive(system, index, channel, Content::Amount(amount))?;
+            }
+            What::MarkerReceived { channel, snapshot } => {
+                self.receive(system, index, channel, Content::Marker(snapshot))?;
+            }
+            What::Begin { snapshot, .. } => {
+                system.snapshots.entry(snapshot).or_default().begin = Some(index);
+            }
+            What::Record {
+                process, snapshot, ..
+            } => {
+                let cut = &mut system.snapshots.entry(snapshot).or_default().cut;
+                if cut.insert(process, index).is_some() {
+                    return Err(format!(
+                        "process {process} records its state for snapshot {snapshot} a second time"
+                    ));
+                }
+            }
+            What::Collect {
+                snapshot,
+                ref states,
+                ref channels,
+            } => {
+                let snapshot = system.snapshots.entry(snapshot).or_default();
+                let collected = snapshot.collected.get_or_insert_default();
+                collected.event = index;
+                let states = states.iter().map(|state| (state.process, state.amount));
+                collected.states.extend(states);
+                for state in channels {
+                    let amounts = collected.channels.entry(state.channel()).or_default();
+                    amounts.extend(&state.amounts);
+                }
+            }
+            What::Audit { snapshot, .. } => {
+                system.snapshots.entry(snapshot).or_default().audit = Some(index);
+            }
+            What::Start
+            | What::End
+            | What::Refuse { .. }
+            | What::ChannelClosed { .. }
+            | What::Death { process: None, .. } => {}
+        }
+        Ok(())
+    }
+
+    fn send(
+        &mut self,
+        system: &mut System,
+        event: usize,
+        channel: Channel,
+        content: Content,
+    ) -> Result<(), String> {
+        if !system.processes.contains_key(&channel.to) {
+            return Err(format!("process {} was never created", channel.to));
+        }
+        let message = system.messages.len();
+        system.messages.push(Message {
+            channel,
+            content,
+            sent: event,
+            received: None,
+        });
+        system.message_of.insert(event, message);
+        self.channels
+            .entry(channel)
+            .or_default()
+            .queue
+            .push_back(message);
+        Ok(())
+    }
+
+    fn receive(
+        &mut self,
+        system: &mut System,
+        event: usize,
+        channel: Channel,
+        content: Content,
+    ) -> Result<(), String> {
+        let in_transit = self.channels.entry(channel).or_default();
+        let Some(message) = in_transit.queue.pop_front() else {
+            return Err(format!(
+                "{content} is received from channel {channel}, where nothing is in transit"
+            ));
+        };
+        let sent = system.messages[message].content;
+        if sent != content {
+            return Err(format!(
+                "{content} is received from channel {channel}, where {sent} is next (line {})",
+                system.line_of(system.messages[message].sent)
+            ));
+        }
+        system.messages[message].received = Some(event);
+        system.message_of.insert(event, message);
+        Ok(())
+    }
+}
+
+fn expect_number(channel: Channel, number: u64, expected: u64) -> Result<(), String> {
+    match number == expected {
+        true => Ok(()),
+        false => Err(format!(
+            "the message on channel {channel} has number {number}, and {expected} is next"
+        )),
+    }
+}
+
+impl std::fmt::Display for Content {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Amount(amount) => write!(out, "a message of {amount}"),
+            Self::Marker(snapshot) => write!(out, "the marker of snapshot {snapshot}"),
+        }
+    }
+}
