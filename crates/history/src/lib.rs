@@ -39,6 +39,7 @@
 
 mod event;
 mod read;
+mod reorder;
 mod system;
 mod wire;
 
@@ -46,6 +47,7 @@ pub use event::{
     Channel, ChannelState, Event, Header, ProcessId, ProcessState, SnapshotId, Tally, What,
 };
 pub use read::{MAX_LINE, ReadError, Reader};
+pub use reorder::{NotEquivalent, State, Straightened, Uneven};
 pub use system::{Collected, Content, LinkError, Message, Snapshot, System};
 pub use wire::{Malformed, write_event, write_header};
 

@@ -1,0 +1,415 @@
+//! A snapshot's cut, drawn straight: the same run, as it could have gone just as well.
+//!
+//! Chandy and Lamport ("Distributed Snapshots", ACM TOCS 3(1), 1985, section 4, Theorem 1 and its
+//! proof) swap neighbouring events of different processes until every event from before its
+//! process recorded its state (*pre-recording*) comes before every event from after (*post-
+//! recording*). No process can tell the difference, and between the two the system is in the very
+//! state that was recorded. A stable partition is what these swaps come to.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::ops::Range;
+
+use thiserror::Error;
+
+use crate::event::{Channel, Event, ProcessId, SnapshotId, What};
+use crate::system::{Collected, Content, System};
+
+/// The events of a system, reordered so that the cut of a snapshot is one instant.
+///
+/// ```text
+///   order:  pre-recording events │ on the line │ post-recording events
+///                                └──── cut ────┘
+/// ```
+///
+/// On the line are the records, and the snapshot's own events around them: the `begin` or the
+/// marker that led to a record, and the markers that the process sent at once. They change no
+/// process's and no channel's state. What happens outside of all processes (`start`, `collect`,
+/// `audit`, `end`) stays before the line only where nothing of the line came before it. Events on
+/// the same side keep their order.
+///
+/// Markers are the algorithm's, not messages of the run that is reordered. Who joins is owed the
+/// markers of all who have recorded, which are sent when the line is long past, and lead to records
+/// on the line or (of snapshots that were recorded earlier) before it: in this order such a marker
+/// is received before it is sent. All others, as all messages, are received after they were sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Straightened {
+    /// The snapshot.
+    pub snapshot: SnapshotId,
+    /// All events of the system, as indices in its `events`.
+    pub order: Vec<usize>,
+    /// Which part of `order` is on the line; at its start and at its end the state is the same.
+    pub cut: Range<usize>,
+}
+
+/// Why a cut cannot be straightened.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Uneven {
+    /// There is no such snapshot.
+    #[error("there is no snapshot {0}")]
+    Unknown(SnapshotId),
+    /// Not every process has its part in the cut.
+    #[error(
+        "process {process} never recorded its state for snapshot {snapshot}{}",
+        if *.died { ", and died" } else { "" }
+    )]
+    NeverRecorded {
+        /// The snapshot.
+        snapshot: SnapshotId,
+        /// The first process that did not.
+        process: ProcessId,
+        /// Whether it died.
+        died: bool,
+    },
+    /// The cut is not consistent: no order of the events has it as an instant.
+    #[error(
+        "a message on channel {channel} is received before the cut of snapshot {snapshot}, and sent \
+         after it"
+    )]
+    Inconsistent {
+        /// The snapshot.
+        snapshot: SnapshotId,
+        /// The channel.
+        channel: Channel,
+        /// The event that sent it.
+        sent: usize,
+        /// The event that received it.
+        received: usize,
+    },
+}
+
+/// Why an order is no equivalent execution with the snapshot at its line.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("at {at} of the order: {reason}")]
+pub struct NotEquivalent {
+    /// The place in the order.
+    pub at: usize,
+    /// What is wrong there.
+    pub reason: String,
+}
+
+/// A state of the whole system.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// The processes' states.
+    pub processes: BTreeMap<ProcessId, u64>,
+    /// What is in transit, in order, on channels that are not empty; no markers.
+    pub channels: BTreeMap<Channel, Vec<u64>>,
+}
+
+/// Where an event is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Side {
+    Before,
+    OnTheLine,
+    After,
+}
+
+impl System {
+    /// Reorders the events so that the cut of a snapshot is one instant.
+    ///
+    /// Members of the snapshot are all processes created before it was collected, or all where it
+    /// never was; whatever a later one does is after the line.
+    ///
+    /// # Errors
+    ///
+    /// Where a member never recorded its state, or the cut is not consistent.
+    pub fn straighten(&self, id: SnapshotId) -> Result<Straightened, Uneven> {
+        let snapshot = self.snapshots.get(&id).ok_or(Uneven::Unknown(id))?;
+        let collected = snapshot.collected.as_ref().map(|collected| collected.event);
+        for (&process, &created) in &self.processes {
+            let is_member = collected.is_none_or(|collected| created < collected);
+            if is_member && !snapshot.cut.contains_key(&process) {
+                return Err(Uneven::NeverRecorded {
+                    snapshot: id,
+                    process,
+                    died: self.deaths.contains_key(&process),
+                });
+            }
+        }
+        let sides = self.sides(id, &snapshot.cut);
+        for message in &self.messages {
+            if let Some(received) = message.received
+                && matches!(message.content, Content::Amount(_))
+                && sides[received] < sides[message.sent]
+            {
+                return Err(Uneven::Inconsistent {
+                    snapshot: id,
+                    channel: message.channel,
+                    sent: message.sent,
+                    received,
+                });
+            }
+        }
+        let mut order: Vec<usize> = (0..self.events.len()).collect();
+        order.sort_by_key(|event| sides[*event]);
+        let start = order.partition_point(|event| sides[*event] == Side::Before);
+        let end = order.partition_point(|event| sides[*event] != Side::After);
+        Ok(Straightened {
+            snapshot: id,
+            order,
+            cut: start..end,
+        })
+    }
+
+    /// On which side of the line each event is.
+    fn sides(&self, id: SnapshotId, cut: &BTreeMap<ProcessId, usize>) -> Vec<Side> {
+        let mut sides = vec![Side::After; self.events.len()];
+        let mut by_process: BTreeMap<ProcessId, Vec<usize>> = BTreeMap::new();
+        for (index, event) in self.events.iter().enumerate() {
+            if let Some(process) = event.what.process() {
+                by_process.entry(process).or_default().push(index);
+            }
+        }
+        for (process, &record) in cut {
+            let events = by_process.remove(process).unwrap_or_default();
+            let recorded = events.partition_point(|event| *event < record);
+            let is_ours = |event: &&usize| snapshot_of(&self.events[**event].what) == Some(id);
+            let led_to_it = events[..recorded].iter().rev().take_while(is_ours).count();
+            let sent_at_once = |event: &&usize| {
+                is_ours(event) && matches!(self.events[**event].what, What::MarkerSent { .. })
+            };
+            let after = events[recorded..].iter().skip(1);
+            let markers = after.take_while(sent_at_once).count();
+            for &event in &events[..recorded - led_to_it] {
+                sides[event] = Side::Before;
+            }
+            for &event in &events[recorded - led_to_it..=recorded + markers] {
+                sides[event] = Side::OnTheLine;
+            }
+        }
+        let on_the_line = sides.iter().position(|side| *side == Side::OnTheLine);
+        let events = self.events.iter().zip(&mut sides);
+        for (event, side) in events.take(on_the_line.unwrap_or_default()) {
+            if event.what.process().is_none() {
+                *side = Side::Before;
+            }
+        }
+        sides
+    }
+}
+
+impl Straightened {
+    /// Replays the order from nothing: it has every event once and every process's own events in
+    /// its own order; every message is received after it was sent, and in the order of its channel;
+    /// every process does what its state allows; at the line the system is in the state that was
+    /// recorded and collected; and it ends in the state in which it really ended.
+    ///
+    /// Returns the state at the line. It is written from the definition, and shares nothing with
+    /// [`System::straighten`].
+    ///
+    /// # Errors
+    ///
+    /// The first thing that does not fit.
+    pub fn check(&self, system: &System) -> Result<State, NotEquivalent> {
+        let Some(snapshot) = system.snapshots.get(&self.snapshot) else {
+            return Err(not(0, format!("there is no snapshot {}", self.snapshot)));
+        };
+        let records: HashSet<usize> = snapshot.cut.values().copied().collect();
+        let mut seen = HashSet::new();
+        let mut last: BTreeMap<ProcessId, usize> = BTreeMap::new();
+        let mut replay = Replay::default();
+        let mut at_the_line = State::default();
+        for (at, &index) in self.order.iter().enumerate() {
+            let Some(event) = system.events.get(index).filter(|_| seen.insert(index)) else {
+                return Err(not(at, format!("event {index} is unknown, or comes twice")));
+            };
+            if at == self.cut.start {
+                at_the_line = replay.state();
+            }
+            let is_ours = snapshot_of(&event.what) == Some(self.snapshot);
+            match self.cut.contains(&at) {
+                true if !is_ours => return Err(not(at, "this does not belong on the line".into())),
+                false if records.contains(&index) => {
+                    return Err(not(at, "this record is off the line".into()));
+                }
+                _ => {}
+            }
+            if let Some(process) = event.what.process()
+                && last.insert(process, index).is_some_and(|last| last > index)
+            {
+                let reason = format!("process {process} did this before what it does here before");
+                return Err(not(at, reason));
+            }
+            replay.event(event).map_err(|reason| not(at, reason))?;
+        }
+        if seen.len() != system.events.len() {
+            return Err(not(self.order.len(), "events are missing".to_owned()));
+        }
+        self.agree(system, &at_the_line)
+            .map_err(|reason| not(self.cut.start, reason))?;
+        let mut real = Replay::default();
+        for (at, event) in system.events.iter().enumerate() {
+            real.event(event).map_err(|reason| not(at, reason))?;
+        }
+        match real.state() == replay.state() {
+            true => Ok(at_the_line),
+            false => Err(not(
+                self.order.len(),
+                "the run ended in another state".into(),
+            )),
+        }
+    }
+
+    /// Whether a state is the recorded one, and the collected one where there is one.
+    fn agree(&self, system: &System, state: &State) -> Result<(), String> {
+        let snapshot = &system.snapshots[&self.snapshot];
+        let recorded = snapshot.cut.iter().map(|(process, record)| {
+            let amount = match system.events[*record].what {
+                What::Record { amount, .. } => amount,
+                _ => 0,
+            };
+            (*process, amount)
+        });
+        let recorded: BTreeMap<ProcessId, u64> = recorded.collect();
+        if recorded != state.processes {
+            return Err(format!(
+                "the processes' states are {:?}, and recorded were {recorded:?}",
+                state.processes
+            ));
+        }
+        let Some(Collected {
+            states, channels, ..
+        }) = &snapshot.collected
+        else {
+            return Ok(());
+        };
+        if *states != state.processes {
+            return Err(format!(
+                "the processes' states are {:?}, and collected were {states:?}",
+                state.processes
+            ));
+        }
+        let mut channels = channels.clone();
+        channels.retain(|_, amounts| !amounts.is_empty());
+        if channels != state.channels {
+            return Err(format!(
+                "in transit is {:?}, and collected was {channels:?}",
+                state.channels
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn not(at: usize, reason: String) -> NotEquivalent {
+    NotEquivalent { at, reason }
+}
+
+/// The snapshot whose algorithm an event is a step of.
+fn snapshot_of(what: &What) -> Option<SnapshotId> {
+    match *what {
+        What::Begin { snapshot, .. }
+        | What::Record { snapshot, .. }
+        | What::MarkerSent { snapshot, .. }
+        | What::MarkerReceived { snapshot, .. }
+        | What::ChannelClosed { snapshot, .. } => Some(snapshot),
+        _ => None,
+    }
+}
+
+/// A system that does what its events say, from nothing.
+#[derive(Default)]
+struct Replay {
+    /// `None` for one that died before it confirmed what it did: what it had is not known.
+    processes: BTreeMap<ProcessId, Option<u64>>,
+    /// What is in transit; no markers.
+    channels: BTreeMap<Channel, VecDeque<u64>>,
+}
+
+impl Replay {
+    fn state(&self) -> State {
+        let mut state = State::default();
+        for (process, amount) in &self.processes {
+            state.processes.insert(*process, amount.unwrap_or_default());
+        }
+        for (channel, queue) in &self.channels {
+            let messages: Vec<u64> = queue.iter().copied().collect();
+            if !messages.is_empty() {
+                state.channels.insert(*channel, messages);
+            }
+        }
+        state
+    }
+
+    fn event(&mut self, event: &Event) -> Result<(), String> {
+        if let Some(process) = event.what.process()
+            && !matches!(event.what, What::Create { .. })
+            && !self.processes.contains_key(&process)
+        {
+            return Err(format!("process {process} is not there yet"));
+        }
+        match event.what {
+            What::Create { process, amount } => {
+                self.processes.insert(process, Some(amount));
+            }
+            What::Send {
+                channel,
+                amount,
+                inferred,
+                ..
+            } => {
+                self.withdraw(channel.from, amount, inferred)?;
+                self.send(channel, amount)?;
+            }
+            What::Receive {
+                channel, amount, ..
+            } => {
+                self.receive(channel, amount)?;
+                if let Some(Some(state)) = self.processes.get_mut(&channel.to) {
+                    let sum = state.checked_add(amount);
+                    *state = sum.ok_or("its state grows above 64 bits")?;
+                }
+            }
+            What::Refuse { channel, amount } => {
+                if let Some(Some(state)) = self.processes.get(&channel.from)
+                    && *state >= amount
+                {
+                    return Err(format!("{amount} is refused by a process that has {state}"));
+                }
+            }
+            What::Record {
+                process, amount, ..
+            } => {
+                if let Some(Some(state)) = self.processes.get(&process)
+                    && *state != amount
+                {
+                    return Err(format!(
+                        "process {process} has {state} and records {amount}"
+                    ));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn withdraw(&mut self, from: ProcessId, amount: u64, inferred: bool) -> Result<(), String> {
+        let Some(account) = self.processes.get_mut(&from) else {
+            return Ok(());
+        };
+        if inferred {
+            *account = None;
+        }
+        if let Some(state) = account {
+            let rest = state.checked_sub(amount);
+            *state = rest.ok_or_else(|| format!("{amount} is sent by one that has {state}"))?;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, channel: Channel, amount: u64) -> Result<(), String> {
+        if !self.processes.contains_key(&channel.to) {
+            return Err(format!("process {} is not there yet", channel.to));
+        }
+        self.channels.entry(channel).or_default().push_back(amount);
+        Ok(())
+    }
+
+    fn receive(&mut self, channel: Channel, amount: u64) -> Result<(), String> {
+        match self.channels.entry(channel).or_default().pop_front() {
+            Some(head) if head == amount => Ok(()),
+            Some(head) => Err(format!("{amount} is received where {head} is next")),
+            None => Err(format!("{amount} is received before it is sent")),
+        }
+    }
+}
