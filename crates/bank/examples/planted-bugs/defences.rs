@@ -1,0 +1,191 @@
+//! What is there to catch a bug.
+
+use std::fs;
+use std::io::{self, Read, Seek};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use crate::generate::{Size, script};
+use crate::tree::Tree;
+
+/// Whoever takes longer hangs, and has been caught.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A process that has ended is noticed so soon.
+const TICK: Duration = Duration::from_millis(2);
+/// So many generated scripts are run beside those in testdata.
+const SCRIPTS: u64 = 40;
+/// The exit status of master when an audit failed, or another invariant broke.
+const BROKEN: i32 = 3;
+
+/// What a defence says.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// It complains, with its reason.
+    Caught(String),
+    Silent,
+}
+
+/// Something that may catch a bug.
+pub(crate) struct Defence {
+    pub(crate) name: &'static str,
+    pub(crate) run: fn(&mut Tree) -> io::Result<Verdict>,
+}
+
+pub(crate) const DEFENCES: &[Defence] = &[
+    Defence {
+        name: "unit tests",
+        run: |tree| run_tests(tree, &["lib"]),
+    },
+    Defence {
+        name: "property tests",
+        run: |tree| {
+            run_tests(
+                tree,
+                &["schedules", "ends", "interleavings", "against_model"],
+            )
+        },
+    },
+    Defence {
+        name: "golden files",
+        run: |tree| run_tests(tree, &["golden"]),
+    },
+    Defence {
+        name: "audit",
+        run: |tree| run_scripts(tree, |ended| ended.complaint("failed its audit")),
+    },
+    Defence {
+        name: "other invariants",
+        run: |tree| {
+            run_scripts(tree, |ended| {
+                let is_broken =
+                    ended.status == Some(BROKEN) && !ended.output.contains("failed its audit");
+                is_broken.then(|| ended.complaint("master: ").unwrap_or_default())
+            })
+        },
+    },
+];
+
+/// How a process ended, and what it wrote.
+struct Ended {
+    status: Option<i32>,
+    output: String,
+}
+
+impl Ended {
+    /// The first line that contains this.
+    fn complaint(&self, sign: &str) -> Option<String> {
+        self.output
+            .lines()
+            .find(|line| line.contains(sign))
+            .map(|line| line.trim().to_owned())
+    }
+}
+
+/// Runs tests until one fails.
+fn run_tests(tree: &mut Tree, names: &[&str]) -> io::Result<Verdict> {
+    let mut executables = Vec::new();
+    for name in names {
+        executables.extend(tree.executables(name)?);
+    }
+    for executable in executables {
+        let ended = run(Command::new(&executable)
+            .arg("--quiet")
+            .current_dir(tree.root()))?;
+        if ended.status != Some(0) {
+            let reason = match ended.status {
+                None => Some("does not end".to_owned()),
+                Some(_) => ended.complaint("panicked at"),
+            };
+            let name = executable.file_stem().unwrap_or_default().to_string_lossy();
+            let name = name
+                .rsplit_once('-')
+                .map_or(&*name, |(name, _)| name)
+                .to_owned();
+            return Ok(Verdict::Caught(format!(
+                "{name}: {}",
+                reason.unwrap_or_default()
+            )));
+        }
+    }
+    Ok(Verdict::Silent)
+}
+
+/// Runs the scripts of testdata, generated ones, and the bank under load, until `is_caught`.
+fn run_scripts(
+    tree: &mut Tree,
+    is_caught: impl Fn(&Ended) -> Option<String>,
+) -> io::Result<Verdict> {
+    let master = tree.programs()?.join("master");
+    let mut scripts: Vec<PathBuf> = Vec::new();
+    for entry in fs::read_dir(tree.root().join("testdata"))? {
+        scripts.push(entry?.path());
+    }
+    scripts.retain(|path| path.extension().is_some_and(|extension| extension == "txt"));
+    scripts.sort();
+    let generated = tempfile::tempdir()?;
+    for seed in 0..SCRIPTS {
+        let path = generated.path().join(format!("seed-{seed}.txt"));
+        fs::write(&path, script(seed, Size::of(seed)))?;
+        scripts.push(path);
+    }
+    for path in scripts {
+        let mut command = Command::new(&master);
+        command.args(["--seed", "1", "--timeout", "20"]).arg(&path);
+        if let Some(reason) = is_caught(&run(&mut command)?) {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            return Ok(Verdict::Caught(format!("{name}: {reason}")));
+        }
+    }
+    let mut load = Command::new(&master);
+    load.args([
+        "load",
+        "--nodes",
+        "4",
+        "--transfers",
+        "200000",
+        "--snapshot-every",
+        "0",
+    ]);
+    Ok(match is_caught(&run(&mut load)?) {
+        Some(reason) => Verdict::Caught(format!("load: {reason}")),
+        None => Verdict::Silent,
+    })
+}
+
+/// Runs a command to its end, or to the end of patience.
+fn run(command: &mut Command) -> io::Result<Ended> {
+    let mut output = tempfile::tempfile()?;
+    let start = Instant::now();
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output.try_clone()?)
+        .process_group(0)
+        .spawn()?;
+    let group = Pid::from_raw(child.id().cast_signed());
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break Some(status.code().unwrap_or(-1));
+        }
+        if start.elapsed() > PATIENCE {
+            break None;
+        }
+        thread::sleep(TICK);
+    };
+    // What a bug may have left behind ends with its group.
+    let _ = killpg(group, Signal::SIGKILL);
+    if status.is_none() {
+        child.wait()?;
+    }
+    output.rewind()?;
+    let mut bytes = Vec::new();
+    output.read_to_end(&mut bytes)?;
+    let output = String::from_utf8_lossy(&bytes).into_owned();
+    Ok(Ended { status, output })
+}
