@@ -253,7 +253,7 @@ pub enum Answer {
     },
     /// Nothing was collected: markers are still on their way.
     Incomplete,
-    /// A snapshot failed its audit; nothing was collected.
+    /// A snapshot failed its audit; nothing was collected, but the nodes have handed all over.
     Unsound {
         /// The snapshot.
         snapshot: SnapshotId,

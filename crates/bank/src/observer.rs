@@ -225,7 +225,9 @@ impl Observer {
             self.answer(Answer::Incomplete)?;
             return Ok(());
         }
+        // Also after one that is unsound: master counts on it that all parts are handed over.
         let mut collected = Vec::new();
+        let mut unsound = None;
         for snapshot in ids {
             let handed = self.gather(snapshot)?;
             match audit(snapshot, handed, &self.deposits) {
@@ -236,10 +238,13 @@ impl Observer {
                     collected.push(global);
                 }
                 Err(reason) => {
-                    self.answer(Answer::Unsound { snapshot, reason })?;
-                    return Ok(());
+                    unsound.get_or_insert(Answer::Unsound { snapshot, reason });
                 }
             }
+        }
+        if let Some(unsound) = unsound {
+            self.answer(unsound)?;
+            return Ok(());
         }
         for global in collected {
             self.give(global)?;

@@ -88,7 +88,7 @@ impl Session {
     }
 
     /// Snapshots that are not collected can never be: that is told once.
-    fn lose_snapshots(&mut self) -> Result<(), Stop> {
+    pub(super) fn lose_snapshots(&mut self) -> Result<(), Stop> {
         let Some(bank) = &mut self.bank else {
             return Ok(());
         };

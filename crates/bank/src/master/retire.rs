@@ -376,7 +376,12 @@ impl Session {
                 bank.channels.collected();
             }
             (Err(failure), Some(statement)) if statement.command == Command::CollectState => {
+                let is_handed_over = matches!(failure, Failure::Unsound { .. });
                 self.fail(&statement, &failure)?;
+                if is_handed_over {
+                    self.bank()?.channels.collected();
+                    self.lose_snapshots()?;
+                }
             }
             (Err(_), _) => {}
         }
