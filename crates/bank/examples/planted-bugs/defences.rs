@@ -15,7 +15,7 @@ use crate::generate::{Size, script};
 use crate::tree::Tree;
 
 /// Whoever takes longer hangs, and has been caught.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// A process that has ended is noticed so soon.
 const TICK: Duration = Duration::from_millis(2);
 /// So many generated scripts are run beside those in testdata.
