@@ -1,0 +1,151 @@
+//! Which events of a system are drawn: all, or a part that is named.
+
+use std::collections::BTreeSet;
+
+use history::{ProcessId, SnapshotId, System, What};
+use thiserror::Error;
+
+/// More events are not drawn: nobody could read them. One snapshot of 30 processes alone, which
+/// must be possible, is 2,600 events.
+pub const MAX_EVENTS: usize = 4000;
+/// More processes are not drawn.
+pub const MAX_PROCESSES: usize = 30;
+/// How many events are shown before and after a snapshot.
+const CONTEXT: usize = 6;
+
+/// What is to be drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Selection {
+    /// The whole system.
+    #[default]
+    All,
+    /// What certain lines of the script did; `None` is as far as it goes.
+    Lines {
+        /// The first of them.
+        from: Option<u64>,
+        /// The last of them.
+        to: Option<u64>,
+    },
+    /// A snapshot from its beginning to its last marker, and a little around it.
+    Snapshot(SnapshotId),
+}
+
+/// Why something cannot be drawn.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum SelectError {
+    /// There is no such line.
+    #[error("nothing in the history is of {lines}; it is of the script's lines {known}")]
+    NoSuchLines {
+        /// What was asked for.
+        lines: String,
+        /// What there is.
+        known: String,
+    },
+    /// There is no such snapshot.
+    #[error("there is no snapshot {snapshot} in this system; {known}")]
+    NoSuchSnapshot {
+        /// What was asked for.
+        snapshot: SnapshotId,
+        /// What there is.
+        known: String,
+    },
+    /// It is too much.
+    #[error(
+        "{events} events of {processes} processes are too much for one diagram: at most \
+         {MAX_EVENTS} events of {MAX_PROCESSES} processes; --from LINE and --to LINE (lines of the \
+         script) or --snapshot N draw a part"
+    )]
+    TooMuch {
+        /// How many events were selected.
+        events: usize,
+        /// How many processes take part in them.
+        processes: usize,
+    },
+}
+
+/// The selected events, in their order.
+///
+/// # Errors
+///
+/// Where there are none, or too many.
+pub fn select(system: &System, selection: Selection) -> Result<Vec<usize>, SelectError> {
+    let range = match selection {
+        Selection::All => 0..system.events.len(),
+        Selection::Lines { from, to } => lines(system, from, to)?,
+        Selection::Snapshot(snapshot) => around(system, snapshot)?,
+    };
+    let (events, processes) = (range.len(), takes_part(system, range.clone()).len());
+    if events > MAX_EVENTS || processes > MAX_PROCESSES {
+        return Err(SelectError::TooMuch { events, processes });
+    }
+    Ok(range.collect())
+}
+
+/// The processes at which something happens, or with whom messages are exchanged.
+pub(crate) fn takes_part(
+    system: &System,
+    events: impl IntoIterator<Item = usize>,
+) -> BTreeSet<ProcessId> {
+    let mut processes = BTreeSet::new();
+    for event in events {
+        processes.extend(system.events[event].what.process());
+        if let Some(message) = system.message_of.get(&event) {
+            let channel = system.messages[*message].channel;
+            processes.extend([channel.from, channel.to]);
+        }
+    }
+    processes
+}
+
+/// From the first event of these lines to the last one. What happened meanwhile of its own accord,
+/// as a death from outside, has no line and is among them.
+fn lines(
+    system: &System,
+    from: Option<u64>,
+    to: Option<u64>,
+) -> Result<std::ops::Range<usize>, SelectError> {
+    let wanted = from.unwrap_or(0)..=to.unwrap_or(u64::MAX);
+    let is_wanted = |event: &history::Event| event.line.is_some_and(|line| wanted.contains(&line));
+    let first = system.events.iter().position(is_wanted);
+    let last = system.events.iter().rposition(is_wanted);
+    if let (Some(first), Some(last)) = (first, last) {
+        return Ok(first..last + 1);
+    }
+    let known = || system.events.iter().filter_map(|event| event.line);
+    Err(SelectError::NoSuchLines {
+        lines: match (from, to) {
+            (Some(from), Some(to)) => format!("lines {from} to {to}"),
+            (Some(from), None) => format!("line {from} or later"),
+            (None, Some(to)) => format!("line {to} or earlier"),
+            (None, None) => "any line".to_owned(),
+        },
+        known: match (known().min(), known().max()) {
+            (Some(first), Some(last)) => format!("{first} to {last}"),
+            _ => "none: it has no lines".to_owned(),
+        },
+    })
+}
+
+fn around(system: &System, snapshot: SnapshotId) -> Result<std::ops::Range<usize>, SelectError> {
+    let is_part = |event: &history::Event| match event.what {
+        What::Begin { snapshot: of, .. }
+        | What::Record { snapshot: of, .. }
+        | What::MarkerSent { snapshot: of, .. }
+        | What::MarkerReceived { snapshot: of, .. }
+        | What::ChannelClosed { snapshot: of, .. } => of == snapshot,
+        _ => false,
+    };
+    let first = system.events.iter().position(is_part);
+    let last = system.events.iter().rposition(is_part);
+    if let (Some(first), Some(last)) = (first, last) {
+        return Ok(first.saturating_sub(CONTEXT)..(last + 1 + CONTEXT).min(system.events.len()));
+    }
+    let last = system.snapshots.keys().next_back();
+    Err(SelectError::NoSuchSnapshot {
+        snapshot,
+        known: match last {
+            Some(last) => format!("they are numbered from 1 to {last}"),
+            None => "it has none".to_owned(),
+        },
+    })
+}
