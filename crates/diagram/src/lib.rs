@@ -1,6 +1,6 @@
 //! Space-time diagrams of a history: events in, text out.
 //!
-//! [`select`] chooses the events that are drawn, [`Layout`] gives each of them its place, and the
+//! [`select()`] chooses the events that are drawn, [`Layout`] gives each of them its place, and the
 //! other modules write that down.
 //!
 //! Never here: files, pipes, processes.
