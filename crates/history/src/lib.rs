@@ -31,7 +31,8 @@
 //! out.
 //!
 //! A `send` or `marker_sent` with `inferred: true` was not confirmed by its process, which died; it
-//! is known by what its channel held, and may come after the `death`.
+//! is known by what its channel held, and may come after the `death`. Whatever else that process
+//! must have done before has no such mark.
 //!
 //! Lines are in an order in which the events can have happened: each process's own events in its
 //! own order, and every message before its receipt. Never here: files, processes, how a snapshot

@@ -87,6 +87,9 @@ pub(super) struct RunOptions {
     /// Keep a file `pids.json` with the pids of all processes in this directory
     #[arg(long, value_name = "DIR")]
     pub(super) run_dir: Option<PathBuf>,
+    /// Write the history of the run, one JSON object an event, to this file
+    #[arg(long, value_name = "FILE")]
+    pub(super) history: Option<PathBuf>,
     /// End the run, with status 124, after this long
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(super) timeout: Option<Duration>,

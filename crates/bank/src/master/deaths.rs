@@ -8,10 +8,11 @@
 //! out, its channel tells when the death is settled: if the transfer is there, it was.
 
 use super::channels::{Lost, Place};
+use super::chronicle::Unanswered;
 use super::cluster::Member;
 use super::failure::{Failure, Stop};
 use super::process::Fate;
-use super::session::Session;
+use super::session::{Session, Step};
 use crate::id::NodeId;
 use crate::script::{Command, Statement};
 
@@ -19,6 +20,8 @@ use crate::script::{Command, Statement};
 #[derive(Debug, Default)]
 pub(super) struct Grave {
     node: Place,
+    /// The line on which the script killed it.
+    line: Option<u64>,
     /// Sends that it had not answered, in order.
     sends: Vec<Send>,
     /// Receivers that found its channel ended, and the transfer that each had expected.
@@ -58,16 +61,17 @@ impl Session {
 
     fn node_died(&mut self, node: Place) -> Result<(), Stop> {
         let fate = self.fate_of(node)?;
-        let by_script = self.killing == Some(node);
+        let by_script = self.killing.filter(|(killed, _)| *killed == node);
         self.broken |= fate.is_internal();
         self.drawn = None;
         let Some(bank) = &mut self.bank else {
             return Ok(());
         };
-        bank.shaken |= !by_script;
+        bank.shaken |= by_script.is_none();
         bank.dead.get_or_insert(node);
         bank.unsettled.push(Grave {
             node,
+            line: by_script.map(|(_, line)| line),
             ..Grave::default()
         });
         let id = bank.ids[node];
@@ -82,6 +86,9 @@ impl Session {
         self.broken |= fate.is_internal();
         if let Some(bank) = &mut self.bank {
             bank.shaken = true;
+        }
+        if let Some(chronicle) = &mut self.chronicle {
+            chronicle.died(None, None, fate.to_string());
         }
         self.tell(&format!("the observer died ({fate})"))?;
         self.lose_snapshots()
@@ -228,6 +235,10 @@ impl Session {
             }
         }
         bank.channels.settle(from, node, transfers, markers);
+        let (from, to) = (bank.ids[from], bank.ids[node]);
+        if let Some(chronicle) = &mut self.chronicle {
+            chronicle.left_behind(from, to, transfers, markers);
+        }
         Ok(())
     }
 
@@ -236,6 +247,10 @@ impl Session {
         let fate = self.fate_of(grave.node)?;
         let bank = self.bank()?;
         let node = bank.ids[grave.node];
+        if let Some(chronicle) = &mut self.chronicle {
+            chronicle.died(grave.line, Some(node), fate.to_string());
+        }
+        let bank = self.bank()?;
         let known = u128::from(bank.balances[grave.node].known);
         let balance = known.saturating_sub(grave.carried_out);
         // It sent on what it had just received.
@@ -263,6 +278,54 @@ impl Session {
             self.fail(&send.statement, &Failure::NodeDied { node, fate })?;
         }
         self.tell(&format!("lost with node {node}: {}", lost.join(", ")))
+    }
+
+    /// For the history: what a dead node was told and did not answer.
+    pub(super) fn chronicle_unanswered(
+        &mut self,
+        statement: &Statement,
+        step: &Step,
+    ) -> Result<(), Stop> {
+        if self.chronicle.is_none() {
+            return Ok(());
+        }
+        let bank = self.bank()?;
+        let (node, unanswered) = match *step {
+            Step::Send {
+                node, to, amount, ..
+            } => {
+                let to = bank.ids[to];
+                (node, Unanswered::Send { to, amount })
+            }
+            Step::Receive {
+                node,
+                from,
+                expected,
+            } => {
+                let from = bank.ids[from];
+                (node, Unanswered::Receive { from, expected })
+            }
+            Step::Begin { node, snapshot } => (node, Unanswered::Begin { snapshot }),
+            _ => return Ok(()),
+        };
+        let id = bank.ids[node];
+        if let Some(chronicle) = &mut self.chronicle {
+            chronicle.unanswered(statement.line, id, unanswered);
+        }
+        Ok(())
+    }
+
+    /// For the history: the system ends, and with it what is yet to be found out of the dead.
+    pub(super) fn chronicle_the_end(&mut self, line: Option<u64>) {
+        let (Some(chronicle), Some(bank)) = (&mut self.chronicle, &self.bank) else {
+            return;
+        };
+        for grave in &bank.unsettled {
+            if let Some(fate) = self.cluster.fate(grave.node) {
+                chronicle.died(grave.line, Some(bank.ids[grave.node]), fate.to_string());
+            }
+        }
+        chronicle.ended(line);
     }
 
     /// How a node ended that is known to be dead by what it, or somebody else, could not do any

@@ -40,8 +40,10 @@ impl Session {
             return Ok(Issue::Stalled);
         }
         let issued = match statement.command {
-            Command::StartMaster => self.start().map(Ok)?,
-            Command::KillAll => self.end_system(Ending::Script).map(|()| Ok(Issue::Done))?,
+            Command::StartMaster => self.start(statement).map(Ok)?,
+            Command::KillAll => self
+                .end_system(Ending::Script, Some(statement.line))
+                .map(|()| Ok(Issue::Done))?,
             Command::CreateNode { id, amount } => self.create_node(statement, id, amount)?,
             Command::Send { from, to, amount } => self.send(statement, from, to, amount)?,
             Command::Receive {
@@ -62,8 +64,11 @@ impl Session {
         }))
     }
 
-    fn start(&mut self) -> Result<Issue, Stop> {
+    fn start(&mut self, statement: &Statement) -> Result<Issue, Stop> {
         self.cluster.start_observer()?;
+        if let Some(chronicle) = &mut self.chronicle {
+            chronicle.started(statement.line);
+        }
         self.narrate(|| "starts the observer".to_owned())?;
         self.bank = Some(Bank {
             uncollected: 1,
@@ -106,6 +111,9 @@ impl Session {
             known: amount,
             going: 0,
         });
+        if let Some(chronicle) = &mut self.chronicle {
+            chronicle.created(statement.line, id, amount);
+        }
         let pid = self.cluster.pid(place);
         self.narrate(|| format!("starts node {id} (pid {pid})"))?;
         if has_observer {
@@ -376,7 +384,7 @@ impl Session {
         }
         self.drain()?;
         self.narrate(|| format!("kills node {id}"))?;
-        self.killing = Some(node);
+        self.killing = Some((node, statement.line));
         self.cluster.kill(node);
         while self.cluster.fate(node).is_none() {
             self.wait()?;

@@ -13,6 +13,7 @@
 //! what an account or a recorder decides.
 
 mod channels;
+mod chronicle;
 mod cli;
 mod cluster;
 mod deaths;
@@ -37,8 +38,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::CommandFactory;
+use history::Header;
 use pipes::{Input, Read, Signals, Terminal};
 
+use self::chronicle::{Chronicle, HistoryFile, Sha256Reader};
 use self::cli::{Cli, Placement, RunOptions, Sub};
 use self::cluster::{Ending, Programs};
 use self::failure::Stop;
@@ -127,10 +130,14 @@ fn prepare(options: RunOptions, painter: Painter) -> Result<Option<(Session, Sou
         Some(path) => script::printable(path.as_os_str().as_encoded_bytes()).to_string(),
         None => "-".to_owned(),
     };
+    let mut sha256 = None;
     let mut source = match script {
         Some(file) => {
             let opened = File::open(file).map_err(|error| format!("{path}: {error}"))?;
-            Source::Script(read_script(&mut BufReader::new(opened), &path)?)
+            let mut input = BufReader::new(Sha256Reader::new(opened));
+            let script = Source::Script(read_script(&mut input, &path)?);
+            sha256 = Some(input.into_inner().finish());
+            script
         }
         None if options.check => Source::Script(read_script(&mut io::stdin().lock(), &path)?),
         None => Source::Input,
@@ -139,13 +146,17 @@ fn prepare(options: RunOptions, painter: Painter) -> Result<Option<(Session, Sou
         return Ok(None);
     }
 
+    let programs = find_programs(options.bin_dir.as_deref(), options.verbose)?;
+    // Before signals are held: what the path names may have to be waited for.
+    let history = options.history.as_deref();
+    let history = history.map(|path| HistoryFile::create(path, script));
+    let history = history.transpose()?;
     inherit_little().map_err(|error| format!("master: {error}"))?;
     if options.cpus == Placement::One {
         // Where that is not allowed, it is only slower.
         let _ = pipes::stay_on_this_cpu();
     }
     let signals = Signals::hold().map_err(|error| format!("master: {error}"))?;
-    let programs = find_programs(options.bin_dir.as_deref(), options.verbose)?;
     let run_dir = options.run_dir.as_deref().map(RunDir::open);
     let run_dir = run_dir.transpose().map_err(|error| error.to_string())?;
 
@@ -159,10 +170,17 @@ fn prepare(options: RunOptions, painter: Painter) -> Result<Option<(Session, Sou
         }
     }
 
+    let seed = options.seed.unwrap_or_else(any_seed);
+    let header = Header {
+        seed: Some(seed),
+        script: Some(script.map_or_else(|| path.clone(), |path| path.to_string_lossy().into())),
+        sha256,
+    };
+    let chronicle = history.map(|file| Chronicle::new(file, &header));
     let arrow = if options.ascii { "->" } else { "→" };
     let settings = Settings {
         path,
-        seed: options.seed.unwrap_or_else(any_seed),
+        seed,
         strict: options.strict,
         verbose: options.verbose,
         format: match options.json {
@@ -174,7 +192,7 @@ fn prepare(options: RunOptions, painter: Painter) -> Result<Option<(Session, Sou
         window: options.window as usize,
         programs,
     };
-    Session::new(settings, signals, run_dir, teller)
+    Session::new(settings, signals, run_dir, chronicle, teller)
         .map(|session| Some((session, source)))
         .map_err(|stop| format!("master: {stop}"))
 }
@@ -274,10 +292,12 @@ fn end_early(session: &mut Session, stop: Stop) -> u8 {
     let _ = session.results.flush(None);
     session.results.give_up();
     // Whoever does not answer will not end by itself either.
-    let ended = session.end_system(match stop {
+    let ending = match stop {
         Stop::TimedOut { .. } => Ending::AtOnce,
         _ => Ending::Signalled,
-    });
+    };
+    let ended = session.end_system(ending, None);
+    let lost = session.give_up_history();
     let status = match &stop {
         Stop::Signal(number) => {
             return status::SIGNALLED.saturating_add(u8::try_from(*number).unwrap_or(0));
@@ -289,6 +309,9 @@ fn end_early(session: &mut Session, stop: Stop) -> u8 {
         Stop::Stdout(_) | Stop::Pipes(_) | Stop::RunDir(_) => status::FAILED,
     };
     last_words(session, &format!("master: {stop}"));
+    if let Some(complaint) = lost {
+        last_words(session, &complaint);
+    }
     if let Err(error) = ended {
         last_words(session, &format!("master: {error}"));
     }

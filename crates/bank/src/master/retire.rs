@@ -1,6 +1,9 @@
 //! What the reply to a command brings: a result, a failure, and what is now known for certain.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
+
+use snapshot::SnapshotId;
 
 use super::channels::{Place, Taken};
 use super::failure::{Failure, Stop, Waiting, WaitingNode};
@@ -33,6 +36,9 @@ impl Session {
             };
             self.retired += 1;
             self.complete(entry, reply)?;
+            if self.chronicle.as_ref().is_some_and(|c| c.file.is_full()) {
+                self.write_history()?;
+            }
         }
         Ok(())
     }
@@ -64,8 +70,13 @@ impl Session {
                 Some(reply @ (Reply::Transfer { .. } | Reply::Marker { .. } | Reply::Ended)),
             ) => self.received(&statement, node, from, expected, &reply),
             (Step::Begin { node, snapshot }, Some(Reply::Began)) => {
+                let bank = self.bank()?;
+                let (id, balance) = (bank.ids[node], bank.balances[node].known);
+                if let Some(chronicle) = &mut self.chronicle {
+                    chronicle.began(statement.line, id, snapshot, balance);
+                }
                 let shown = Shown::Started {
-                    node: self.bank()?.ids[node],
+                    node: id,
                     snapshot: snapshot.0,
                 };
                 self.show(&statement, &shown)
@@ -131,6 +142,14 @@ impl Session {
         if !certain {
             bank.channels.determine(node, to, was_sent);
         }
+        if let Some(chronicle) = &mut self.chronicle {
+            let line = statement.line;
+            match reply {
+                Reply::Sent { .. } => chronicle.sent(line, from_id, to_id, amount),
+                Reply::Refused { .. } => chronicle.refused(line, from_id, to_id, amount),
+                _ => {}
+            }
+        }
         match reply {
             Reply::Refused { balance } => {
                 let shown = Shown::Refused {
@@ -195,6 +214,17 @@ impl Session {
             }
             self.believe(node, expected, actual)?;
         }
+        let balance = self.bank()?.balances[node].known;
+        if let Some(chronicle) = &mut self.chronicle {
+            let line = statement.line;
+            match actual {
+                Taken::Transfer(amount) => chronicle.received(line, from_id, node_id, amount),
+                Taken::Marker { snapshot, records } => {
+                    let recorded = records.then_some(balance);
+                    chronicle.marker_received(line, from_id, node_id, snapshot, recorded);
+                }
+            }
+        }
         match statement.command {
             Command::ReceiveAll => Ok(()),
             _ => self.show(statement, &shown),
@@ -255,6 +285,7 @@ impl Session {
             return Ok(());
         };
         let fate = self.fate_of(node)?;
+        self.chronicle_unanswered(statement, step)?;
         let bank = self.bank()?;
         let id = bank.ids[node];
         match *step {
@@ -367,6 +398,8 @@ impl Session {
         let bank = self.bank()?;
         let arrived = std::mem::take(&mut bank.arriving);
         bank.waiting = Waiting::default();
+        self.chronicle_collection(&outcome, statement, &arrived);
+        let bank = self.bank()?;
         match (outcome, statement) {
             (Ok(()), _) => {
                 for (id, snapshot) in arrived {
@@ -386,6 +419,26 @@ impl Session {
             (Err(_), _) => {}
         }
         Ok(true)
+    }
+
+    /// For the history: what was collected, or why it is unsound.
+    fn chronicle_collection(
+        &mut self,
+        outcome: &Result<(), Failure>,
+        statement: Option<Statement>,
+        arrived: &BTreeMap<SnapshotId, GlobalSnapshot>,
+    ) {
+        let Some(chronicle) = &mut self.chronicle else {
+            return;
+        };
+        let line = statement.map(|statement| statement.line);
+        match outcome {
+            Ok(()) => chronicle.collected(line, arrived.values()),
+            Err(Failure::Unsound { snapshot, reason }) => {
+                chronicle.unsound(line, *snapshot, reason.to_string());
+            }
+            Err(_) => {}
+        }
     }
 
     fn show(&mut self, statement: &Statement, shown: &Shown) -> Result<(), Stop> {

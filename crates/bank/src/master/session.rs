@@ -18,6 +18,7 @@ use pipes::{Death, Input, Signals, Token};
 use snapshot::SnapshotId;
 
 use super::channels::{Channels, Place, Taken, Ticket};
+use super::chronicle::Chronicle;
 use super::cluster::{Cluster, Ending, INPUT, Programs, SIGNALS};
 use super::deaths::Grave;
 use super::failure::{Failure, Stop, Waiting};
@@ -171,10 +172,12 @@ pub(super) struct Session {
     pub(super) issued: Ticket,
     pub(super) retired: Ticket,
     pub(super) results: Results,
+    /// The history, where one is written.
+    pub(super) chronicle: Option<Box<Chronicle>>,
     /// The channel that a draw has chosen, while its receive cannot be issued yet.
     pub(super) drawn: Option<(Place, Place)>,
-    /// The node that the script is killing just now.
-    pub(super) killing: Option<Place>,
+    /// The node that the script is killing just now, and on which line.
+    pub(super) killing: Option<(Place, u64)>,
     /// A command failed, or a process died.
     pub(super) failed: bool,
     /// An audit failed, or another invariant broke.
@@ -199,6 +202,7 @@ impl Session {
         settings: Settings,
         signals: Signals,
         run_dir: Option<RunDir>,
+        chronicle: Option<Chronicle>,
         teller: Teller,
     ) -> Result<Self, Stop> {
         let mut cluster = Cluster::new(settings.programs.clone(), run_dir)?;
@@ -217,6 +221,7 @@ impl Session {
             issued: 0,
             retired: 0,
             results,
+            chronicle: chronicle.map(Box::new),
             drawn: None,
             killing: None,
             failed: false,
@@ -297,13 +302,40 @@ impl Session {
 
     fn show_everything(&mut self) -> Result<(), Stop> {
         self.drain()?;
+        self.write_history()?;
         self.results.flush(Some(&self.signals))
+    }
+
+    /// Writes what the history has gathered; where that cannot be done, tells so, and the run goes
+    /// on without it.
+    pub(super) fn write_history(&mut self) -> Result<(), Stop> {
+        let Some(chronicle) = &mut self.chronicle else {
+            return Ok(());
+        };
+        let deadline = self.results.deadline;
+        match chronicle.file.write(Some(&self.signals), deadline)? {
+            None => Ok(()),
+            Some(complaint) => {
+                self.chronicle = None;
+                self.failed = true;
+                self.tell(&complaint)
+            }
+        }
+    }
+
+    /// Writes what there is of the history when nobody is waited for any more; what is to be told
+    /// where that cannot be done.
+    pub(super) fn give_up_history(&mut self) -> Option<String> {
+        let deadline = self.results.deadline;
+        let written = self.chronicle.take()?.file.write(None, deadline);
+        written.unwrap_or(None)
     }
 
     /// Ends the script: everything is retired and shown, every process has ended.
     pub(super) fn finish(&mut self) -> Result<(), Stop> {
         self.show_everything()?;
-        self.end_system(Ending::Script)
+        self.end_system(Ending::Script, None)?;
+        self.write_history()
     }
 
     /// One wait: for replies, deaths, signals, input, the deadline.
@@ -368,6 +400,7 @@ impl Session {
 
     /// Tells something on stderr, after everything that was shown before it.
     pub(super) fn tell(&mut self, text: &str) -> Result<(), Stop> {
+        self.write_history()?;
         self.results.flush(Some(&self.signals))?;
         let signals = Some(&self.signals);
         let deadline = self.results.deadline;
@@ -416,8 +449,10 @@ impl Session {
             .ok_or_else(|| Stop::Internal("a command came before StartMaster".to_owned()))
     }
 
-    /// Ends every process of the system and forgets what was known of it.
-    pub(super) fn end_system(&mut self, ending: Ending) -> Result<(), Stop> {
+    /// Ends every process of the system, on this line of the script if it says so, and forgets what
+    /// was known of it.
+    pub(super) fn end_system(&mut self, ending: Ending, line: Option<u64>) -> Result<(), Stop> {
+        self.chronicle_the_end(line);
         if self.bank.is_some() {
             // Nobody hears it where the run ends because nobody listens.
             let _ = self.narrate(|| "ends every process".to_owned());
