@@ -12,6 +12,8 @@
 
 mod file;
 mod infer;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Instant;
@@ -205,6 +207,11 @@ impl Chronicle {
         for snapshot in snapshots {
             self.one_collected(line, snapshot);
         }
+        self.handed_over();
+    }
+
+    /// All parts of every snapshot are handed over: nobody owes their markers any more.
+    fn handed_over(&mut self) {
         for member in self.system.iter_mut().flat_map(|s| s.members.values_mut()) {
             member.recorded.clear();
         }
@@ -248,10 +255,11 @@ impl Chronicle {
         self.write(line, What::Audit { snapshot, verdict });
     }
 
-    /// A snapshot has failed its audit.
+    /// A snapshot has failed its audit; those collected with it are lost too.
     pub(super) fn unsound(&mut self, line: Option<u64>, id: snapshot::SnapshotId, reason: String) {
         let (snapshot, verdict) = (SnapshotId(id.0), Err(reason));
         self.write(line, What::Audit { snapshot, verdict });
+        self.handed_over();
     }
 
     /// A dead node has not answered a command.

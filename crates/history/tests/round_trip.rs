@@ -1,7 +1,7 @@
 //! Whatever is written is read back: random events of every kind, with the strings and numbers that
 //! are most likely to go wrong.
 //!
-//! `PIPEBANK_SEED=n cargo test -p history --test random` runs just the n-th history.
+//! `PIPEBANK_SEED=n cargo test -p history --test round_trip` runs just the n-th history.
 #![allow(clippy::unwrap_used)]
 
 use history::{
