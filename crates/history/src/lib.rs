@@ -42,6 +42,7 @@ mod event;
 mod read;
 mod reorder;
 mod system;
+mod verify;
 mod wire;
 
 pub use event::{
@@ -50,6 +51,7 @@ pub use event::{
 pub use read::{MAX_LINE, ReadError, Reader};
 pub use reorder::{NotEquivalent, State, Straightened, Uneven};
 pub use system::{Collected, Content, LinkError, Message, Snapshot, System};
+pub use verify::{Judged, Overall, Place, Report, Rule, Verdict, Verifier, Violation, Witness};
 pub use wire::{Malformed, write_event, write_header};
 
 /// The version of the schema; it changes when a reader of the old one would go wrong.

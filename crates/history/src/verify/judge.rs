@@ -1,0 +1,279 @@
+//! The verdict on a snapshot that was collected.
+
+use std::collections::BTreeMap;
+
+use super::Verdict;
+use super::log::{ChannelCut, Log};
+use super::rule::{Place, Rule, Violation};
+use super::running::Open;
+use crate::event::{Channel, ChannelState, ProcessId, ProcessState};
+use crate::system::Content;
+
+/// What was collected, so far.
+#[derive(Debug)]
+pub(super) struct Collecting {
+    at: Place,
+    states: BTreeMap<ProcessId, u64>,
+    /// A process that comes twice.
+    twice: Option<ProcessId>,
+    channels: BTreeMap<Channel, Vec<u64>>,
+}
+
+impl Collecting {
+    pub(super) fn new(at: Place) -> Self {
+        Self {
+            at,
+            states: BTreeMap::new(),
+            twice: None,
+            channels: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn extend(&mut self, states: &[ProcessState], channels: &[ChannelState]) {
+        for state in states {
+            if self.states.insert(state.process, state.amount).is_some() {
+                self.twice = Some(state.process);
+            }
+        }
+        for state in channels {
+            let amounts = self.channels.entry(state.channel()).or_default();
+            amounts.extend(&state.amounts);
+        }
+    }
+
+    fn total(&self) -> u128 {
+        let in_transit = self.channels.values().flatten();
+        let all = self.states.values().chain(in_transit);
+        all.map(|amount| u128::from(*amount)).sum()
+    }
+}
+
+/// What it would have to be.
+struct Expected {
+    states: BTreeMap<ProcessId, u64>,
+    /// Channels that are not empty.
+    channels: BTreeMap<Channel, Vec<u64>>,
+}
+
+/// Judges a snapshot by everything that is known of it. `is_cut_off`: the history ends here, and
+/// perhaps not all of what was collected has been written.
+pub(super) fn judge(
+    log: &Log,
+    mut open: Open,
+    collecting: &Collecting,
+    is_cut_off: bool,
+) -> Verdict {
+    let expected = Expected {
+        states: open
+            .records
+            .iter()
+            .map(|(it, (amount, _))| (*it, *amount))
+            .collect(),
+        channels: open
+            .settled
+            .iter()
+            .map(|(channel, cut)| (*channel, in_transit(log, *channel, cut)))
+            .filter(|(_, amounts)| !amounts.is_empty())
+            .collect(),
+    };
+    if is_cut_off && open.violation.is_none() && is_beginning(collecting, &expected) {
+        let reason = "the history breaks off while it is being collected";
+        return Verdict::Unknown(reason.to_owned());
+    }
+    let checks = [
+        incomplete(log, &open, collecting),
+        wrong_state(&open, collecting),
+        wrong_channel(log, &open, collecting, &expected),
+        wrong_total(log, collecting),
+        wrong_marker(log, &open, collecting),
+    ];
+    for violation in checks.into_iter().flatten() {
+        open.blame(violation);
+    }
+    match open.violation {
+        Some(violation) => Verdict::Invalid(Box::new(violation)),
+        None => Verdict::Valid {
+            processes: expected.states.len(),
+            messages: expected.channels.values().map(Vec::len).sum(),
+            in_transit: sum(expected.channels.values().flatten()),
+            total: collecting.total(),
+        },
+    }
+}
+
+/// The messages sent before the sender's cut and received after the receiver's.
+fn in_transit(log: &Log, channel: Channel, cut: &ChannelCut) -> Vec<u64> {
+    let mut amounts = cut.late.clone();
+    let (Some(sent), Some(_), Some(wire)) = (cut.sent, cut.received, log.wires.get(&channel))
+    else {
+        return amounts;
+    };
+    // Those that have not been received to this day.
+    amounts.extend(wire.queue.iter().filter_map(|item| match item.content {
+        Content::Amount(amount) if item.number <= sent => Some(amount),
+        _ => None,
+    }));
+    amounts
+}
+
+/// Whether something was collected rightly, but not everything.
+fn is_beginning(collecting: &Collecting, expected: &Expected) -> bool {
+    let has_states = collecting.states.iter();
+    let states = has_states
+        .clone()
+        .all(|(it, amount)| expected.states.get(it) == Some(amount));
+    let channels = collecting.channels.iter().all(|(channel, amounts)| {
+        let expected = expected
+            .channels
+            .get(channel)
+            .map_or(&[][..], Vec::as_slice);
+        expected.starts_with(amounts)
+    });
+    let channels_left = expected.channels.iter();
+    let is_all = collecting.states.len() == expected.states.len()
+        && channels_left
+            .clone()
+            .all(|(it, all)| collecting.channels.get(it) == Some(all));
+    states && channels && collecting.twice.is_none() && !is_all
+}
+
+fn incomplete(log: &Log, open: &Open, collecting: &Collecting) -> Option<Violation> {
+    let has_none = |process: &&ProcessId| !open.records.contains_key(process);
+    let reason = match log.processes.keys().find(has_none) {
+        Some(process) => {
+            format!("process {process} had not recorded its state when it was collected")
+        }
+        None if log.processes.is_empty() => "it is collected from no process at all".to_owned(),
+        None => return None,
+    };
+    let violation = Violation::new(Rule::Complete, reason);
+    Some(violation.seen("collected", collecting.at))
+}
+
+fn wrong_state(open: &Open, collecting: &Collecting) -> Option<Violation> {
+    let wrong = |reason: String| Violation::new(Rule::States, reason);
+    if let Some(process) = collecting.twice {
+        let reason = format!("the state of process {process} is collected twice");
+        return Some(wrong(reason).seen("collected", collecting.at));
+    }
+    for (process, (recorded, at)) in &open.records {
+        let found = match collecting.states.get(process) {
+            Some(collected) if collected == recorded => continue,
+            Some(collected) => format!("{collected} was collected"),
+            None => "nothing was collected".to_owned(),
+        };
+        let reason = format!("process {process} recorded {recorded}, and {found}");
+        let violation = wrong(reason).seen("recorded", *at);
+        return Some(violation.seen("collected", collecting.at));
+    }
+    let is_surplus = |process: &&ProcessId| !open.records.contains_key(process);
+    let process = collecting.states.keys().find(is_surplus)?;
+    let reason = format!("a state of process {process} is collected, which never recorded one");
+    Some(wrong(reason).seen("collected", collecting.at))
+}
+
+fn wrong_channel(
+    log: &Log,
+    open: &Open,
+    collecting: &Collecting,
+    expected: &Expected,
+) -> Option<Violation> {
+    let of_both = expected.channels.keys().chain(collecting.channels.keys());
+    let mut channels: Vec<Channel> = of_both.copied().collect();
+    channels.sort_unstable_by_key(|channel| (channel.from, channel.to));
+    for channel in channels {
+        let nothing = Vec::new();
+        let expected = expected.channels.get(&channel).unwrap_or(&nothing);
+        let collected = collecting.channels.get(&channel).unwrap_or(&nothing);
+        if expected == collected {
+            continue;
+        }
+        let reason = format!(
+            "in transit at the cut was {}, and {} was collected{}",
+            listed(expected),
+            listed(collected),
+            money_too(log, collecting)
+        );
+        let mut violation = Violation::new(Rule::InTransit, reason).on(channel);
+        for process in [channel.from, channel.to] {
+            if let Some((_, at)) = open.records.get(&process) {
+                violation = violation.seen(format!("process {process} recorded"), *at);
+            }
+        }
+        return Some(violation.seen("collected", collecting.at));
+    }
+    None
+}
+
+/// The amounts, as few as one wants to read.
+fn listed(amounts: &[u64]) -> String {
+    const SHOWN: usize = 8;
+    if amounts.is_empty() {
+        return "nothing".to_owned();
+    }
+    let shown = amounts.iter().take(SHOWN).map(u64::to_string);
+    let mut text = shown.collect::<Vec<_>>().join(", ");
+    if amounts.len() > SHOWN {
+        text += &format!(", … ({} messages, {} in all)", amounts.len(), sum(amounts));
+    }
+    text
+}
+
+fn deposits(log: &Log) -> u128 {
+    sum(log.processes.values().map(|account| &account.deposit))
+}
+
+fn money_too(log: &Log, collecting: &Collecting) -> String {
+    match (collecting.total(), deposits(log)) {
+        (total, deposits) if total == deposits => String::new(),
+        (total, deposits) => format!(" (so {total} of {deposits} are accounted for)"),
+    }
+}
+
+fn wrong_total(log: &Log, collecting: &Collecting) -> Option<Violation> {
+    let (total, deposits) = (collecting.total(), deposits(log));
+    let reason = format!("states and messages add up to {total}, and {deposits} were deposited");
+    let violation = Violation::new(Rule::Money, reason).seen("collected", collecting.at);
+    (total != deposits).then_some(violation)
+}
+
+fn wrong_marker(log: &Log, open: &Open, collecting: &Collecting) -> Option<Violation> {
+    for (&from, sender) in &log.processes {
+        for (&to, receiver) in &log.processes {
+            let is_before = |died: Option<Place>, created: Place| {
+                died.is_some_and(|died| died.history < created.history)
+            };
+            let never = is_before(sender.died, receiver.created)
+                || is_before(receiver.died, sender.created);
+            if from == to || never {
+                continue;
+            }
+            let channel = Channel { from, to };
+            let wrong = |reason: &str| {
+                let violation = Violation::new(Rule::Markers, reason).on(channel);
+                Some(violation)
+            };
+            let cut = open.settled.get(&channel);
+            let violation = match cut.map(|cut| (cut.marker_sent, cut.marker_received)) {
+                Some((_, Some(_))) => continue,
+                Some((Some(sent), None)) => wrong(
+                    "it was collected before the marker was received: its state was not known to \
+                     be complete",
+                )
+                .map(|it| it.seen("the marker was sent", sent)),
+                _ => {
+                    wrong("no marker was ever sent on it").map(|it| match open.records.get(&from) {
+                        Some((_, at)) => it.seen(format!("process {from} recorded"), *at),
+                        None => it,
+                    })
+                }
+            };
+            return violation.map(|it| it.seen("collected", collecting.at));
+        }
+    }
+    None
+}
+
+fn sum<'a>(amounts: impl IntoIterator<Item = &'a u64>) -> u128 {
+    amounts.into_iter().map(|amount| u128::from(*amount)).sum()
+}

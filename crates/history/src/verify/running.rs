@@ -1,0 +1,354 @@
+//! A system on its way: its log, and its snapshots in progress.
+
+mod snapshots;
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::judge::{Collecting, judge};
+use super::log::{ChannelCut, Due, Log};
+use super::rule::{Place, Rule, Violation};
+use super::{Judged, Report, Verdict};
+use crate::event::{Channel, ChannelState, Event, ProcessId, ProcessState, SnapshotId, What};
+use crate::system::System;
+
+/// A system between its start and its end.
+#[derive(Debug, Default)]
+pub(super) struct Running {
+    log: Log,
+    /// The snapshots that were not collected so far.
+    open: BTreeMap<SnapshotId, Open>,
+    judged: BTreeMap<SnapshotId, Verdict>,
+    /// Whether the audits in the history passed.
+    audits: BTreeMap<SnapshotId, bool>,
+    collecting: Option<(SnapshotId, Collecting)>,
+    /// What is wrong with the log itself.
+    broken: Option<Violation>,
+    started: Option<Place>,
+    ended: Option<Place>,
+    /// Whether a process has died: snapshots in progress may then never get on.
+    is_hurt: bool,
+    /// All events so far, where the reordered run is wanted.
+    events: Option<Vec<Event>>,
+}
+
+/// A snapshot in progress.
+#[derive(Debug, Default)]
+pub(super) struct Open {
+    pub(super) records: BTreeMap<ProcessId, (u64, Place)>,
+    /// The cuts of channels about which everything is known.
+    pub(super) settled: HashMap<Channel, ChannelCut>,
+    begun: Option<Place>,
+    /// The snapshots in progress that all its initiators had recorded before it.
+    after: Option<Vec<SnapshotId>>,
+    pub(super) violation: Option<Violation>,
+}
+
+impl Open {
+    /// Remembers what is wrong with it; of several things, the one whose rule comes first.
+    pub(super) fn blame(&mut self, violation: Violation) {
+        match &self.violation {
+            Some(known) if known.rule <= violation.rule => {}
+            _ => self.violation = Some(violation),
+        }
+    }
+}
+
+impl Running {
+    pub(super) fn new(keeps_events: bool) -> Self {
+        Self {
+            events: keeps_events.then(Vec::new),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn on_event(&mut self, event: &Event, at: Place) {
+        match (&self.collecting, &event.what) {
+            (Some((collecting, _)), What::Collect { snapshot, .. }) if snapshot == collecting => {}
+            (Some(_), _) => self.judge(false),
+            (None, _) => {}
+        }
+        if self.broken.is_none() {
+            match self.step(event, at) {
+                Ok(()) => {
+                    if let Some(events) = &mut self.events {
+                        events.push(event.clone());
+                    }
+                }
+                Err(violation) => self.broken = Some(violation),
+            }
+        }
+        if let Some(violation) = &self.broken {
+            // Nothing can be said of what comes after; but what is collected is told.
+            match event.what {
+                What::Begin { snapshot, .. } | What::Record { snapshot, .. } => {
+                    self.open.entry(snapshot).or_default();
+                }
+                What::Collect { snapshot, .. } => {
+                    let invalid = || Verdict::Invalid(Box::new(violation.clone()));
+                    self.judged.entry(snapshot).or_insert_with(invalid);
+                }
+                What::Audit {
+                    snapshot,
+                    ref verdict,
+                } => drop(self.audits.insert(snapshot, verdict.is_ok())),
+                _ => {}
+            }
+        }
+    }
+
+    /// Another system starts.
+    pub(super) fn on_next_start(&mut self, at: Place) {
+        if let (Some(started), None, None) = (self.started, self.ended, &self.broken) {
+            let violation =
+                Violation::new(Rule::Order, "a system starts before the last one has ended");
+            let violation = violation.seen("started", started).seen("starts", at);
+            self.broken = Some(violation);
+        }
+    }
+
+    fn step(&mut self, event: &Event, at: Place) -> Result<(), Violation> {
+        let order = |reason: &str| Err(Violation::new(Rule::Order, reason).seen("happened", at));
+        match (self.started, self.ended) {
+            (_, Some(ended)) => {
+                let violation = Violation::new(Rule::Order, "this is after the system ended");
+                return Err(violation.seen("ended", ended).seen("happened", at));
+            }
+            (None, _) if event.what != What::Start => {
+                return order("this is before any system starts");
+            }
+            _ => {}
+        }
+        let due = self.at_its_process(&event.what, at)?;
+        match event.what {
+            What::Start => self.started = Some(at),
+            What::End => {
+                self.nothing_is_inferred_of_the_living()?;
+                self.ended = Some(at);
+            }
+            What::Create { process, amount } => {
+                self.log.create(process, amount, at)?;
+                self.join(process, at);
+            }
+            What::Send {
+                channel,
+                amount,
+                number,
+                inferred,
+            } => {
+                self.log.send(channel, amount, number, at)?;
+                if !inferred {
+                    self.nothing_is_owed(channel, number, at);
+                }
+            }
+            What::Receive {
+                channel,
+                amount,
+                number,
+            } => self.log.receive(channel, amount, number, at)?,
+            What::Refuse { channel, amount } => self.log.refuse(channel, amount, at)?,
+            What::Begin { process, snapshot } => self.begin(process, snapshot, at),
+            What::Record {
+                process,
+                snapshot,
+                amount,
+                ref sent,
+                ref received,
+            } => {
+                if self.may_record(process, snapshot, due, at) {
+                    self.is_as_replayed(process, snapshot, amount, [sent, received], at);
+                    self.record(process, snapshot, amount, at);
+                }
+            }
+            What::MarkerSent {
+                channel,
+                snapshot,
+                inferred,
+            } => {
+                self.log.send_marker(channel, snapshot, at)?;
+                self.marker_sent(channel, snapshot, inferred, at);
+            }
+            What::MarkerReceived { channel, snapshot } => {
+                self.log.receive_marker(channel, snapshot, at)?;
+                self.marker_received(channel, snapshot, at);
+            }
+            What::ChannelClosed { channel, snapshot } => self.channel_closed(channel, snapshot, at),
+            What::Collect {
+                snapshot,
+                ref states,
+                ref channels,
+            } => self.collect(snapshot, states, channels, at),
+            What::Audit {
+                snapshot,
+                ref verdict,
+            } => self.audit(snapshot, verdict, at),
+            What::Death { process, .. } => {
+                self.is_hurt = true;
+                match process {
+                    Some(process) => self.log.die(process, at)?,
+                    None => self.log.forgive_markers(),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the process at which something happens may do that. What it was to record, if it was.
+    fn at_its_process(&mut self, what: &What, at: Place) -> Result<Option<Due>, Violation> {
+        let process = match *what {
+            What::Create { .. } | What::Death { .. } => None,
+            _ => what.process(),
+        };
+        let Some(process) = process else {
+            return Ok(None);
+        };
+        let is_inferred = matches!(
+            what,
+            What::Send { inferred: true, .. } | What::MarkerSent { inferred: true, .. }
+        );
+        let account = self.log.at(process, is_inferred, at)?;
+        let Some(due) = account.due.take() else {
+            return Ok(None);
+        };
+        if !is_inferred
+            && !matches!(what, What::Record { snapshot, .. } if *snapshot == due.snapshot)
+        {
+            let reason = format!(
+                "process {process} does something else before it records its state: the record must \
+                 follow at once"
+            );
+            let violation = Violation::new(Rule::Moment, reason).seen(due.why(), due.at);
+            self.blame(due.snapshot, violation.seen("did something else", at));
+        }
+        Ok(Some(due))
+    }
+
+    fn nothing_is_inferred_of_the_living(&self) -> Result<(), Violation> {
+        for (process, account) in &self.log.processes {
+            if let (Some(inferred), None) = (account.inferred, account.died) {
+                let reason = format!(
+                    "process {process} is said not to have confirmed this because it died, and never \
+                     died"
+                );
+                let violation = Violation::new(Rule::Inferred, reason);
+                return Err(violation.seen("inferred", inferred));
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers what is wrong with a snapshot.
+    fn blame(&mut self, snapshot: SnapshotId, violation: Violation) {
+        match self.judged.get_mut(&snapshot) {
+            Some(verdict @ Verdict::Valid { .. }) => {
+                *verdict = Verdict::Invalid(Box::new(violation));
+            }
+            Some(_) => {}
+            None => self.open.entry(snapshot).or_default().blame(violation),
+        }
+    }
+
+    fn collect(
+        &mut self,
+        snapshot: SnapshotId,
+        states: &[ProcessState],
+        channels: &[ChannelState],
+        at: Place,
+    ) {
+        if self.judged.contains_key(&snapshot) {
+            let again = Violation::new(Rule::States, "it is collected a second time");
+            return self.blame(snapshot, again.seen("collected again", at));
+        }
+        let new = || (snapshot, Collecting::new(at));
+        let (_, collecting) = self.collecting.get_or_insert_with(new);
+        collecting.extend(states, channels);
+    }
+
+    fn audit(&mut self, snapshot: SnapshotId, audit: &Result<u64, String>, at: Place) {
+        self.audits.insert(snapshot, audit.is_ok());
+        let Some(Verdict::Valid { total, .. }) = self.judged.get(&snapshot) else {
+            return;
+        };
+        let reason = match audit {
+            Ok(amount) if u128::from(*amount) == *total => return,
+            Ok(amount) => format!("the audit counted {amount}, and there are {total}"),
+            Err(reason) => format!("the audit failed ({reason}), and nothing wrong can be found"),
+        };
+        let violation = Violation::new(Rule::Audit, reason);
+        self.blame(snapshot, violation.seen("audited", at));
+    }
+
+    /// Judges what has been collected.
+    fn judge(&mut self, is_cut_off: bool) {
+        let Some((snapshot, collecting)) = self.collecting.take() else {
+            return;
+        };
+        let mut open = self.open.remove(&snapshot).unwrap_or_default();
+        for (channel, wire) in &mut self.log.wires {
+            let mine = wire.cuts.iter().position(|cut| cut.snapshot == snapshot);
+            if let Some(index) = mine {
+                open.settled.insert(*channel, wire.cuts.swap_remove(index));
+            }
+            wire.owed.retain(|(owed, _)| *owed != snapshot);
+        }
+        for account in self.log.processes.values_mut() {
+            account.recorded.retain(|recorded| *recorded != snapshot);
+        }
+        let verdict = judge(&self.log, open, &collecting, is_cut_off);
+        self.judged.insert(snapshot, verdict);
+    }
+
+    /// The system is over, or the history is.
+    pub(super) fn close(mut self, report: &mut Report) {
+        self.judge(self.ended.is_none());
+        if let Some(events) = self.events.take() {
+            self.reorder(events);
+        }
+        for (snapshot, open) in std::mem::take(&mut self.open) {
+            let verdict = match open.violation {
+                Some(violation) => Verdict::Invalid(Box::new(violation)),
+                None => Verdict::Unknown("it was not collected".to_owned()),
+            };
+            self.judged.entry(snapshot).or_insert(verdict);
+        }
+        for snapshot in self.audits.keys() {
+            let unknown = || Verdict::Unknown("it was not collected".to_owned());
+            self.judged.entry(*snapshot).or_insert_with(unknown);
+        }
+        let system = report.systems;
+        if let Some(violation) = self.broken {
+            report.violations.insert(system, violation);
+        }
+        for (snapshot, verdict) in self.judged {
+            let audit = self.audits.get(&snapshot).copied();
+            report.snapshots.push(Judged {
+                system,
+                snapshot,
+                verdict,
+                audit,
+            });
+        }
+    }
+
+    /// Constructs and replays the reordered run of every valid snapshot.
+    fn reorder(&mut self, events: Vec<Event>) {
+        let systems = System::link(events).map_err(|error| error.reason);
+        for (&snapshot, verdict) in &mut self.judged {
+            if !matches!(verdict, Verdict::Valid { .. }) {
+                continue;
+            }
+            let replayed = match &systems {
+                Ok(systems) => systems.first().map_or(Ok(()), |system| {
+                    let straight = system.straighten(snapshot);
+                    let straight = straight.map_err(|error| error.to_string())?;
+                    let state = straight.check(system);
+                    state.map(drop).map_err(|error| error.to_string())
+                }),
+                Err(reason) => Err(reason.clone()),
+            };
+            if let Err(reason) = replayed {
+                let violation = Violation::new(Rule::Reordered, reason);
+                *verdict = Verdict::Invalid(Box::new(violation));
+            }
+        }
+    }
+}
