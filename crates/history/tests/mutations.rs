@@ -5,6 +5,7 @@
 //! whole, and each snapshot that was collected is straightened and replayed.
 #![allow(clippy::unwrap_used)]
 
+#[path = "random/mod.rs"]
 mod random;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +15,7 @@ use history::{
 };
 use random::{history, seeds};
 
-const RUNS: u64 = 3_000;
+const RUNS: u64 = 1_500;
 const MUTATED: u64 = 120;
 /// Of the events of a history, every so many-th is changed.
 const EVERY: usize = 16;
@@ -48,13 +49,13 @@ fn every_snapshot_of_every_random_history_is_valid() {
                 _ => panic!("{judged:#?}\nPIPEBANK_SEED={seed}"),
             }
         }
-        if seed < 500 {
+        if seed < 200 {
             let reordered = verify(&events, Verifier::reordering());
             assert_eq!(reordered, report, "PIPEBANK_SEED={seed}");
         }
     }
     println!("{valid} valid with {in_transit} messages in transit, {unknown} not collected");
-    assert!(seeds(RUNS).len() == 1 || (valid > 3000 && in_transit > 10_000 && unknown > 100));
+    assert!(seeds(RUNS).len() == 1 || (valid > 2000 && in_transit > 5000 && unknown > 100));
 }
 
 /// The snapshots that were collected, with the numbers of their systems.

@@ -1,6 +1,7 @@
 //! Cuts are drawn straight: proven by replay on thousands of random runs.
 #![allow(clippy::unwrap_used)]
 
+#[path = "random/mod.rs"]
 mod random;
 
 use history::{Content, Reader, SnapshotId, Straightened, System, Uneven, What};

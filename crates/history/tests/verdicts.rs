@@ -141,11 +141,6 @@ const CASES: &[Case] = &[
         ],
     ),
     (
-        "inferred: not the last it did",
-        VALID,
-        &[("send 1 2 50 2", "send 1 2 50 2 inferred")],
-    ),
-    (
         "one_record: a second time",
         VALID,
         &[(
@@ -327,6 +322,14 @@ const CASES: &[Case] = &[
         "unknown: broken off while it was collected",
         VALID,
         &[(" 2=700 2>1:100\n    audit 1 1500\n    end", "")],
+    ),
+    (
+        "unknown: its audit failed",
+        VALID,
+        &[(
+            "collect 1 1=700 2=700 2>1:100\n    audit 1 1500",
+            "audit 1 money is missing\ncreate 3 5\nsend 1 3 1 1",
+        )],
     ),
     (
         "valid: who dies afterwards does not matter",

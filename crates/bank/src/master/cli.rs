@@ -7,6 +7,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::load::LoadOptions;
+use super::verify::VerifyOptions;
 
 const EXAMPLE: &str = "\
 Example: two accounts, a transfer in transit, and a picture of both.
@@ -29,7 +30,8 @@ Commands: StartMaster, KillAll, CreateNode ID AMOUNT, Send FROM TO AMOUNT,
 
 Exit status: 0 every command did what it says; 1 one failed while running, or a process
   died; 2 the command line or the script is malformed, nothing was started; 3 a snapshot
-  failed its audit; 124 the time ran out; 128 + n ended by signal n.";
+  failed its audit; 4 `verify` found nothing to judge; 124 the time ran out; 128 + n ended
+  by signal n.";
 
 /// A distributed bank of separate processes that photographs itself consistently.
 ///
@@ -56,6 +58,8 @@ pub(super) struct Cli {
 pub(super) enum Sub {
     /// Run the bank by itself under full load, and photograph it meanwhile
     Load(LoadOptions),
+    /// Judge the snapshots of a history, whoever wrote it
+    Verify(VerifyOptions),
     /// Print a completion script for a shell
     Completions {
         /// The shell

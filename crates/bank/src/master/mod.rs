@@ -9,8 +9,8 @@
 //!
 //! [`cli`] parses the command line, [`session`] executes statements, [`cluster`] holds the
 //! processes and the pipes to them, [`channels`] is what master knows of what is on its way,
-//! [`results`] is standard output. [`load`] runs the bank by itself, without a script. Never here:
-//! what an account or a recorder decides.
+//! [`results`] is standard output. [`load`] runs the bank by itself, without a script; [`verify`]
+//! judges a history. Never here: what an account or a recorder decides.
 
 mod channels;
 mod chronicle;
@@ -29,6 +29,7 @@ mod results;
 mod retire;
 mod run_dir;
 mod session;
+mod verify;
 
 use std::env;
 use std::fs::File;
@@ -60,6 +61,7 @@ mod status {
     pub(super) const FAILED: u8 = 1;
     pub(super) const MALFORMED: u8 = 2;
     pub(super) const BROKEN: u8 = 3;
+    pub(super) const UNKNOWN: u8 = 4;
     pub(super) const TIMED_OUT: u8 = 124;
     pub(super) const SIGNALLED: u8 = 128;
     pub(super) const STDOUT_CLOSED: u8 = 141;
@@ -75,6 +77,7 @@ pub fn run() -> u8 {
     match cli.subcommand {
         None => run_bank(cli.run),
         Some(Sub::Load(options)) => load::run(options),
+        Some(Sub::Verify(options)) => verify::run(&options),
         Some(Sub::Completions { shell }) => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "master", &mut text);

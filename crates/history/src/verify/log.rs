@@ -263,24 +263,11 @@ impl Log {
                 .seen("died", died)
                 .seen("happened", at));
         }
-        match (account.inferred, is_inferred) {
-            (Some(inferred), false) => {
-                let reason = format!(
-                    "process {process} does this after something that it did not confirm because it \
-                     had died"
-                );
-                Err(Violation::new(Rule::Inferred, reason)
-                    .seen("inferred", inferred)
-                    .seen("happened", at))
-            }
-            _ => {
-                if is_inferred {
-                    account.inferred.get_or_insert(at);
-                    account.state = None;
-                }
-                Ok(account)
-            }
+        if is_inferred {
+            account.inferred.get_or_insert(at);
+            account.state = None;
         }
+        Ok(account)
     }
 
     pub(super) fn send(
@@ -417,6 +404,14 @@ impl Log {
     pub(super) fn forgive_markers(&mut self) {
         for wire in self.wires.values_mut() {
             wire.owed.clear();
+        }
+    }
+
+    /// All snapshots in progress are given up: who joins is owed no markers of theirs.
+    pub(super) fn give_up_snapshots(&mut self) {
+        self.forgive_markers();
+        for account in self.processes.values_mut() {
+            account.recorded.clear();
         }
     }
 

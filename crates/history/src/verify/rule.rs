@@ -121,7 +121,7 @@ impl Rule {
             ),
             Self::Inferred => (
                 "inferred",
-                "what no process confirmed comes from one that died, and is the last it did",
+                "what its process did not confirm comes from one that died",
                 "the schema of a history",
             ),
             Self::OneRecord => (
@@ -233,6 +233,7 @@ impl Violation {
     pub(super) fn seen(mut self, what: impl Into<String>, at: Place) -> Self {
         let what = what.into();
         self.events.push(Witness { what, at });
+        self.events.sort_by_key(|event| event.at.history);
         self
     }
 }
