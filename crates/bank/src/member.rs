@@ -5,6 +5,7 @@
 //! process, in simulations and in tests.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 
 use snapshot::{LocalSnapshot, Markers, Recorder, SnapshotId};
 
@@ -18,7 +19,9 @@ pub type Frame = snapshot::Frame<Transfer>;
 pub type Part = LocalSnapshot<NodeId, Account, Transfer>;
 
 /// An account that takes part in snapshots.
-#[derive(Debug)]
+///
+/// A plain value like its two halves: two that are equal behave the same for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     account: Account,
     recorder: Recorder<NodeId, Account, Transfer>,
@@ -49,6 +52,14 @@ pub enum MemberError {
     /// The recorder refused a marker or a beginning.
     #[error(transparent)]
     Snapshot(#[from] snapshot::Error<NodeId>),
+}
+
+/// The table of slots says nothing that the account does not: it is an index of it.
+impl Hash for Member {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.account.hash(hasher);
+        self.recorder.hash(hasher);
+    }
 }
 
 impl Member {

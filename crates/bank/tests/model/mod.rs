@@ -22,7 +22,7 @@ use pipebank::draw::Draw;
 
 pub use expected::{Collected, Expected, Failure, Why};
 
-/// A mistake that can be planted, to see that the laws of `model_check.rs` notice it.
+/// A mistake that can be planted, to see that the laws of `reference_model.rs` notice it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bug {
     OnlyInitiatorSendsMarkers,

@@ -1,0 +1,207 @@
+//! Model checking: not some schedules of a small bank but all of them.
+//!
+//! The members are the real ones, with the real recorder and the real account. What is around them
+//! is a model (`world.rs`), in which one step is one frame put into a pipe, one frame taken from
+//! one, a transfer or a snapshot begun, a process that starts, opens its ends of two channels, hands
+//! its part over, or crashes. So a broadcast of markers can be interrupted between any two channels.
+//! stateright visits every state that any order of steps leads to. `judge.rs` decides whether a
+//! snapshot is right.
+//!
+//! The counts of states are pinned: a change to recorder, account or member that leads to other
+//! states is to be noticed. Where it is meant, copy the number that the failure shows into the
+//! table. The deep bounds take minutes: `scripts/check --deep`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
+mod judge;
+mod world;
+
+use std::fs;
+use std::thread;
+use std::time::Instant;
+
+use judge::Verdict;
+use stateright::{Checker, HasDiscoveries, Model, Property};
+use world::{Bank, Bounds, Bug, Collection, Step, World};
+
+impl Model for Bank {
+    type State = World;
+    type Action = Step;
+
+    fn init_states(&self) -> Vec<World> {
+        vec![self.beginning()]
+    }
+
+    fn actions(&self, world: &World, steps: &mut Vec<Step>) {
+        self.steps(world, steps);
+    }
+
+    fn next_state(&self, world: &World, step: Step) -> Option<World> {
+        Some(self.take(world, step))
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always(WHOLE, |_, world| verdicts(world).all(|it| it.whole)),
+            Property::always(AS_DEFINED, |_, world| {
+                verdicts(world).all(|it| it.as_defined)
+            }),
+            Property::always(REACHABLE, |_, world| verdicts(world).all(|it| it.reachable)),
+            Property::always(CONSERVES, |_, world| verdicts(world).all(|it| it.conserves)),
+            Property::always(AGREES, |_, world| {
+                verdicts(world).all(|it| it.audited == (it.whole && it.as_defined))
+            }),
+            Property::always(NO_REFUSAL, |_, world: &World| !world.refused),
+            // stateright looks at such a property along one path to each state only. That is enough
+            // here: once it holds it holds for ever, so the last state of a path tells.
+            Property::eventually(COMPLETES, |bank: &Bank, world: &World| {
+                let complete = verdicts(world).count() == bank.bounds.snapshots;
+                complete || world.somebody_crashed()
+            }),
+            // Nothing above means much unless these come to pass.
+            Property::sometimes(IN_TRANSIT, |_, world| {
+                verdicts(world).any(|it| it.in_transit)
+            }),
+            Property::sometimes(CONCURRENT, |bank: &Bank, world: &World| {
+                let begun = |it: &&Collection| !matches!(it, Collection::Judged(_));
+                world.snapshots.iter().filter(begun).count() == bank.bounds.snapshots
+            }),
+            Property::sometimes(DESPITE_A_CRASH, |bank: &Bank, world: &World| {
+                bank.bounds.crashes == 0
+                    || world.somebody_crashed() && verdicts(world).next().is_some()
+            }),
+        ]
+    }
+}
+
+/// Enough to get it wrong.
+const SMALL: Bounds = Bounds {
+    founders: 2,
+    joiners: 0,
+    transfers: 1,
+    snapshots: 1,
+    crashes: 0,
+    pipe: Some(1),
+};
+
+const WHOLE: &str = "a completed snapshot has a part of every process, with every channel to it";
+const AS_DEFINED: &str = "a completed snapshot is what the definition says";
+const REACHABLE: &str = "a recorded state can be reached by reordering, and the end from it";
+const CONSERVES: &str = "a completed snapshot holds the money that was deposited";
+const AGREES: &str = "the audit comes to the result of the definition";
+const NO_REFUSAL: &str = "no member refuses what the algorithm has it do";
+const COMPLETES: &str = "every snapshot completes unless somebody crashes";
+const IN_TRANSIT: &str = "a message crosses the cut";
+const CONCURRENT: &str = "all snapshots are in progress at once";
+const DESPITE_A_CRASH: &str = "a process crashes and a snapshot completes";
+
+fn verdicts(world: &World) -> impl Iterator<Item = &Verdict> {
+    world
+        .snapshots
+        .iter()
+        .filter_map(|collection| match collection {
+            Collection::Judged(verdict) => Some(verdict),
+            _ => None,
+        })
+}
+
+/// Visits every state within the bounds; as many as were counted when they were last looked at.
+fn check(bounds: Bounds, states: usize) {
+    let begun = Instant::now();
+    let bank = Bank { bounds, bug: None };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let checker = bank.checker().threads(threads).spawn_dfs().join();
+    let seconds = begun.elapsed().as_secs_f64();
+    let (found, depth) = (checker.unique_state_count(), checker.max_depth());
+    let memory = peak_memory();
+    println!("{bounds}: {found} states, up to {depth} steps, {seconds:.1} s, {memory}");
+    checker.assert_properties();
+    assert_eq!(found, states, "states within these bounds: {bounds}");
+}
+
+/// The most memory that this process ever had.
+fn peak_memory() -> String {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = peak.and_then(|peak| peak.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kilobytes.map_or("memory unknown".to_owned(), |kb| {
+        format!("{} MB", kb / 1024)
+    })
+}
+
+/// What takes a second or so each, unoptimised.
+#[test]
+fn small_banks() {
+    #[rustfmt::skip]
+    let table = [
+        (Bounds { founders: 2, joiners: 0, transfers: 2, snapshots: 2, crashes: 1, pipe: Some(1) }, 11_581),
+        (Bounds { founders: 2, joiners: 0, transfers: 3, snapshots: 1, crashes: 0, pipe: Some(2) }, 1_065),
+        (Bounds { founders: 3, joiners: 0, transfers: 1, snapshots: 1, crashes: 0, pipe: Some(1) }, 8_009),
+        (Bounds { founders: 3, joiners: 0, transfers: 2, snapshots: 1, crashes: 0, pipe: None }, 12_859),
+        (Bounds { founders: 1, joiners: 1, transfers: 2, snapshots: 2, crashes: 0, pipe: Some(2) }, 12_193),
+        (Bounds { founders: 1, joiners: 1, transfers: 1, snapshots: 2, crashes: 1, pipe: Some(1) }, 5_924),
+    ];
+    for (bounds, states) in table {
+        check(bounds, states);
+    }
+}
+
+#[test]
+#[ignore = "minutes: scripts/check --deep"]
+fn larger_banks() {
+    #[rustfmt::skip]
+    let table = [
+        (Bounds { founders: 2, joiners: 0, transfers: 3, snapshots: 2, crashes: 1, pipe: Some(1) }, 53_102),
+        (Bounds { founders: 3, joiners: 0, transfers: 3, snapshots: 1, crashes: 0, pipe: Some(2) }, 1_518_540),
+        (Bounds { founders: 3, joiners: 0, transfers: 1, snapshots: 2, crashes: 0, pipe: Some(1) }, 1_316_537),
+        (Bounds { founders: 3, joiners: 0, transfers: 2, snapshots: 1, crashes: 2, pipe: Some(1) }, 342_452),
+        (Bounds { founders: 3, joiners: 0, transfers: 1, snapshots: 2, crashes: 1, pipe: Some(1) }, 2_989_951),
+        (Bounds { founders: 2, joiners: 1, transfers: 2, snapshots: 1, crashes: 0, pipe: Some(1) }, 1_062_657),
+        (Bounds { founders: 2, joiners: 1, transfers: 1, snapshots: 1, crashes: 1, pipe: Some(1) }, 271_500),
+        (Bounds { founders: 1, joiners: 2, transfers: 1, snapshots: 1, crashes: 0, pipe: Some(1) }, 584_089),
+        (Bounds { founders: 2, joiners: 0, transfers: 3, snapshots: 3, crashes: 0, pipe: None }, 249_246),
+        (Bounds { founders: 3, joiners: 0, transfers: 4, snapshots: 1, crashes: 0, pipe: None }, 1_463_487),
+        (Bounds { founders: 3, joiners: 0, transfers: 2, snapshots: 2, crashes: 0, pipe: None }, 1_662_769),
+        (Bounds { founders: 2, joiners: 1, transfers: 1, snapshots: 2, crashes: 0, pipe: None }, 2_925_002),
+        (Bounds { founders: 4, joiners: 0, transfers: 2, snapshots: 1, crashes: 0, pipe: None }, 3_471_509),
+        (Bounds { founders: 3, joiners: 1, transfers: 1, snapshots: 1, crashes: 0, pipe: None }, 23_282_738),
+    ];
+    for (bounds, states) in table {
+        check(bounds, states);
+    }
+}
+
+/// The shortest way to a state that breaks the property, or to an end without it.
+fn counterexample(bug: Bug, bounds: Bounds, property: &'static str) {
+    let bank = Bank {
+        bounds,
+        bug: Some(bug),
+    };
+    let stop = HasDiscoveries::AnyOf([property].into());
+    let checker = bank.checker().finish_when(stop).spawn_bfs().join();
+    let path = checker.assert_any_discovery(property);
+    println!("{bug:?}: not true that {property}:");
+    for step in path.into_actions() {
+        println!("    {step:?}");
+    }
+    checker.assert_no_discovery(AGREES);
+}
+
+#[test]
+fn a_marker_that_is_not_sent_before_anything_else_is_found() {
+    counterexample(Bug::MarkersLater, SMALL, AS_DEFINED);
+}
+
+#[test]
+fn a_marker_that_is_not_sent_at_all_is_found() {
+    counterexample(Bug::OneMarkerMissing, SMALL, COMPLETES);
+}
+
+#[test]
+fn markers_that_are_owed_to_who_joins_and_forgotten_are_found() {
+    let joiner = Bounds {
+        founders: 1,
+        joiners: 1,
+        ..SMALL
+    };
+    counterexample(Bug::OwedMarkersForgotten, joiner, COMPLETES);
+}
