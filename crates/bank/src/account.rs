@@ -1,7 +1,7 @@
 //! One account: its balance and what has passed through each of its channel ends.
 //!
-//! This is the process state that a snapshot records. It changes in two places only, [`Account::send`]
-//! and [`Account::receive`], and both keep the tallies in step with the balance.
+//! This is the process state that a snapshot records. It changes in two places only,
+//! [`Books::withdraw`] and [`Books::deposit`], and both keep the tallies in step with the balance.
 
 use serde::{Deserialize, Serialize};
 use snapshot::Tally;
@@ -82,14 +82,8 @@ impl Account {
     /// # Errors
     ///
     /// [`AccountError::TooSmall`]; nothing has changed.
-    #[inline]
     pub fn send(&mut self, to: Slot, amount: u64) -> Result<Transfer, AccountError> {
-        self.balance = self
-            .balance
-            .checked_sub(amount)
-            .ok_or(AccountError::TooSmall)?;
-        self.ends[to.0].sent.extend(amount);
-        Ok(Transfer(amount))
+        self.sending(to, |books| books.withdraw(amount))
     }
 
     /// Deposits what a transfer from the peer at `from` brought.
@@ -97,14 +91,73 @@ impl Account {
     /// # Errors
     ///
     /// [`AccountError::Overflow`]; nothing has changed.
-    #[inline]
     pub fn receive(&mut self, from: Slot, transfer: Transfer) -> Result<(), AccountError> {
+        self.receiving(from, |books| books.deposit(transfer))
+    }
+
+    /// Any number of withdrawals for the peer at `to`.
+    #[inline]
+    pub fn sending<R>(&mut self, to: Slot, work: impl FnOnce(&mut Books) -> R) -> R {
+        work_on(&mut self.balance, &mut self.ends[to.0].sent, work)
+    }
+
+    /// Any number of deposits from the peer at `from`.
+    #[inline]
+    pub fn receiving<R>(&mut self, from: Slot, work: impl FnOnce(&mut Books) -> R) -> R {
+        work_on(&mut self.balance, &mut self.ends[from.0].received, work)
+    }
+}
+
+/// Works on copies: whatever is done many times in a row is then done in registers.
+#[inline]
+fn work_on<R>(balance: &mut u64, tally: &mut Tally, work: impl FnOnce(&mut Books) -> R) -> R {
+    let mut books = Books {
+        balance: *balance,
+        tally: *tally,
+    };
+    let result = work(&mut books);
+    (*balance, *tally) = (books.balance, books.tally);
+    result
+}
+
+/// The balance and the tally of one channel end, in step with each other.
+#[derive(Debug)]
+pub struct Books {
+    balance: u64,
+    tally: Tally,
+}
+
+impl Books {
+    /// What is in the account.
+    #[must_use]
+    pub fn balance(&self) -> u64 {
+        self.balance
+    }
+
+    /// Withdraws what a transfer takes along.
+    ///
+    /// # Errors
+    ///
+    /// [`AccountError::TooSmall`]; nothing has changed.
+    #[inline]
+    pub fn withdraw(&mut self, amount: u64) -> Result<Transfer, AccountError> {
+        let left = self.balance.checked_sub(amount);
+        self.balance = left.ok_or(AccountError::TooSmall)?;
+        self.tally.extend(amount);
+        Ok(Transfer(amount))
+    }
+
+    /// Deposits what a transfer brought.
+    ///
+    /// # Errors
+    ///
+    /// [`AccountError::Overflow`]; nothing has changed.
+    #[inline]
+    pub fn deposit(&mut self, transfer: Transfer) -> Result<(), AccountError> {
         let Transfer(amount) = transfer;
-        self.balance = self
-            .balance
-            .checked_add(amount)
-            .ok_or(AccountError::Overflow)?;
-        self.ends[from.0].received.extend(amount);
+        let sum = self.balance.checked_add(amount);
+        self.balance = sum.ok_or(AccountError::Overflow)?;
+        self.tally.extend(amount);
         Ok(())
     }
 }

@@ -3,11 +3,11 @@
 //! In a script only master draws. The generator is named and portable (ChaCha with 8 rounds), so
 //! that a script and a seed give the same run on every machine. Under load each node draws for
 //! itself, from the stream of that generator which has the node's number; the stream only seeds a
-//! faster one (xoshiro256++), as there is a draw for every transfer.
+//! faster one (SplitMix64), as there is a draw for every transfer.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::SplitMix64;
 
 use crate::id::NodeId;
 
@@ -35,20 +35,21 @@ impl Draw {
 
 /// The choices of one node under load.
 #[derive(Debug)]
-pub struct NodeDraw(Xoshiro256PlusPlus);
+pub struct NodeDraw(SplitMix64);
 
-/// What transfers are to be worth on average, as a fixed-point number.
+/// What transfers are to be worth on average: twice that, as a fixed-point number.
 #[derive(Clone, Copy, Debug)]
-pub struct Average(u128);
+pub struct Average(u64);
 
 impl Average {
     /// Digits behind the binary point.
     const FRACTION: u32 = 16;
 
-    /// So much divided among so many transfers (at least one).
+    /// So much divided among so many transfers (at least one), but no more than 2⁴⁶ each.
     #[must_use]
     pub fn of(money: u64, transfers: u64) -> Self {
-        Self((u128::from(money) << Self::FRACTION) / u128::from(transfers.max(1)))
+        let twice = (u128::from(money) << (Self::FRACTION + 1)) / u128::from(transfers.max(1));
+        Self(u64::try_from(twice).unwrap_or(u64::MAX).min(u64::MAX >> 1))
     }
 }
 
@@ -58,7 +59,7 @@ impl NodeDraw {
     pub fn from_seed(seed: u64, node: NodeId) -> Self {
         let mut stream = ChaCha8Rng::seed_from_u64(seed);
         stream.set_stream(node.0);
-        Self(Xoshiro256PlusPlus::from_rng(&mut stream))
+        Self(SplitMix64::from_rng(&mut stream))
     }
 
     /// One of `1..=largest`.
@@ -71,10 +72,10 @@ impl NodeDraw {
     #[inline]
     pub fn amount(&mut self, average: Average) -> u64 {
         let bits = self.0.next_u64();
-        let scaled = (u128::from(bits >> 32) * (average.0 << 1)) >> 32;
+        let scaled = ((u128::from(bits) * u128::from(average.0)) >> 64) as u64;
         // The low bits decide how the fraction is rounded.
-        let rounding = u128::from(bits) & ((1 << Average::FRACTION) - 1);
-        u64::try_from((scaled + rounding) >> Average::FRACTION).unwrap_or(u64::MAX)
+        let rounding = bits & ((1 << Average::FRACTION) - 1);
+        (scaled + rounding) >> Average::FRACTION
     }
 }
 

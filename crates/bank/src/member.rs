@@ -9,7 +9,7 @@ use std::hash::{Hash, Hasher};
 
 use snapshot::{LocalSnapshot, Markers, Recorder, SnapshotId};
 
-use crate::account::{Account, AccountError, Slot, Transfer};
+use crate::account::{Account, AccountError, Books, Slot, Transfer};
 use crate::id::NodeId;
 
 /// What travels on a channel between two members.
@@ -28,19 +28,15 @@ pub struct Member {
     slots: HashMap<NodeId, Slot>,
 }
 
-/// What a member received.
+/// A marker that a member received.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Received {
-    /// A transfer; it is in the account now.
-    Transfer(u64),
-    /// A snapshot's marker.
-    Marker {
-        /// The snapshot.
-        snapshot: SnapshotId,
-        /// The member has recorded its state just now: the marker must go out on every outgoing
-        /// channel before anything else.
-        relay: Option<Markers>,
-    },
+#[must_use = "the marker may have to be relayed"]
+pub struct Marker {
+    /// The snapshot.
+    pub snapshot: SnapshotId,
+    /// The member has recorded its state just now: the marker must go out on every outgoing
+    /// channel before anything else.
+    pub relay: Option<Markers>,
 }
 
 /// A rule of the bank or of the algorithm was broken; never by a user's command.
@@ -101,31 +97,48 @@ impl Member {
     /// # Errors
     ///
     /// [`AccountError::TooSmall`]: nothing has changed and nothing is to be sent.
-    #[inline]
     pub fn send(&mut self, to: Slot, amount: u64) -> Result<Frame, AccountError> {
         self.account.send(to, amount).map(Frame::Message)
     }
 
-    /// Receives the next frame of the channel from the peer at `from`. The recorder sees a
-    /// transfer before the balance changes.
+    /// Any number of withdrawals; what they return is to be sent, in order, to the peer at `to`.
+    #[inline]
+    pub fn sending<R>(&mut self, to: Slot, work: impl FnOnce(&mut Books) -> R) -> R {
+        self.account.sending(to, work)
+    }
+
+    /// Receives frames of the channel from the peer at `from`, one after the other, up to the first
+    /// marker, which is returned; what is behind it is not asked for. The recorder sees a transfer
+    /// before the balance changes.
     ///
     /// # Errors
     ///
-    /// The frame breaks a rule of the bank or of the algorithm.
+    /// A frame breaks a rule of the bank or of the algorithm.
     #[inline]
-    pub fn receive(&mut self, from: Slot, frame: Frame) -> Result<Received, MemberError> {
+    pub fn receive(
+        &mut self,
+        from: Slot,
+        frames: impl IntoIterator<Item = Frame>,
+    ) -> Result<Option<Marker>, MemberError> {
         let peer = self.account.ends()[from.0].peer;
-        match frame {
-            Frame::Message(transfer) => {
-                self.recorder.on_message(peer, &transfer);
-                self.account.receive(from, transfer)?;
-                Ok(Received::Transfer(transfer.0))
+        let recorder = &mut self.recorder;
+        let first_marker = self.account.receiving(from, |books| {
+            for frame in frames {
+                match frame {
+                    Frame::Message(transfer) => {
+                        recorder.on_message(peer, &transfer);
+                        books.deposit(transfer)?;
+                    }
+                    Frame::Marker(snapshot) => return Ok::<_, AccountError>(Some(snapshot)),
+                }
             }
-            Frame::Marker(snapshot) => {
-                let relay = self.recorder.on_marker(peer, snapshot, &self.account)?;
-                Ok(Received::Marker { snapshot, relay })
-            }
-        }
+            Ok(None)
+        })?;
+        let Some(snapshot) = first_marker else {
+            return Ok(None);
+        };
+        let relay = recorder.on_marker(peer, snapshot, &self.account)?;
+        Ok(Some(Marker { snapshot, relay }))
     }
 
     /// Begins a snapshot as its initiator.
@@ -149,5 +162,43 @@ impl Member {
     /// The member's part of a snapshot, once it is complete; the recorder forgets it.
     pub fn hand_over(&mut self, snapshot: SnapshotId) -> Option<Part> {
         self.recorder.hand_over(snapshot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn transfer(amount: u64) -> Frame {
+        Frame::Message(Transfer(amount))
+    }
+
+    #[test]
+    fn nothing_behind_a_marker_is_received_with_it() {
+        let mut member = Member::new(10);
+        let _ = member.open(NodeId(2));
+        let marker = Frame::Marker(SnapshotId(1));
+        let mut frames = [transfer(5), marker, transfer(7)].into_iter();
+
+        let received = member.receive(Slot(0), frames.by_ref()).unwrap();
+        let relay = received.and_then(|marker| marker.relay);
+        assert_eq!(relay.map(|markers| markers.id()), Some(SnapshotId(1)));
+        assert_eq!(frames.len(), 1);
+
+        assert_eq!(member.receive(Slot(0), frames).unwrap(), None);
+        assert_eq!(member.account().balance(), 22);
+        let part = member.hand_over(SnapshotId(1)).unwrap();
+        assert_eq!(part.state.balance(), 15, "the cut is at the marker");
+        assert_eq!(part.state.ends()[0].received.count, 1);
+    }
+
+    #[test]
+    fn of_several_transfers_those_before_a_refused_one_count() {
+        let mut member = Member::new(u64::MAX - 3);
+        let _ = member.open(NodeId(2));
+        let frames = [transfer(1), transfer(1), transfer(2), transfer(1)];
+        assert!(member.receive(Slot(0), frames).is_err());
+        assert_eq!(member.account().balance(), u64::MAX - 1);
+        assert_eq!(member.account().ends()[0].received.count, 2);
     }
 }

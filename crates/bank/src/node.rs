@@ -27,9 +27,9 @@ use pipes::{Fill, Flush, Hatch, Receiver, Sender, WaitSet, Yielder};
 use snapshot::SnapshotId;
 
 use self::load::Load;
-use crate::account::Slot;
+use crate::account::{Slot, Transfer};
 use crate::id::NodeId;
-use crate::member::{Frame, Member, MemberError, Received};
+use crate::member::{Frame, Marker, Member, MemberError};
 use crate::messages::{Command, Order, Reply, Report};
 use crate::say::say;
 
@@ -281,17 +281,18 @@ impl Node {
                 Fill::Ended => return Ok(Progress::Done(Reply::Ended)),
             }
         };
-        let received = self
+        let marker = self
             .member
-            .receive(slot, frame)
+            .receive(slot, [frame])
             .map_err(|source| NodeError::Member { from, source })?;
-        match received {
-            Received::Transfer(amount) => {
+        match frame {
+            Frame::Message(Transfer(amount)) => {
                 let balance = self.member.account().balance();
                 self.tell(|_| format!("receives {amount} from node {from}, balance {balance}"));
                 Ok(Progress::Done(Reply::Transfer { amount, balance }))
             }
-            Received::Marker { snapshot, relay } => {
+            Frame::Marker(snapshot) => {
+                let relay = marker.and_then(|Marker { relay, .. }| relay);
                 let recorded = relay.is_some();
                 self.tell(|_| match recorded {
                     true => format!("receives the marker of snapshot {snapshot} from node {from}"),

@@ -97,6 +97,41 @@ impl<T: Serialize> Sender<T> {
         }
     }
 
+    /// Appends frames to the outbox as [`Sender::push`] does, one after the other and faster.
+    ///
+    /// # Errors
+    ///
+    /// A frame is too long or cannot be written; those before it are in the outbox, and no more
+    /// values are asked for.
+    #[inline]
+    pub fn push_all(&mut self, values: impl Iterator<Item = T>) -> Result<(), Error> {
+        if self.pipe.is_none() {
+            values.for_each(drop);
+            return Ok(());
+        }
+        // In a local variable, and so in a register, from frame to frame.
+        let mut end = self.end;
+        let mut outcome = Ok(());
+        for value in values {
+            if self.outbox.len() - end < MAX_FRAME {
+                self.end = end;
+                self.make_room();
+            }
+            let Some(room) = self.outbox[end..].first_chunk_mut() else {
+                unreachable!("room for a frame was made");
+            };
+            match frame::encode_at(&value, room) {
+                Ok(length) => end += length,
+                Err(error) => {
+                    outcome = Err(error);
+                    break;
+                }
+            }
+        }
+        self.end = end;
+        outcome
+    }
+
     #[cold]
     fn make_room(&mut self) {
         let wanted = (self.end + MAX_FRAME).max(self.outbox.len() * 2);
@@ -247,6 +282,27 @@ impl<T: DeserializeOwned> Receiver<T> {
         }
     }
 
+    /// Takes the whole frames that have been read, one after the other. Where these end, or what
+    /// came is no frame, the iterator ends: [`Receiver::check_rest`] tells one from the other.
+    #[inline]
+    pub fn frames(&mut self) -> Frames<'_, T> {
+        Frames {
+            rest: &self.buffer[self.start..self.end],
+            end: self.end,
+            start: &mut self.start,
+            frames: PhantomData,
+        }
+    }
+
+    /// Whether there may still be a frame in what has been read and not yet taken.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Receiver::next_frame`].
+    pub fn check_rest(&self) -> Result<(), Error> {
+        frame::decode::<T>(&self.buffer[self.start..self.end]).map(|_| ())
+    }
+
     /// Decodes every whole frame that has been read, without taking any.
     ///
     /// # Errors
@@ -351,6 +407,35 @@ impl<T: DeserializeOwned> Receiver<T> {
             self.watched = wanted;
         }
         Ok(())
+    }
+}
+
+/// The frames that a [`Receiver`] has read ([`Receiver::frames`]).
+#[derive(Debug)]
+pub struct Frames<'a, T> {
+    rest: &'a [u8],
+    /// Where the receiver's frames end, and where those begin that have not been taken: brought up
+    /// to date once, when this is dropped.
+    end: usize,
+    start: &'a mut usize,
+    frames: PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned> Iterator for Frames<'_, T> {
+    type Item = T;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<T> {
+        let (value, length) = frame::decode(self.rest).ok().flatten()?;
+        self.rest = &self.rest[length..];
+        Some(value)
+    }
+}
+
+impl<T> Drop for Frames<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        *self.start = self.end - self.rest.len();
     }
 }
 

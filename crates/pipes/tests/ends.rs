@@ -85,6 +85,72 @@ fn order_is_kept_between_threads_that_wait_for_each_other() {
 }
 
 #[test]
+fn many_frames_at_once_travel_like_one_by_one() {
+    let (mut one_by_one, mut ones) = wide();
+    let (mut at_once, mut all) = wide();
+    for number in 0..MANY {
+        one_by_one.push(&number).unwrap();
+    }
+    let mut values = 0..MANY;
+    at_once.push_all(values.by_ref().take(7)).unwrap();
+    at_once.push_all(values).unwrap();
+    assert_eq!(at_once.pending(), one_by_one.pending());
+    let mut expected = 0..MANY;
+    while !expected.is_empty() {
+        one_by_one.flush().unwrap();
+        at_once.flush().unwrap();
+        assert_eq!(fill_all(&mut ones), Fill::Empty);
+        assert_eq!(fill_all(&mut all), Fill::Empty);
+        // Whoever leaves off goes on where that was.
+        for number in all.frames().take(3) {
+            assert_eq!(Some(number), expected.next());
+            assert_eq!(ones.next_frame().unwrap(), Some(number));
+        }
+        for number in all.frames() {
+            assert_eq!(Some(number), expected.next());
+            assert_eq!(ones.next_frame().unwrap(), Some(number));
+        }
+        all.check_rest().unwrap();
+        assert_eq!(ones.buffered(), all.buffered());
+    }
+    assert_eq!((at_once.pending(), all.buffered()), (0, 0));
+}
+
+#[test]
+fn of_many_frames_those_before_a_bad_one_count() {
+    let (mut sender, mut receiver) = wide::<Vec<u8>>();
+    let frames = [vec![1], vec![0; MAX_FRAME], vec![3]];
+    let outcome = sender.push_all(frames.into_iter());
+    assert!(matches!(outcome, Err(Error::FrameTooLong { .. })));
+    assert_eq!(sender.flush().unwrap(), Flush::Done);
+    assert_eq!(fill_all(&mut receiver), Fill::Empty);
+    assert!(receiver.frames().eq([vec![1]]));
+
+    let pipe = raw_pipe(false);
+    let (mut raw, mut receiver) = (File::from(pipe.write), Receiver::<u64>::new(pipe.read));
+    raw.write_all(&bytes_of(5)).unwrap();
+    raw.write_all(&[3, 0, 0]).unwrap();
+    receiver.fill().unwrap();
+    assert!(receiver.frames().eq([5]));
+    assert!(matches!(
+        receiver.check_rest(),
+        Err(Error::Malformed { .. })
+    ));
+    assert!(receiver.frames().next().is_none());
+}
+
+#[test]
+fn frames_for_a_reader_that_is_gone_are_dropped_but_asked_for() {
+    let (mut sender, receiver) = wide();
+    drop(receiver);
+    sender.push(&1).unwrap();
+    assert_eq!(sender.flush().unwrap(), Flush::Closed);
+    let mut values = 0..5;
+    sender.push_all(values.by_ref()).unwrap();
+    assert_eq!((values.len(), sender.pending()), (0, 0));
+}
+
+#[test]
 fn a_frame_appears_only_once_its_last_byte_has_come() {
     let pipe = raw_pipe(false);
     let (mut raw, mut receiver) = (File::from(pipe.write), Receiver::<u64>::new(pipe.read));

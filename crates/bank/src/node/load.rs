@@ -24,7 +24,7 @@ use super::{Node, NodeError, Progress, on};
 use crate::account::Slot;
 use crate::draw::{Average, NodeDraw};
 use crate::id::NodeId;
-use crate::member::Received;
+use crate::member::{Frame, Marker};
 use crate::messages::Reply;
 
 /// Nothing is generated for a peer while so many bytes wait in the outbox to it.
@@ -157,22 +157,15 @@ impl Node {
     fn receive_what_was_read(&mut self, slot: Slot) -> Result<(), NodeError> {
         loop {
             let incoming = &mut self.channels[slot.0].incoming;
-            let mut marker = None;
-            while let Some(frame) = incoming.next_frame().map_err(on("channels"))? {
-                match self.member.receive(slot, frame) {
-                    Ok(Received::Transfer(_)) => {}
-                    Ok(Received::Marker { snapshot, relay }) => {
-                        marker = Some((snapshot, relay));
-                        break;
-                    }
-                    Err(source) => {
-                        let from = self.member.account().ends()[slot.0].peer;
-                        return Err(NodeError::Member { from, source });
-                    }
+            let marker = match self.member.receive(slot, incoming.frames()) {
+                Ok(marker) => marker,
+                Err(source) => {
+                    let from = self.member.account().ends()[slot.0].peer;
+                    return Err(NodeError::Member { from, source });
                 }
-            }
-            let Some((snapshot, relay)) = marker else {
-                return Ok(());
+            };
+            let Some(Marker { snapshot, relay }) = marker else {
+                return incoming.check_rest().map_err(on("channels"));
             };
             if let Some(markers) = relay {
                 self.broadcast(markers)?;
@@ -200,14 +193,14 @@ impl Node {
             outgoing.swap_storage(&mut load.writing);
             let batch = load.draw.size(largest).min(load.left);
             let average = Average::of(self.member.account().balance() / 2, transfers);
-            for _ in 0..batch {
-                let balance = self.member.account().balance();
-                let amount = load.draw.amount(average).min(balance);
-                // It cannot be refused: it is no more than there is.
-                if let Ok(frame) = self.member.send(Slot(slot), amount) {
-                    outgoing.push(&frame).map_err(on("channels"))?;
-                }
-            }
+            let pushed = self.member.sending(Slot(slot), |books| {
+                outgoing.push_all((0..batch).filter_map(|_| {
+                    let amount = load.draw.amount(average).min(books.balance());
+                    // It cannot be refused: it is no more than there is.
+                    books.withdraw(amount).map(Frame::Message).ok()
+                }))
+            });
+            pushed.map_err(on("channels"))?;
             load.left -= batch;
             busy = true;
             let flushed = outgoing.flush().map_err(on("channels"))?;
