@@ -6,7 +6,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{Descriptor, Master, Pids, Place, SEED_LINE, Way, descriptors, mesh, own_descriptors};
+use common::{Descriptor, Master, Pids, Place, Way, descriptors, mesh, own_descriptors};
 
 /// How many descriptors there are of each kind and way.
 fn count(descriptors: &[Descriptor]) -> BTreeMap<(&str, Way), usize> {
@@ -202,48 +202,6 @@ fn sixty_nodes_work_under_a_low_soft_limit() {
             .starts_with("1 Transfer 10\n61 Transfer 61\nStarted by Node 61\n---Node states\n")
     );
     assert_eq!(ended.out.lines().count(), 3 + 1 + 61 + 1 + 61 * 60);
-}
-
-#[test]
-fn a_hard_limit_that_is_too_low_is_told_before_anything_breaks() {
-    let place = Place::new();
-    let nodes = 60;
-    let mut script = mesh(nodes, 10);
-    script += "Send 1 2 3\nReceive 2\nSend 1 60 1\nSend 60 1 1\nReceive 60\nReceive 1 60\n";
-    script += "KillNode 60\nBeginSnapshot 60\nBeginSnapshot 1\nReceiveAll\nCollectState\n";
-    let name = place.file("many.txt", script);
-    let command = place.under_shell("ulimit -n 64", &["--seed", "1", name]);
-    let ended = Master::spawn(command).end();
-    assert_eq!(ended.out, "1 Transfer 3\nStarted by Node 1\n");
-    ended.expect_status(1);
-
-    let told: Vec<&str> = ended.err.lines().collect();
-    let refused = told
-        .iter()
-        .take_while(|line| line.contains(": cannot start another node: "))
-        .count();
-    assert!((40..nodes - 1).contains(&refused), "{ended:#?}");
-    let first = nodes - refused + 1;
-    for (index, line) in told[..refused].iter().enumerate() {
-        let id = first + index;
-        let place = format!("many.txt:{}: `CreateNode {id} 10`: ", id + 1);
-        assert!(line.starts_with(&place), "{line}");
-        assert!(line.contains("and the limit is 64"), "{line}");
-    }
-    let missing = "node 60 does not exist: its CreateNode on line 61 failed";
-    let right: Vec<String> = [
-        (64, "Send 1 60 1"),
-        (65, "Send 60 1 1"),
-        (66, "Receive 60"),
-        (67, "Receive 1 60"),
-        (68, "KillNode 60"),
-        (69, "BeginSnapshot 60"),
-    ]
-    .iter()
-    .map(|(line, command)| format!("many.txt:{line}: `{command}`: {missing}"))
-    .chain([SEED_LINE.to_owned()])
-    .collect();
-    assert_eq!(told[refused..], right);
 }
 
 #[test]

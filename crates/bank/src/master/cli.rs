@@ -29,9 +29,9 @@ Commands: StartMaster, KillAll, CreateNode ID AMOUNT, Send FROM TO AMOUNT,
   KillNode ID, nodes. Without a script on a terminal, a prompt reads them: try `help`.
 
 Exit status: 0 every command did what it says; 1 one failed while running, or a process
-  died; 2 the command line or the script is malformed, nothing was started; 3 a snapshot
-  failed its audit; 4 `verify` found nothing to judge; 124 the time ran out; 128 + n ended
-  by signal n.";
+  died; 2 the command line or the script is malformed, or a limit of the system is too low
+  for it, nothing was started; 3 a snapshot failed its audit; 4 `verify` found nothing to
+  judge; 124 the time ran out; 128 + n ended by signal n.";
 
 /// A distributed bank of separate processes that photographs itself consistently.
 ///

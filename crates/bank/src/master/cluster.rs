@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use pipes::{Caught, Poller, Signals, Token};
+use pipes::{Caught, Needs, Poller, Signals, Token};
 
 use super::channels::Place;
 use super::failure::Stop;
@@ -133,9 +133,18 @@ impl Cluster {
         Ok(place)
     }
 
-    /// How many descriptors master, or a node, needs open at once with this many nodes.
-    pub(super) fn descriptors_needed(nodes: u64) -> u64 {
-        3 * nodes + OTHER_DESCRIPTORS
+    /// What a system of so many nodes takes, where so many of them are present, or nothing is.
+    pub(super) fn needs(present: Option<u64>, nodes: u64) -> Needs {
+        let processes = |nodes| nodes + 1;
+        // A channel for every ordered pair; commands, replies, orders and reports of each node; the
+        // observer's requests and answers.
+        let pipes = |nodes: u64| nodes * nodes.saturating_sub(1) + 4 * nodes + 2;
+        Needs {
+            descriptors: 3 * nodes + OTHER_DESCRIPTORS,
+            processes: processes(nodes) - present.map_or(0, processes),
+            pipes: pipes(nodes) - present.map_or(0, pipes),
+            pipes_in_all: pipes(nodes),
+        }
     }
 
     /// Appends a command to what a node is to do.

@@ -1,6 +1,6 @@
 //! What can go wrong: with one command ([`Failure`]), or with the whole run ([`Stop`]).
 
-use pipes::Signals;
+use pipes::{Shortage, Signals};
 use snapshot::SnapshotId;
 
 use super::process::Fate;
@@ -44,11 +44,8 @@ pub(super) enum Failure {
         snapshot: SnapshotId,
         reason: Unsound,
     },
-    #[error(
-        "cannot start another node: it takes {needed} open descriptors in one process, and the \
-         limit is {limit} (`ulimit -n` shows it, an administrator raises its hard limit)"
-    )]
-    Descriptors { needed: u64, limit: u64 },
+    #[error("cannot start another node: it takes {0}")]
+    Shortage(Shortage),
     #[error("{0}")]
     Start(String),
 }

@@ -83,16 +83,13 @@ impl Session {
         id: NodeId,
         amount: u64,
     ) -> Result<Result<Issue, Failure>, Stop> {
-        let nodes = self.bank()?.ids.len() as u64 + 1;
-        let needed = Cluster::descriptors_needed(nodes);
-        let limit = pipes::descriptor_limit()?.soft;
-        let started = if needed > limit {
-            Err(Failure::Descriptors { needed, limit })
-        } else {
-            match self.cluster.start_node(id, amount) {
+        let present = self.bank()?.ids.len() as u64;
+        let started = match Cluster::needs(Some(present), present + 1).shortage() {
+            Some(shortage) => Err(Failure::Shortage(shortage)),
+            None => match self.cluster.start_node(id, amount) {
                 Err(error @ pipes::Error::TooManyOnTheirWay) => return Err(self.cut_short(error)),
                 started => started.map_err(|error| Failure::Start(error.to_string())),
-            }
+            },
         };
         let place = match started {
             Ok(place) => place,

@@ -53,14 +53,8 @@ fn prepare(options: LoadOptions) -> Result<Run, String> {
     let deposits = options.deposits()?;
     let of_master = |error| format!("master: {error}");
     inherit_little().map_err(of_master)?;
-    let needed = Cluster::descriptors_needed(u64::from(options.nodes));
-    let limit = pipes::descriptor_limit().map_err(of_master)?.soft;
-    if needed > limit {
-        return Err(format!(
-            "master: {} nodes need {needed} open descriptors in one process, and the limit is \
-             {limit}; `ulimit -n {needed}` raises it, where that is allowed",
-            options.nodes
-        ));
+    if let Some(shortage) = Cluster::needs(None, options.nodes.into()).shortage() {
+        return Err(format!("master: {} nodes need {shortage}", options.nodes));
     }
     let signals = Signals::hold().map_err(of_master)?;
     let programs = find_programs(options.bin_dir.as_deref(), options.verbose)?;

@@ -44,7 +44,7 @@ use pipes::{Input, Read, Signals, Terminal};
 
 use self::chronicle::{Chronicle, HistoryFile, Sha256Reader};
 use self::cli::{Cli, Placement, RunOptions, Sub};
-use self::cluster::{Ending, Programs};
+use self::cluster::{Cluster, Ending, Programs};
 use self::failure::Stop;
 use self::paint::{Painter, Teller};
 use self::prompt::{Prompt, Typed};
@@ -155,6 +155,14 @@ fn prepare(options: RunOptions, painter: Painter) -> Result<Option<(Session, Sou
     let history = history.map(|path| HistoryFile::create(path, script));
     let history = history.transpose()?;
     inherit_little().map_err(|error| format!("master: {error}"))?;
+    if let Source::Script(statements) = &source {
+        let nodes = script::most_nodes(statements);
+        if let Some(shortage) = Cluster::needs(None, nodes).shortage() {
+            return Err(format!(
+                "{path}: the {nodes} nodes of this script need {shortage}"
+            ));
+        }
+    }
     if options.cpus == Placement::One {
         // Where that is not allowed, it is only slower.
         let _ = pipes::stay_on_this_cpu();

@@ -45,6 +45,7 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::io::{self, BufRead};
 
 pub use check::Checker;
@@ -105,6 +106,27 @@ pub fn read_script(input: &mut dyn BufRead) -> Result<Vec<Statement>, ScriptErro
     } else {
         Err(ScriptError::Refused(reading.refusals))
     }
+}
+
+/// How many nodes live at once in a script, at most.
+#[must_use]
+pub fn most_nodes(statements: &[Statement]) -> u64 {
+    let mut living = HashSet::new();
+    let mut most = 0;
+    for statement in statements {
+        match statement.command {
+            Command::CreateNode { id, .. } => {
+                living.insert(id);
+                most = most.max(living.len());
+            }
+            Command::KillNode { id } => {
+                living.remove(&id);
+            }
+            Command::KillAll => living.clear(),
+            _ => {}
+        }
+    }
+    most as u64
 }
 
 /// What is known of a script that is read up to some line.

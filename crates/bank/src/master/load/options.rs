@@ -21,9 +21,10 @@ up to the same total in every snapshot. Ctrl-C ends it early, with the summary.
 The seed fixes what each node chooses, one choice after the other; how the nodes interleave is
 up to the system's scheduler, so two runs with one seed differ.
 
-Exit status: 0 it ran as asked; 1 a process died, or the system is too small; 2 the command
-line is malformed, nothing was started; 3 a snapshot failed its audit, or money is missing;
-124 the time ran out; 128 + n ended by signal n, with the summary where it had begun.";
+Exit status: 0 it ran as asked; 1 a process died; 2 the command line is malformed, or a limit
+of the system is too low for so many nodes, nothing was started; 3 a snapshot failed its audit,
+or money is missing; 124 the time ran out; 128 + n ended by signal n, with the summary where it
+had begun.";
 
 /// When a snapshot is taken under load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
