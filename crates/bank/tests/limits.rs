@@ -78,7 +78,7 @@ fn in_a_session_the_nodes_that_there_is_room_for_are_created() {
 }
 
 /// Runs `master ARGUMENTS` with so many processes allowed to its user: root, whom that limit does
-/// not bind, as a user that runs nothing else. `None`, with the reason, where that does not go.
+/// not bind, as a user that runs nothing else. `None` where such a user may not run master.
 fn with_processes(place: &Place, limit: u64, arguments: &[&str]) -> Option<Ended> {
     // Some shells call it -p.
     let before = format!("ulimit -u {limit} 2>/dev/null || ulimit -p {limit}");
@@ -88,7 +88,6 @@ fn with_processes(place: &Place, limit: u64, arguments: &[&str]) -> Option<Ended
         fs::set_permissions(place.path("."), Permissions::from_mode(0o755)).unwrap();
         let can_run = Command::new(master()).arg("--version").uid(user).output();
         if !can_run.is_ok_and(|output| output.status.success()) {
-            println!("skipped: another user may not run {}", master());
             return None;
         }
         command.uid(user);
@@ -106,6 +105,7 @@ fn too_few_processes_for_this_user_are_told_before_one_starts() {
         (&[name][..], "many.txt: the 4 nodes of this script need"),
     ] {
         let Some(ended) = with_processes(&place, 4, arguments) else {
+            println!("skipped: another user may not run {}", master());
             return;
         };
         let begin = format!(
