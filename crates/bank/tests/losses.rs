@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Master, idle, mesh, signal, stop};
+use common::{Loss, Master, idle, mesh, signal, stop};
 use nix::sys::signal::Signal::{SIGCONT, SIGKILL};
 
 #[test]
@@ -43,54 +43,6 @@ fn what_a_node_had_sent_is_received_or_told_as_lost() {
     assert!(master.err().contains(&format!("balance {amount} ")));
     assert_eq!(amount + loss.own.amount, sent);
     master.end().expect_status(1);
-}
-
-/// The amounts of one line `lost with node …`.
-#[derive(Debug, Default)]
-struct Loss {
-    balance: u64,
-    into: Transfers,
-    own: Transfers,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Transfers {
-    count: u64,
-    amount: u64,
-}
-
-impl Loss {
-    #[track_caller]
-    fn parse(line: &str) -> Self {
-        let (_, lost) = line.split_once(": its balance of ").expect(line);
-        let mut loss = Self::default();
-        for (index, part) in lost.split(", ").enumerate() {
-            let numbers: Vec<u64> = part
-                .split(|c: char| !c.is_ascii_digit())
-                .filter_map(|digits| digits.parse().ok())
-                .collect();
-            if index == 0 {
-                loss.balance = numbers[0];
-                continue;
-            }
-            let transfers = Transfers {
-                count: numbers[0],
-                amount: numbers[1],
-            };
-            match part {
-                part if part.ends_with("on the way to it") => loss.into = transfers,
-                part if part.ends_with("of its own that it had not written") => {
-                    loss.own = transfers
-                }
-                part => panic!("what is this? {part}"),
-            }
-        }
-        loss
-    }
-
-    fn total(&self) -> u64 {
-        self.balance + self.into.amount + self.own.amount
-    }
 }
 
 /// Reads stderr until every one of `dead` is told with its loss; what was lost in all.

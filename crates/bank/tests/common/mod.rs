@@ -11,6 +11,7 @@
     dead_code
 )]
 
+mod loss;
 mod process;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ use nix::sys::signal::Signal;
 use serde::Deserialize;
 use tempfile::TempDir;
 
+pub use loss::{Loss, Transfers};
 pub use process::{
     Descriptor, Process, Way, descriptors, gone, idle, own_descriptors, shields_itself_from,
     signal, stop, until,

@@ -1,0 +1,83 @@
+//! Faults in whole processes: real runs, random from a seed, into which faults are injected.
+//!
+//! ```text
+//!  driver ──▶ process 1 of a PID namespace ──▶ master ──▶ observer, nodes
+//!  (drive)    (subject: injects, and checks)
+//! ```
+//!
+//! Every run has a process of its own, which is process 1 of a PID namespace where that is allowed,
+//! and in any case the one that inherits orphans: when master has gone, it sees whether anybody is
+//! left. It is not master: the kernel would end the orphans of a process 1 by itself.
+//!
+//! After every run: nothing hung (each wait has a deadline, and says what was waited for), nobody
+//! was left behind, no descriptor leaked, no snapshot was reported that is not consistent, and all
+//! money is with the living or was told as lost. Where a fault may change nothing (processes that
+//! are stopped for a while, pipes of one page), the output is that of the model, byte for byte.
+//!
+//! `scripts/torture SEED COUNT` runs as many as you like; `cargo test` a handful.
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod drive;
+mod faults;
+#[path = "../model/mod.rs"]
+mod model;
+mod plan;
+mod rogue;
+mod subject;
+mod verdict;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+/// What `cargo test` runs: enough to see that it works at all.
+const HANDFUL: u64 = 16;
+
+/// What it runs with `--ignored`.
+const MANY: u64 = 300;
+
+/// ```text
+/// torture SEED COUNT           the runs of so many seeds
+/// torture                      a handful, as `cargo test` calls it; --ignored: many
+/// torture --run SEED           one run, in this process
+/// ```
+/// Called `node` or `observer`, it is the rogue that a master of such a run has started.
+fn main() -> ExitCode {
+    let mut words = std::env::args();
+    let called = words.next().unwrap_or_default();
+    let words: Vec<String> = words.collect();
+    let name = Path::new(&called).file_name().unwrap_or_default();
+    if name == "node" || name == "observer" {
+        return rogue::run(name.to_str().unwrap(), &words);
+    }
+    let numbers: Vec<u64> = words.iter().filter_map(|word| word.parse().ok()).collect();
+    let has = |option: &str| words.iter().any(|word| word == option);
+    match (&words[..], &numbers[..]) {
+        ([run, _], [seed]) if run == "--run" => {
+            println!("{}", subject::run(*seed));
+            ExitCode::SUCCESS
+        }
+        ([probe], _) if probe == "--probe" => {
+            println!("{}", std::process::id());
+            ExitCode::SUCCESS
+        }
+        ([_, _], [seed, count]) => drive::all(*seed, *count, true),
+        _ if has("--list") => {
+            println!("torture: test");
+            ExitCode::SUCCESS
+        }
+        // A filter that means other tests.
+        _ if words.iter().any(|word| !word.starts_with('-') && !"torture".contains(word)) => {
+            ExitCode::SUCCESS
+        }
+        _ if has("--ignored") || has("--include-ignored") => drive::all(1, MANY, false),
+        _ => drive::all(1, HANDFUL, false),
+    }
+}
