@@ -328,8 +328,8 @@ impl Channels {
             .collect()
     }
 
-    /// The last transfer that was expected on the channel never came.
-    pub(super) fn forget_last(&mut self, from: Place, to: Place) {
+    /// The last transfer that waits in the channel was never sent; whether there is one.
+    pub(super) fn forget_last(&mut self, from: Place, to: Place) -> bool {
         let channel = &mut self.channels[from][to];
         let is_marker = |index: &u64| channel.markers.iter().any(|m| m.index == *index);
         let last = (channel.taken..channel.end()).rev().find(|i| !is_marker(i));
@@ -337,6 +337,7 @@ impl Channels {
             channel.remove(index);
             self.refresh(from, to);
         }
+        last.is_some()
     }
 
     /// Transfers, their sum, and markers that wait in the channel.

@@ -5,9 +5,11 @@
 //! to be received; what is not is lost, and is counted and told.
 //!
 //! What was in flight at a dead node has no reply. A receive has failed. Whether a send was carried
-//! out, its channel tells when the death is settled: if the transfer is there, it was.
+//! out, its channel tells when the death is settled: if the transfer is there, it was. Where the
+//! receiver is dead too nobody can read the channel, and it does not matter: the money is lost. What
+//! matters is that it is told as lost once.
 
-use super::channels::{Lost, Place};
+use super::channels::{Channels, Lost, Place};
 use super::chronicle::Unanswered;
 use super::cluster::Member;
 use super::failure::{Failure, Stop};
@@ -26,6 +28,8 @@ pub(super) struct Grave {
     sends: Vec<Send>,
     /// Receivers that found its channel ended, and the transfer that each had expected.
     ended: Vec<(Place, u64)>,
+    /// The living who have read its channel to them to the end.
+    readers: Vec<Place>,
     /// What was on the way to it.
     into: Lost,
     /// What was foreseen to be on the way to it, but its sender kept.
@@ -43,6 +47,42 @@ struct Send {
     to: Place,
     amount: u64,
     failed: bool,
+}
+
+impl Grave {
+    /// Decides on what it had sent to others who are dead: each transfer is lost either with its
+    /// balance or on the way to the other.
+    fn settle_among_the_dead(&mut self, channels: &mut Channels) {
+        let Self {
+            node,
+            sends,
+            ended,
+            readers,
+            unwritten,
+            carried_out,
+            ..
+        } = self;
+        ended.retain(|(reader, _)| !readers.contains(reader));
+        for send in sends.iter_mut().rev() {
+            if readers.contains(&send.to) {
+                continue;
+            }
+            // The last that were sent are the last in the channel, behind those that were asked
+            // for and did not come, behind those that were taken, and so are lost with the other.
+            let asked_for = ended.iter().rposition(|(reader, _)| *reader == send.to);
+            if channels.forget_last(*node, send.to) {
+                send.failed = true;
+            } else if let Some(last) = asked_for {
+                ended.remove(last);
+                send.failed = true;
+            } else {
+                *carried_out += u128::from(send.amount);
+            }
+        }
+        for (_, amount) in ended {
+            unwritten.add_transfer(*amount);
+        }
+    }
 }
 
 impl Session {
@@ -162,24 +202,8 @@ impl Session {
             return Ok(false);
         };
         let living = living.unwrap_or_default();
-        for grave in &mut bank.unsettled {
-            for send in grave
-                .sends
-                .iter_mut()
-                .filter(|send| !living.contains(&send.to))
-            {
-                // It does not matter any more whether it was carried out: the money is gone.
-                send.failed = true;
-                bank.channels.forget_last(grave.node, send.to);
-            }
-        }
-        let mut graves = Vec::new();
-        for grave in &mut bank.unsettled {
-            let into = bank.channels.die(grave.node);
-            grave.into.transfers += into.transfers;
-            grave.into.amount += into.amount;
-            graves.push((grave.node, bank.ids[grave.node]));
-        }
+        let graves = bank.unsettled.iter().map(|grave| grave.node);
+        let graves: Vec<_> = graves.map(|node| (node, bank.ids[node])).collect();
         let settled: Vec<Place> = graves.iter().map(|(node, _)| *node).collect();
         for (dead, id) in graves {
             // Told apart from the script's own by its line.
@@ -199,7 +223,15 @@ impl Session {
         // Whoever died meanwhile is next.
         let bank = self.bank()?;
         let is_settled = |grave: &mut Grave| settled.contains(&grave.node);
-        let graves: Vec<Grave> = bank.unsettled.extract_if(.., is_settled).collect();
+        let mut graves: Vec<Grave> = bank.unsettled.extract_if(.., is_settled).collect();
+        for grave in &mut graves {
+            grave.settle_among_the_dead(&mut bank.channels);
+        }
+        for grave in &mut graves {
+            let into = bank.channels.die(grave.node);
+            grave.into.transfers += into.transfers;
+            grave.into.amount += into.amount;
+        }
         for grave in graves {
             self.bury(grave)?;
         }
@@ -216,6 +248,7 @@ impl Session {
     ) -> Result<(), Stop> {
         let bank = self.bank()?;
         if let Some(grave) = bank.unsettled.iter_mut().find(|grave| grave.node == from) {
+            grave.readers.push(node);
             let ended = grave.ended.iter().filter(|(reader, _)| *reader == node);
             let mut expected: Vec<u64> = ended.map(|(_, amount)| *amount).collect();
             expected.extend(bank.channels.amounts(from, node));

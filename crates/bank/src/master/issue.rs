@@ -104,6 +104,7 @@ impl Session {
         bank.channels.join(id);
         bank.ids.push(id);
         bank.places.insert(id, place);
+        bank.deposits.push(amount);
         bank.balances.push(Balance {
             known: amount,
             going: 0,
@@ -330,7 +331,7 @@ impl Session {
         }
         let (first, last) = (SnapshotId(bank.uncollected), SnapshotId(bank.begun));
         self.cluster.request(&Request::Collect { first, last })?;
-        self.push(statement, Step::Collect);
+        self.push(statement, Step::Collect { first });
         // What comes next may need what was collected, and must not change it.
         self.drain()?;
         Ok(Ok(Issue::Done))

@@ -8,7 +8,7 @@ use snapshot::SnapshotId;
 use super::channels::{Place, Taken};
 use super::failure::{Failure, Stop, Waiting, WaitingNode};
 use super::results::Shown;
-use super::session::{Entry, Session, Step};
+use super::session::{Bank, Entry, Session, Step};
 use crate::audit::GlobalSnapshot;
 use crate::messages::{Answer, Reply};
 use crate::script::{Command, Statement};
@@ -23,7 +23,7 @@ impl Session {
                     None if self.cluster.fate(node).is_some() => None,
                     None => return Ok(()),
                 },
-                (None, Step::Joined | Step::Collect) => {
+                (None, Step::Joined | Step::Collect { .. }) => {
                     if !self.hear_observer()? {
                         return Ok(());
                     }
@@ -47,7 +47,7 @@ impl Session {
     fn complete(&mut self, entry: Entry, reply: Option<Reply>) -> Result<(), Stop> {
         let Entry { statement, step } = entry;
         match (step, reply) {
-            (Step::Known(Ok(None)) | Step::Joined | Step::Collect, _) => Ok(()),
+            (Step::Known(Ok(None)) | Step::Joined | Step::Collect { .. }, _) => Ok(()),
             (Step::Known(Ok(Some(shown))), _) => self.show(&statement, &shown),
             (Step::Known(Err(failure)), _) => self.fail(&statement, &failure),
             (Step::Table, _) => self.show_table(),
@@ -394,7 +394,12 @@ impl Session {
 
     /// A collection ends: all of its snapshots count as collected, or none.
     fn end_collection(&mut self, outcome: Result<(), Failure>) -> Result<bool, Stop> {
-        let statement = self.in_flight.front().map(|entry| entry.statement);
+        let front = self.in_flight.front();
+        let statement = front.map(|entry| entry.statement);
+        let first = front.and_then(|entry| match entry.step {
+            Step::Collect { first } => Some(first),
+            _ => None,
+        });
         let bank = self.bank()?;
         let arrived = std::mem::take(&mut bank.arriving);
         bank.waiting = Waiting::default();
@@ -402,6 +407,7 @@ impl Session {
         let bank = self.bank()?;
         match (outcome, statement) {
             (Ok(()), _) => {
+                is_what_was_asked_for(bank, first, &arrived)?;
                 for (id, snapshot) in arrived {
                     bank.collected.insert(id.0, Rc::new(snapshot));
                 }
@@ -481,6 +487,39 @@ impl Session {
         }
         self.tell(&lines.join("\n"))
     }
+}
+
+/// Every snapshot has passed the observer's audit. But the observer may itself be broken, and what it
+/// hands over is what people see: so it is every snapshot, of every node, with all the money.
+fn is_what_was_asked_for(
+    bank: &Bank,
+    first: Option<SnapshotId>,
+    arrived: &BTreeMap<SnapshotId, GlobalSnapshot>,
+) -> Result<(), Stop> {
+    let asked = first.map_or(1, |first| first.0)..=bank.begun;
+    if first.is_none() || !arrived.keys().map(|id| id.0).eq(asked) {
+        let what = "the observer handed over other snapshots than were asked for";
+        return Err(Stop::Internal(what.to_owned()));
+    }
+    let mut members = bank.ids.clone();
+    members.sort();
+    let deposited: u128 = bank.deposits.iter().copied().map(u128::from).sum();
+    for (id, snapshot) in arrived {
+        let found = snapshot.total();
+        let of_members = |(from, to)| from != to && [from, to].iter().all(|n| members.contains(n));
+        if !snapshot.accounts.keys().eq(&members)
+            || !snapshot.transit.keys().copied().all(of_members)
+            || found != deposited
+        {
+            return Err(Stop::Internal(format!(
+                "the observer handed over snapshot {id} with {} of {} nodes and {found} of \
+                 {deposited}",
+                snapshot.accounts.len(),
+                members.len()
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn describe_waiting((transfers, amount, markers): (u64, u128, u64)) -> Option<String> {

@@ -78,7 +78,10 @@ pub(super) enum Step {
         snapshot: SnapshotId,
     },
     Joined,
-    Collect,
+    /// Every snapshot from this one to the last that has begun.
+    Collect {
+        first: SnapshotId,
+    },
     /// The balance of a node, for the `nodes` command.
     Balance {
         node: Place,
@@ -102,7 +105,7 @@ impl Step {
             | Self::Begin { node, .. }
             | Self::Balance { node }
             | Self::Ahead { node, .. } => Some(*node),
-            Self::Known(_) | Self::Joined | Self::Collect | Self::Table => None,
+            Self::Known(_) | Self::Joined | Self::Collect { .. } | Self::Table => None,
         }
     }
 }
@@ -130,6 +133,7 @@ impl Balance {
 pub(super) struct Bank {
     pub(super) ids: Vec<NodeId>,
     pub(super) places: HashMap<NodeId, Place>,
+    pub(super) deposits: Vec<u64>,
     pub(super) balances: Vec<Balance>,
     pub(super) channels: Channels,
     /// Nodes whose `CreateNode` failed, and on which line.

@@ -1,7 +1,9 @@
 //! The driver: gives every run a process of its own, two runs at a time, and hears how it went.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -82,13 +84,18 @@ fn command(namespace: Option<&[&str]>, words: &[&str]) -> Command {
         None => Command::new(own),
     };
     command.args(words);
-    command.stdin(Stdio::null());
+    // What a run says when it fails is to be read.
+    command.stdin(Stdio::null()).env("RUST_BACKTRACE", "0");
     command
 }
 
 /// One run: what it tells, or why it failed.
 fn one(namespace: Option<&[&str]>, seed: u64) -> Result<String, String> {
     let mut command = command(namespace, &["--run", &seed.to_string()]);
+    // Its directories go even where it is killed; everybody may pass through.
+    let place = tempfile::tempdir().expect("a directory for the run");
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o711)).expect("it is ours");
+    command.env("TMPDIR", place.path());
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = child.map_err(|error| format!("seed {seed}: the run cannot start: {error}"))?;
     let outputs = (read(child.stdout.take()), read(child.stderr.take()));

@@ -14,23 +14,28 @@ use pipebank::member::Frame;
 use snapshot::SnapshotId;
 
 use super::common::{Descriptor, Master, Pids, Way, signal, until};
-use super::plan::{Fault, Forgery, What, Whom};
+use super::plan::{Forgery, Plan, What, Whom};
 
 const PAGE: i32 = 4096;
 
-/// Injects the faults one after the other, each at its time.
-pub fn inject(master: &Master, faults: &[Fault], draw: &mut Draw) {
-    for fault in faults {
+/// Injects the faults one after the other, each at its time; never into the bank that was there
+/// before.
+pub fn inject(master: &Master, before: &Pids, plan: &Plan) {
+    let mut draw = Draw::from_seed(plan.seed);
+    for fault in &plan.faults {
         // Nothing is waited for: some time passes, so that the fault comes at any moment.
         thread::sleep(fault.after);
         let mut pids = None;
         // There is somebody to whom it may happen, or the run is over.
         until(|| {
             pids = who_lives(master);
-            pids.as_ref().is_none_or(|pids| !pids.nodes.is_empty())
+            pids.as_ref().is_none_or(|pids| {
+                pids.observer != before.observer
+                    && pids.nodes.values().any(|pid| !before.nodes.values().any(|old| old == pid))
+            })
         });
         if let Some(pids) = pids {
-            happen(&pids, &fault.what, draw);
+            happen(&pids, &fault.what, &mut draw);
         }
     }
 }

@@ -10,9 +10,8 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use pipebank::draw::Draw;
 
-use super::common::{Descriptor, Ended, Master, Place, master, own_descriptors, until};
+use super::common::{Descriptor, Ended, Master, Pids, Place, master, own_descriptors, until};
 use super::faults;
 use super::model::interpret;
 use super::plan::{Plan, Surroundings, Work};
@@ -63,10 +62,11 @@ fn script(plan: &Plan, text: &str) -> String {
     };
     if plan.surroundings != Surroundings::Plain {
         master.write(text);
+        master.close_input();
         if let Surroundings::StdoutLeft(lines) = plan.surroundings {
             leave_after(lines, reader);
         }
-        let ended = master.end();
+        let ended = master.ended();
         nobody_is_left(!plan.has_lies());
         return verdict::in_surroundings(plan, text, &ended);
     }
@@ -74,8 +74,9 @@ fn script(plan: &Plan, text: &str) -> String {
     master.write(BEFORE);
     master.err();
     let before = open_in(&master);
+    let first = master.pids();
     master.write(format!("KillAll\n{text}"));
-    faults::inject(&master, &plan.faults, &mut Draw::from_seed(plan.seed));
+    faults::inject(&master, &first, plan);
     if plan.kills_master() || plan.has_lies() {
         // It is not known whether master lives.
         let killed = plan.kills_master();
@@ -138,7 +139,7 @@ fn load(plan: &Plan) -> String {
             began |= living.is_some();
             over || living == Some(nodes)
         });
-        faults::inject(&master, &plan.faults, &mut Draw::from_seed(plan.seed));
+        faults::inject(&master, &Pids::default(), plan);
     }
     let ended = master.end();
     nobody_is_left(!plan.kills_master());
@@ -182,8 +183,12 @@ fn start(
             for name in ["node", "observer"] {
                 symlink(&own, place.path("bin").join(name)).unwrap();
             }
-            arguments.extend(["--bin-dir", "bin", "--timeout", "1"]);
+            arguments.extend(["--bin-dir", "bin"]);
         }
+    }
+    if plan.has_lies() {
+        // Whoever says half of something, and is silent, is waited for.
+        arguments.extend(["--timeout", "1"]);
     }
     let mut command = match plan.surroundings {
         Surroundings::Processes(limit) => few_processes(&place, limit, &arguments)?,
