@@ -8,8 +8,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 
 use common::{
-    Ended, Master, Place, Process, SEED_LINE, gone, master, mesh, more_messages_than_a_pipe_holds,
-    shields_itself_from, signal, stop,
+    Ended, Master, Place, Process, SEED_LINE, gone, idle, master, mesh,
+    more_messages_than_a_pipe_holds, shields_itself_from, signal, stop,
 };
 use nix::sys::signal::Signal::{SIGCONT, SIGKILL, SIGTERM};
 
@@ -198,6 +198,29 @@ fn a_killed_observer_takes_a_collection_with_it() {
         &["-:9: `PrintSnapshot`: no snapshot has been collected"],
     );
     assert_eq!(ended.out, "Started by Node 1\n");
+}
+
+#[test]
+fn a_receive_that_was_to_take_a_marker_fails_where_the_observer_died_before_it_was_sent() {
+    for receive in ["Receive 2", "Receive 2 1", "ReceiveAll"] {
+        let mut master = Master::start(&["--verbose"]);
+        master.write("StartMaster\nCreateNode 1 100\nCreateNode 2 200\n");
+        let pids = master.settle(2);
+        let observer = pids.observer.unwrap();
+        stop(observer);
+        master.write(format!(
+            "Send 2 1 5\nBeginSnapshot 1\n{receive}\nSend 1 2 7\nReceive 2\n"
+        ));
+        // Commands are issued in order: once there is nothing to do, the receive waits.
+        master.err_until("node 2: sends 5 to node 1, balance 195");
+        idle(master.pid());
+        signal(observer, SIGKILL);
+        let ended = master.end();
+        let begin = "-:6: `BeginSnapshot 1`: the observer died (killed by signal 9)";
+        assert!(ended.err.contains(begin), "{receive}: {ended:#?}");
+        assert_eq!(ended.out, "1 Transfer 7\n", "{receive}: {ended:#?}");
+        ended.expect_status(1);
+    }
 }
 
 #[test]

@@ -196,3 +196,24 @@ fn what_was_sent_to_a_dead_node_is_lost_also_where_its_receipt_was_under_way() {
     assert_eq!((left, lost), (386, 214), "{}", ended.err);
     ended.expect_status(1);
 }
+
+#[test]
+fn what_was_under_way_between_two_that_die_together_is_lost_once() {
+    let mut master = Master::start(&["--verbose"]);
+    master.write("StartMaster\nCreateNode 1 100\nCreateNode 2 200\nCreateNode 3 300\n");
+    let pids = master.settle(3);
+    for id in [1, 2] {
+        stop(pids.nodes[&id]);
+    }
+    // One transfer that is received, one that is not, one that comes from what was received.
+    master.write("Send 1 2 10\nSend 1 2 20\nReceive 2 1\nSend 2 1 205\nSend 3 1 5\n");
+    master.err_until("node 3: sends 5 to node 1, balance 295");
+    for id in [1, 2] {
+        signal(pids.nodes[&id], SIGKILL);
+    }
+    let lost = losses(&mut master, 2);
+    let left = balances(&mut master, 3);
+    let ended = master.end();
+    assert_eq!((left, lost), (295, 305), "{}", ended.err);
+    ended.expect_status(1);
+}

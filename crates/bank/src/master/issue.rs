@@ -212,7 +212,7 @@ impl Session {
             Ok(node) => node,
             Err(failure) => return Ok(Err(failure)),
         };
-        let (sender, node) = match self.drawn {
+        let (sender, node) = match self.drawn_before()? {
             Some(drawn) => drawn,
             None => {
                 let ready = self.bank()?.channels.ready();
@@ -232,7 +232,7 @@ impl Session {
     }
 
     fn receive_all(&mut self, statement: &Statement) -> Result<Issue, Stop> {
-        let (sender, node) = match self.drawn {
+        let (sender, node) = match self.drawn_before()? {
             Some(drawn) => drawn,
             None => {
                 let ready = self.bank()?.channels.ready();
@@ -252,6 +252,16 @@ impl Session {
             Issue::Stalled => Issue::Stalled,
             Issue::Done | Issue::More => Issue::More,
         })
+    }
+
+    /// The channel that was drawn when the receive could not be issued yet. What was foreseen there
+    /// may have turned out never to come, where somebody died; then it is drawn anew.
+    fn drawn_before(&mut self) -> Result<Option<(Place, Place)>, Stop> {
+        let Some((from, node)) = self.drawn.take() else {
+            return Ok(None);
+        };
+        let is_there = self.bank()?.channels.head(from, node) != Head::Nothing;
+        Ok(is_there.then_some((from, node)))
     }
 
     /// Takes the head of a channel that was drawn; remembers the draw where it cannot yet.
@@ -278,7 +288,9 @@ impl Session {
         match bank.channels.head(from, node) {
             Head::Undetermined => return Ok(Issue::Stalled),
             Head::Marker(_, known_after) if retired < known_after => return Ok(Issue::Stalled),
-            Head::Nothing | Head::Marker(..) | Head::Transfer(_) => {}
+            Head::Marker(..) | Head::Transfer(_) => {}
+            // The node would wait for ever.
+            Head::Nothing => return Err(bad_draw()),
         }
         let expected = bank.channels.take(from, node, done);
         let command = messages::Command::Receive {

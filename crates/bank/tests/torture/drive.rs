@@ -6,7 +6,7 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,11 +17,18 @@ const LAST_DEADLINE: Duration = Duration::from_secs(100);
 /// Ways to become process 1 of a PID namespace, the best first.
 const NAMESPACES: [&[&str]; 2] = [
     &["--pid", "--fork", "--kill-child", "--mount-proc"],
-    &["--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"],
+    &[
+        "--user",
+        "--map-root-user",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+    ],
 ];
 
 /// Runs so many seeds. A failure is one line that reproduces it, after what went wrong.
-pub fn all(first: u64, count: u64, tell_each: bool) -> ExitCode {
+pub fn all(seeds: impl IntoIterator<Item = u64>, tell_each: bool) -> ExitCode {
     let namespace = NAMESPACES.into_iter().find(|options| works(options));
     match namespace {
         Some(_) => println!("torture: each run in a PID namespace of its own"),
@@ -30,17 +37,17 @@ pub fn all(first: u64, count: u64, tell_each: bool) -> ExitCode {
         ),
     }
     let began = Instant::now();
-    let next = AtomicU64::new(first);
-    let end = first.saturating_add(count);
+    let seeds: Vec<u64> = seeds.into_iter().collect();
+    let next = AtomicUsize::new(0);
     let (failures, kinds) = (Mutex::new(0), Mutex::new(BTreeMap::<String, u64>::new()));
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end {
+                    let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)).copied()
+                    else {
                         return;
-                    }
+                    };
                     let began = Instant::now();
                     match one(namespace, seed) {
                         Ok(told) => {
@@ -61,6 +68,7 @@ pub fn all(first: u64, count: u64, tell_each: bool) -> ExitCode {
     });
     let failures = failures.into_inner().unwrap();
     let seconds = began.elapsed().as_secs_f64();
+    let count = seeds.len();
     println!("torture: {count} runs in {seconds:.1} s, {failures} failed");
     for (kind, runs) in kinds.into_inner().unwrap() {
         println!("    {runs:5} {kind}");
@@ -96,7 +104,10 @@ fn one(namespace: Option<&[&str]>, seed: u64) -> Result<String, String> {
     let place = tempfile::tempdir().expect("a directory for the run");
     fs::set_permissions(place.path(), fs::Permissions::from_mode(0o711)).expect("it is ours");
     command.env("TMPDIR", place.path());
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
     let mut child = child.map_err(|error| format!("seed {seed}: the run cannot start: {error}"))?;
     let outputs = (read(child.stdout.take()), read(child.stderr.take()));
     let ended = wait(&mut child);

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal::{SIGCONT, SIGKILL, SIGSTOP};
@@ -13,7 +14,7 @@ use pipebank::draw::Draw;
 use pipebank::member::Frame;
 use snapshot::SnapshotId;
 
-use super::common::{Descriptor, Master, Pids, Way, signal, until};
+use super::common::{Descriptor, Master, Pids, Way, signal};
 use super::plan::{Forgery, Plan, What, Whom};
 
 const PAGE: i32 = 4096;
@@ -22,19 +23,19 @@ const PAGE: i32 = 4096;
 /// before.
 pub fn inject(master: &Master, before: &Pids, plan: &Plan) {
     let mut draw = Draw::from_seed(plan.seed);
+    // There is somebody to whom it may happen, or the run is over.
+    let is_new = |pid: &u32| !before.nodes.values().any(|old| old == pid);
+    let patience = Instant::now() + Duration::from_secs(1);
+    while let Some(pids) = who_lives(master)
+        && !pids.nodes.values().any(is_new)
+        && Instant::now() < patience
+    {
+        thread::sleep(Duration::from_micros(100));
+    }
     for fault in &plan.faults {
         // Nothing is waited for: some time passes, so that the fault comes at any moment.
         thread::sleep(fault.after);
-        let mut pids = None;
-        // There is somebody to whom it may happen, or the run is over.
-        until(|| {
-            pids = who_lives(master);
-            pids.as_ref().is_none_or(|pids| {
-                pids.observer != before.observer
-                    && pids.nodes.values().any(|pid| !before.nodes.values().any(|old| old == pid))
-            })
-        });
-        if let Some(pids) = pids {
+        if let Some(pids) = who_lives(master) {
             happen(&pids, &fault.what, &mut draw);
         }
     }
@@ -129,12 +130,16 @@ fn forge(pids: &Pids, forgery: Forgery, draw: &mut Draw) {
         for to in pids.nodes.values().filter(|to| *to != from) {
             let read = pipes(*to);
             let is_read = |pipe: &&Descriptor| {
-                let reads = |other: &Descriptor| {
-                    other.way == Way::Reads && other.target == pipe.target
-                };
+                let reads =
+                    |other: &Descriptor| other.way == Way::Reads && other.target == pipe.target;
                 pipe.way == Way::Writes && read.iter().any(reads)
             };
-            channels.extend(written.iter().find(is_read).map(|pipe| (*from, pipe.clone())));
+            channels.extend(
+                written
+                    .iter()
+                    .find(is_read)
+                    .map(|pipe| (*from, pipe.clone())),
+            );
         }
     }
     if channels.is_empty() {

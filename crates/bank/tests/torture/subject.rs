@@ -252,8 +252,15 @@ fn nobody_is_left(at_once: bool) {
             }
         }
     });
-    assert!(alone, "waited for the end of orphans: {:?} live", children());
-    assert!(!at_once || outlived.is_empty(), "they outlived master: {outlived:?}");
+    assert!(
+        alone,
+        "waited for the end of orphans: {:?} live",
+        children()
+    );
+    assert!(
+        !at_once || outlived.is_empty(),
+        "they outlived master: {outlived:?}"
+    );
 }
 
 /// The children of this process, with their names.
@@ -264,7 +271,9 @@ fn children() -> Vec<String> {
         let status = fs::read_to_string(entry.path().join("status")).unwrap_or_default();
         if status.lines().any(|line| line == own) {
             let facts = status.lines().filter(|line| {
-                ["Name:", "State:", "Pid:"].iter().any(|name| line.starts_with(name))
+                ["Name:", "State:", "Pid:"]
+                    .iter()
+                    .any(|name| line.starts_with(name))
             });
             found.push(facts.collect::<Vec<_>>().join(" "));
         }

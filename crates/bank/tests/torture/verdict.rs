@@ -136,11 +136,18 @@ fn snapshots_are_consistent(script: &str, ended: &Ended, killed: bool) {
         let given: u128 = ids.iter().map(|id| u128::from(deposits[id])).sum();
         let total = sum(&nodes, "balance") + sum(&channels, "sum");
         assert_eq!(total, given, "{line}{ended:#?}");
-        assert_eq!(u128::from(result["total"].as_u64().unwrap()), given, "{line}");
+        assert_eq!(
+            u128::from(result["total"].as_u64().unwrap()),
+            given,
+            "{line}"
+        );
         assert_eq!(channels.len(), ids.len() * (ids.len() - 1), "{line}");
         for channel in &channels {
             let transfers = channel["transfers"].as_array().unwrap();
-            let sent: u64 = transfers.iter().map(|amount| amount.as_u64().unwrap()).sum();
+            let sent: u64 = transfers
+                .iter()
+                .map(|amount| amount.as_u64().unwrap())
+                .sum();
             assert_eq!(channel["sum"], sent, "{line}");
         }
     }
@@ -166,7 +173,10 @@ pub fn account(script: &str, told: &[String]) {
         let id: u64 = node["node ".len()..].parse().unwrap();
         let balance = rest.split_once("  balance ").map(|(_, rest)| {
             let (balance, waiting) = rest.split_once("  ").unwrap();
-            (balance.parse::<u64>().unwrap(), waiting == "waiting: nothing")
+            (
+                balance.parse::<u64>().unwrap(),
+                waiting == "waiting: nothing",
+            )
         });
         balances.insert(id, balance);
     }
@@ -175,7 +185,15 @@ pub fn account(script: &str, told: &[String]) {
         balances.values().flatten().all(|(_, empty)| *empty),
         "something waits after ReceiveAll:\n{told}"
     );
-    let living: u128 = balances.values().flatten().map(|(b, _)| u128::from(*b)).sum();
+    let living: u128 = balances
+        .values()
+        .flatten()
+        .map(|(b, _)| u128::from(*b))
+        .sum();
     let given: u128 = given.values().map(|deposit| u128::from(*deposit)).sum();
-    assert_eq!(living + lost, given, "{living} live, {lost} are lost:\n{told}");
+    assert_eq!(
+        living + lost,
+        given,
+        "{living} live, {lost} are lost:\n{told}"
+    );
 }
