@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use common::{
     Ended, Master, Place, Process, SEED_LINE, gone, idle, master, mesh,
-    more_messages_than_a_pipe_holds, shields_itself_from, signal, stop,
+    more_messages_than_a_pipe_holds, shields_itself_from, signal, stop, until,
 };
 use nix::sys::signal::Signal::{SIGCONT, SIGKILL, SIGTERM};
 
@@ -401,6 +401,27 @@ fn strict_stops_at_a_command_that_a_death_makes_fail() {
         SEED_LINE,
     ]);
     master.ended().expect_status(1);
+}
+
+#[test]
+fn a_node_that_dies_between_the_creation_of_others_and_their_connection_breaks_nobody() {
+    let mut master = Master::start(&["--window", "2"]);
+    master.write(mesh(2, 100));
+    let pids = master.settle(2);
+    let observer = pids.observer.unwrap();
+    stop(observer);
+    // Master waits for the observer, which is to hear of the first two, before it goes on.
+    master.write("CreateNode 3 300\nCreateNode 4 400\nCreateNode 5 500\n");
+    assert!(until(|| master.pids().nodes.len() == 4), "two more nodes");
+    signal(pids.nodes[&1], SIGKILL);
+    master.expect_err(&["node 1 died (killed by signal 9)"]);
+    signal(observer, SIGCONT);
+    master.expect_err(&["lost with node 1: its balance of 100"]);
+    master.write("Send 3 5 7\nReceive 5 3\nSend 2 4 8\nReceive 4\nReceive 3 1\n");
+    master.expect_out(&["3 Transfer 7", "2 Transfer 8"]);
+    let ended = master.end();
+    assert!(!ended.err.contains("exited"), "{ended:#?}");
+    ended.expect_status(1);
 }
 
 #[test]

@@ -132,8 +132,11 @@ impl Session {
         };
         let (new, statements): (Vec<Place>, Vec<Statement>) =
             std::mem::take(&mut bank.unconnected).into_iter().unzip();
-        let mut old = self.living()?;
-        old.retain(|place| *place < new[0]);
+        // Those who were there when these were created. Who has died since gets his pipes all the
+        // same: whatever is known of channels counts on them.
+        let channels = &self.bank()?.channels;
+        let has_channel = |old: &Place| new.iter().any(|new| !channels.is_absent(*old, *new));
+        let old: Vec<Place> = (0..new[0]).filter(has_channel).collect();
         let mut opened = Vec::new();
         let connected = self.cluster.connect(&old, &new, |node| opened.push(node));
         connected.map_err(|error| self.cut_short(error))?;
