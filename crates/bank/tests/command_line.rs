@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
 
 use common::{EXAMPLE, Master, Place, SEED_LINE, master, mesh};
@@ -375,6 +377,34 @@ fn terminal_escapes_never_reach_stderr_raw() {
         let hidden = ended.err.contains('\u{202e}');
         assert!(!raw && !hidden, "{ended:#?}");
         assert_eq!(ended.out, "");
+    }
+}
+
+#[test]
+fn a_command_line_is_quoted_without_terminal_escapes_also_where_colours_are_wanted() {
+    let bad = "x\u{1b}]0;title\u{7}\u{1b}[31m\u{9b}31m\u{202e}";
+    let not_utf8 = OsStr::from_bytes(b"x\xff\x1b[31m\x07");
+    let words = |before: &str| [OsString::from(format!("{before}{bad}"))];
+    let mut lines = vec![vec!["load".into(), not_utf8.into()], vec![not_utf8.into()]];
+    for before in ["--", "--seed=", "--color=", "--timeout=", "-", ""] {
+        lines.push(words(before).to_vec());
+        lines.push(["load".into()].into_iter().chain(words(before)).collect());
+    }
+    lines.push(
+        ["completions".into()]
+            .into_iter()
+            .chain(words(""))
+            .collect(),
+    );
+    for line in lines {
+        let mut command = Command::new(master());
+        // As if at a terminal, where the library that colours does not take escapes away.
+        command.args(&line).env("CLICOLOR_FORCE", "1");
+        let ended = Master::spawn(command).end();
+        ended.expect_status(2);
+        let text = uncoloured(&ended.err);
+        let acts = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!text.contains(acts), "{line:?}: {ended:#?}");
     }
 }
 

@@ -1,5 +1,7 @@
 //! The command line of `master`.
 
+use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use clap_complete::Shell;
 
 use super::load::LoadOptions;
 use super::verify::VerifyOptions;
+use crate::script::printable;
 
 const EXAMPLE: &str = "\
 Example: two accounts, a transfer in transit, and a picture of both.
@@ -136,7 +139,11 @@ pub(super) enum Placement {
 impl Cli {
     /// The command line, or the exit of a process that was asked for help or misused.
     pub(super) fn from_command_line() -> Self {
-        let cli = Self::parse();
+        let arguments: Vec<OsString> = env::args_os().collect();
+        let cli = match Self::try_parse_from(&arguments) {
+            Ok(cli) => cli,
+            Err(error) => refuse(&arguments, &error),
+        };
         let script = cli.run.script.as_ref().and_then(|path| path.to_str());
         if let Some(name) = script
             && Self::command()
@@ -156,6 +163,19 @@ impl Cli {
                 .exit();
         }
         cli
+    }
+}
+
+/// Ends with what clap has to say: help, or what is wrong. clap quotes what was given as it is, also
+/// what would act on the terminal, so it is asked again about the same in harmless characters.
+fn refuse(arguments: &[OsString], error: &clap::Error) -> ! {
+    let harmless = arguments.iter().map(OsString::as_os_str);
+    let harmless = harmless.map(|word| printable(word.as_encoded_bytes()).to_string());
+    match Cli::try_parse_from(harmless) {
+        Err(error) => error.exit(),
+        Ok(_) => Cli::command()
+            .error(error.kind(), "the command line is malformed")
+            .exit(),
     }
 }
 
