@@ -1,11 +1,11 @@
 //! The run directory: made for us alone, kept current, and left as it was found.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod common;
 
 use std::fs;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::process::Command;
 
@@ -159,6 +159,12 @@ fn what_is_not_ours_alone_is_refused_and_left_as_it_is() {
     make(&place.path("real"), 0o700);
     symlink("real", place.path("run")).unwrap();
     refused(&place, "it is a symbolic link");
+    for dir in ["run/", "run/.", "./run//"] {
+        let ended = place.run(&["--run-dir", dir]);
+        ended.expect_status(2);
+        let why = "run: it is a symbolic link\n";
+        assert!(ended.err.ends_with(why), "{dir}: {ended:#?}");
+    }
     assert_eq!(names(&place.path("real")), [] as [&str; 0]);
 
     let place = Place::new();
@@ -191,6 +197,38 @@ fn what_is_not_ours_alone_is_refused_and_left_as_it_is() {
     let ended = place.run(&["--run-dir", "not/there"]);
     let why = "cannot create it: No such file or directory (os error 2)";
     ended.expect(2, "", &format!("run directory not/there: {why}\n"));
+}
+
+#[test]
+fn the_directory_of_another_user_is_refused() {
+    let place = Place::new();
+    make(&place.path("run"), 0o700);
+    // Only root can give things away; and root, to whom all is open, must not take it either.
+    if chown(place.path("run"), Some(65_534), None).is_err() {
+        eprintln!("skipped: only root can make a directory that belongs to somebody else");
+        return;
+    }
+    let ended = place.run(&OPTIONS);
+    ended.expect(2, "", "run directory run: it is another user's\n");
+    assert_eq!(names(&place.path("run")), [] as [&str; 0]);
+}
+
+#[test]
+fn links_in_the_place_of_its_files_are_replaced_and_not_followed() {
+    let place = Place::new();
+    make(&place.path("run"), 0o700);
+    place.file("precious", "mine");
+    for name in ["run/pids.json", "run/pids.json.new"] {
+        symlink("../precious", place.path(name)).unwrap();
+    }
+    let mut master = start(place);
+    master.write(mesh(1, 5));
+    master.settle(1);
+    let file = master.place().path("run/pids.json");
+    assert!(fs::symlink_metadata(file).unwrap().is_file());
+    let precious = fs::read(master.place().path("precious")).unwrap();
+    assert_eq!(precious, b"mine");
+    master.end().expect_status(0);
 }
 
 #[test]

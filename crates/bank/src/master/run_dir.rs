@@ -61,6 +61,8 @@ impl RunDir {
     /// Makes the directory, or takes one that is there, if it is ours and holds at most what a
     /// killed master left.
     pub(super) fn open(dir: &Path) -> Result<Self, RunDirError> {
+        // Without what is at its end in `link/` and `link/.`, where a link would not be seen.
+        let dir: &Path = &dir.components().collect::<PathBuf>();
         let io = |doing, source| RunDirError::Io {
             dir: dir.to_owned(),
             doing,
