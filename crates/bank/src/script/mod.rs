@@ -52,7 +52,7 @@ pub use check::Checker;
 pub use command::{COMMANDS, Command, CommandHelp, Quantity};
 pub use lines::{LINE_LIMIT, Line, LineSplitter};
 pub use printable::{Printable, Shown, printable};
-pub use refusal::{Problem, Refusal};
+pub use refusal::{MOST_TOLD, Problem, Refusal};
 
 /// A command and the line it stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,8 @@ pub enum ScriptError {
     /// It could not be read to its end.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It was, and these places in it, from the first line to the last, are refused. Never empty.
+    /// It was, and these places in it, from the first line to the last, are refused. Never empty;
+    /// where there are more than [`MOST_TOLD`], the last says that the rest was not read.
     #[error("refused places in the script: {}", .0.len())]
     Refused(Vec<Refusal>),
 }
@@ -95,11 +96,11 @@ pub fn read_script(input: &mut dyn BufRead) -> Result<Vec<Statement>, ScriptErro
         splitter.push(piece);
         input.consume(length);
         while let Some(line) = splitter.next_line() {
-            reading.line(line);
+            reading.line(line)?;
         }
     }
     if let Some(line) = splitter.finish() {
-        reading.line(line);
+        reading.line(line)?;
     }
     if reading.refusals.is_empty() {
         Ok(reading.statements)
@@ -138,7 +139,8 @@ struct Reading {
 }
 
 impl Reading {
-    fn line(&mut self, Line { number, text }: Line<'_>) {
+    /// Takes a line. An error where there are more mistakes than are told: the reading ends.
+    fn line(&mut self, Line { number, text }: Line<'_>) -> Result<(), ScriptError> {
         match self.checker.line(number, text) {
             Ok(None) => {}
             Ok(Some(command)) if self.refusals.is_empty() => {
@@ -152,7 +154,15 @@ impl Reading {
                 self.statements = Vec::new();
                 self.checker.assume_repaired(number, text);
                 self.refusals.extend(refusals);
+                if self.refusals.len() > MOST_TOLD {
+                    self.refusals.truncate(MOST_TOLD + 1);
+                    if let Some(last) = self.refusals.last_mut() {
+                        last.problem = Problem::TooMany;
+                    }
+                    return Err(ScriptError::Refused(std::mem::take(&mut self.refusals)));
+                }
             }
         }
+        Ok(())
     }
 }

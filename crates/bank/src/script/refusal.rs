@@ -8,6 +8,10 @@ use super::parse::Word;
 use super::printable::{Printable, cells, printable, window};
 use crate::id::NodeId;
 
+/// As many mistakes in a script as are told: any file may be called a script, and what is told of it
+/// must fit into memory.
+pub const MOST_TOLD: usize = 1000;
+
 /// A place in the script that is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -47,6 +51,9 @@ pub enum Problem {
     /// No line is that long for a good reason.
     #[error("line is longer than {LINE_LIMIT} bytes")]
     LineTooLong,
+    /// Who has made so many mistakes has given a file that is no script.
+    #[error("more than {MOST_TOLD} mistakes: what follows was not checked")]
+    TooMany,
     /// The first word is no command, nor like one.
     #[error("unknown command `{word}`")]
     UnknownCommand {

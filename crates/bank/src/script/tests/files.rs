@@ -1,6 +1,6 @@
 //! Whole files: one mistake is told once, and lines have a limit.
 
-use super::super::{LINE_LIMIT, LineSplitter};
+use super::super::{LINE_LIMIT, LineSplitter, MOST_TOLD};
 use super::{commands, rendered};
 
 /// What is told of a file, without the lines that are shown with it.
@@ -126,6 +126,20 @@ fn a_line_has_a_limit_whatever_is_on_it() {
         "a:3:1: line is longer than 65536 bytes",
     ];
     assert_eq!(told(&script), wanted);
+}
+
+#[test]
+fn so_many_mistakes_are_told_and_no_more() {
+    let wrong = |lines: usize| told(&"Sned 1 2 3\n".repeat(lines));
+    assert_eq!(wrong(MOST_TOLD).len(), MOST_TOLD);
+    for lines in [MOST_TOLD + 1, 10 * MOST_TOLD] {
+        let told = wrong(lines);
+        assert_eq!(told.len(), MOST_TOLD + 1);
+        assert_eq!(
+            told[MOST_TOLD],
+            "a:1001:1: more than 1000 mistakes: what follows was not checked"
+        );
+    }
 }
 
 #[test]
