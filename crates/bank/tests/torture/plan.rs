@@ -14,6 +14,9 @@ pub struct Plan {
     pub work: Work,
     pub surroundings: Surroundings,
     pub faults: Vec<Fault>,
+    /// How far master goes ahead of the replies, and where processes run.
+    pub window: usize,
+    pub any_cpu: bool,
 }
 
 #[derive(Debug)]
@@ -153,6 +156,8 @@ impl Plan {
             work,
             surroundings,
             faults,
+            window: one_of_or_any(&mut draw, [4096, 4096, 1, 2]),
+            any_cpu: draw.pick(3) == 0,
         }
     }
 
@@ -263,6 +268,12 @@ fn below_one_of(draw: &mut Draw, bounds: [usize; 3]) -> usize {
     draw.pick(bound)
 }
 
+/// One of these, or another number up to 50.
+fn one_of_or_any(draw: &mut Draw, usual: [usize; 4]) -> usize {
+    let other = 1 + draw.pick(50);
+    usual.get(draw.pick(5)).copied().unwrap_or(other)
+}
+
 fn stop(draw: &mut Draw) -> What {
     let whom = (0..1 + draw.pick(3)).map(|_| match draw.pick(5) {
         0 => Whom::Master,
@@ -294,7 +305,9 @@ impl fmt::Display for Plan {
             _ => write!(f, "{work}, standard streams: ")?,
         }
         match &self.work {
-            Work::Script(text) => write!(f, "{} lines", text.lines().count())?,
+            Work::Script(text) => {
+                write!(f, "{} lines, window {}", text.lines().count(), self.window)?;
+            }
             Work::Load { nodes, .. } => write!(f, "{nodes} nodes")?,
         }
         if self.surroundings != Surroundings::Plain {

@@ -53,6 +53,11 @@ fn script(plan: &Plan, text: &str) -> String {
     let ids = verdict::deposits(text).keys().copied().collect::<Vec<_>>();
     let seed = plan.seed.to_string();
     let mut arguments = vec!["--seed", &seed, "--run-dir", "run"];
+    let window = plan.window.to_string();
+    arguments.extend(["--window", &window]);
+    if plan.any_cpu {
+        arguments.extend(["--cpus", "any"]);
+    }
     if !plan.is_harmless() {
         arguments.push("--json");
     }
