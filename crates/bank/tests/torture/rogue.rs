@@ -85,8 +85,10 @@ fn forward(mut from: impl Read, nth: usize, how: Tampering) -> io::Result<()> {
         if number == nth && how == Tampering::Truncated {
             return Ok(());
         }
-        while number == nth && how == Tampering::Stuck {
-            thread::park();
+        if number == nth && how == Tampering::Stuck {
+            loop {
+                thread::park();
+            }
         }
     }
     Ok(())
