@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Instant;
 
 use history::{
-    Channel, ChannelState, Event, Header, ProcessId, ProcessState, SnapshotId, Tally, What,
+    Channel, ChannelState, Content, Event, Header, ProcessId, ProcessState, SnapshotId, Tally, What,
 };
 
 use crate::audit::GlobalSnapshot;
@@ -63,8 +63,8 @@ struct Member {
 struct InTransit {
     sent: Count,
     received: Count,
-    /// Markers sent and not received: the snapshot of each, and how many messages were before it.
-    markers: VecDeque<(u64, SnapshotId)>,
+    /// What is sent and not received.
+    queue: VecDeque<Content>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -77,26 +77,6 @@ impl Count {
     fn add(&mut self, amount: u64) {
         self.messages += 1;
         self.sum += u128::from(amount);
-    }
-}
-
-/// What comes next on a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
-    Nothing,
-    Message,
-    Marker(SnapshotId),
-}
-
-impl InTransit {
-    fn next(&self) -> Next {
-        match self.markers.front() {
-            Some((before, snapshot)) if *before == self.received.messages => {
-                Next::Marker(*snapshot)
-            }
-            _ if self.sent.messages > self.received.messages => Next::Message,
-            _ => Next::Nothing,
-        }
     }
 }
 
@@ -152,11 +132,8 @@ impl Chronicle {
     /// A node has received a transfer.
     pub(super) fn received(&mut self, line: u64, from: NodeId, to: NodeId, amount: u64) {
         let channel = channel(from, to);
-        self.infer_until(channel, Next::Message, |unanswered| {
-            matches!(unanswered, Unanswered::Send { to: peer, amount: sent }
-                if *peer == to && *sent == amount)
-        });
-        if self.next(channel) != Next::Message {
+        self.infer_transfer(line, channel, amount);
+        if self.next(channel) != Some(Content::Amount(amount)) {
             self.send(None, channel, amount, true);
         }
         self.receive(line, channel, amount);
@@ -172,10 +149,10 @@ impl Chronicle {
         recorded: Option<u64>,
     ) {
         let (channel, id) = (channel(from, to), SnapshotId(snapshot.0));
-        self.infer_until(channel, Next::Marker(id), |unanswered| {
+        self.infer_until(line, channel, Content::Marker(id), |unanswered| {
             unanswered.records() == Some(snapshot)
         });
-        if self.next(channel) != Next::Marker(id) {
+        if self.next(channel) != Some(Content::Marker(id)) {
             self.send_marker(None, channel, id, true);
         }
         self.receive_marker(line, channel, id, recorded, false);
@@ -275,7 +252,7 @@ impl Chronicle {
         loop {
             let (sent, sent_markers) = self.in_transit(channel).map_or((0, 0), |in_transit| {
                 let sent = in_transit.sent.messages - in_transit.received.messages;
-                (sent, in_transit.markers.len() as u64)
+                (sent, in_transit.queue.len() as u64 - sent)
             });
             let is_more = transfers > sent || markers > sent_markers;
             if !is_more || !self.infer_next(channel.from) {
@@ -317,6 +294,7 @@ impl Chronicle {
             return;
         };
         in_transit.sent.add(amount);
+        in_transit.queue.push_back(Content::Amount(amount));
         let what = What::Send {
             channel,
             amount,
@@ -334,6 +312,7 @@ impl Chronicle {
             return;
         };
         in_transit.received.add(amount);
+        in_transit.queue.pop_front();
         let what = What::Receive {
             channel,
             amount,
@@ -411,8 +390,7 @@ impl Chronicle {
         let Some(in_transit) = self.in_transit(channel) else {
             return;
         };
-        let before = in_transit.sent.messages;
-        in_transit.markers.push_back((before, snapshot));
+        in_transit.queue.push_back(Content::Marker(snapshot));
         let what = What::MarkerSent {
             channel,
             snapshot,
@@ -430,7 +408,7 @@ impl Chronicle {
         inferred: bool,
     ) {
         if let Some(in_transit) = self.in_transit(channel) {
-            in_transit.markers.pop_front();
+            in_transit.queue.pop_front();
         }
         self.write(line, What::MarkerReceived { channel, snapshot });
         if let Some(balance) = recorded {
@@ -454,9 +432,9 @@ impl Chronicle {
         self.write(line, what);
     }
 
-    fn next(&mut self, channel: Channel) -> Next {
-        let in_transit = self.in_transit(channel);
-        in_transit.map_or(Next::Nothing, |in_transit| in_transit.next())
+    /// What comes next on a channel.
+    fn next(&mut self, channel: Channel) -> Option<Content> {
+        self.in_transit(channel)?.queue.front().copied()
     }
 
     fn member(&mut self, process: ProcessId) -> Option<&mut Member> {

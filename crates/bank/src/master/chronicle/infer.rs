@@ -4,9 +4,9 @@
 //! somebody has received it, all commands before that one were carried out too, and what they did
 //! follows from the balance. What came after nobody will ever know, and it is not written.
 
-use history::{Channel, ProcessId, SnapshotId};
+use history::{Channel, Content, ProcessId, SnapshotId};
 
-use super::{Chronicle, Next, channel};
+use super::{Chronicle, channel};
 use crate::id::NodeId;
 use crate::master::channels::Taken;
 
@@ -37,18 +37,29 @@ impl Unanswered {
 }
 
 impl Chronicle {
-    /// Writes what the sender of a channel did before it died, until this comes next on the
-    /// channel; nothing, where none of its commands can have sent it.
+    /// Writes what the sender of a channel did before it died, until this transfer comes next, which
+    /// is received on this line.
+    pub(super) fn infer_transfer(&mut self, line: u64, channel: Channel, amount: u64) {
+        let wanted = Content::Amount(amount);
+        self.infer_until(line, channel, wanted, |unanswered| {
+            matches!(*unanswered, Unanswered::Send { to, amount: sent }
+                if to.0 == channel.to.0 && sent == amount)
+        });
+    }
+
+    /// Writes what the sender of a channel did before it died, until this comes next on the channel;
+    /// nothing, where none of its commands before this line can have sent it.
     pub(super) fn infer_until(
         &mut self,
+        line: u64,
         channel: Channel,
-        wanted: Next,
+        wanted: Content,
         can_have_sent: impl Fn(&Unanswered) -> bool,
     ) {
-        while self.next(channel) != wanted {
+        while self.next(channel) != Some(wanted) {
             let is_known = self.member(channel.from).is_some_and(|member| {
                 let mut unanswered = member.unanswered.iter();
-                unanswered.any(|(_, unanswered)| can_have_sent(unanswered))
+                unanswered.any(|(at, unanswered)| *at < line && can_have_sent(unanswered))
             });
             if !is_known || !self.infer_next(channel.from) {
                 return;
@@ -79,17 +90,20 @@ impl Chronicle {
             }
             Unanswered::Receive { from, expected } => {
                 let channel = channel(from, NodeId(process.0));
+                if let Taken::Transfer(amount) = expected {
+                    self.infer_transfer(line, channel, amount);
+                }
                 match (expected, self.next(channel)) {
-                    (Taken::Transfer(amount), Next::Message) => {
+                    (Taken::Transfer(amount), Some(Content::Amount(next))) if amount == next => {
                         self.receive(line, channel, amount);
                     }
-                    (Taken::Marker { snapshot, records }, Next::Marker(next))
+                    (Taken::Marker { snapshot, records }, Some(Content::Marker(next)))
                         if snapshot.0 == next.0 =>
                     {
                         let recorded = records.then_some(balance);
                         self.receive_marker(line, channel, next, recorded, true);
                     }
-                    // Its sender is dead too: the channel may have ended before.
+                    // Its sender died too, and before: the channel had ended.
                     _ => {}
                 }
             }
