@@ -72,9 +72,11 @@ pub enum Tampering {
     Replayed,
     Dropped,
     Swapped,
+    /// Repeated without end.
+    Flood,
 }
 
-pub const TAMPERINGS: [Tampering; 8] = [
+pub const TAMPERINGS: [Tampering; 9] = [
     Tampering::Garbage,
     Tampering::Oversized,
     Tampering::Undersized,
@@ -83,6 +85,7 @@ pub const TAMPERINGS: [Tampering; 8] = [
     Tampering::Replayed,
     Tampering::Dropped,
     Tampering::Swapped,
+    Tampering::Flood,
 ];
 
 /// Something that happens so long after the work was given.
@@ -140,7 +143,7 @@ impl Plan {
             _ => Surroundings::Rogue(Rogue {
                 node: (draw.pick(2) == 0).then(|| draw.pick(6)),
                 frame: below_one_of(&mut draw, [6, 60, 600]),
-                how: TAMPERINGS[draw.pick(TAMPERINGS.len())],
+                how: TAMPERINGS[draw.pick(TAMPERINGS.len() - 1)],
             }),
         };
         let work = match draw.pick(4) {
@@ -151,13 +154,22 @@ impl Plan {
             Surroundings::Plain => faults(kind, &mut draw),
             _ => Vec::new(),
         };
+        let window = one_of_or_any(&mut draw, [4096, 4096, 1, 2]);
+        let any_cpu = draw.pick(3) == 0;
+        let mut surroundings = surroundings;
+        if let Surroundings::Rogue(rogue) = &mut surroundings
+            && draw.pick(8) == 0
+        {
+            // It takes long: rare.
+            rogue.how = Tampering::Flood;
+        }
         Self {
             seed,
             work,
             surroundings,
             faults,
-            window: one_of_or_any(&mut draw, [4096, 4096, 1, 2]),
-            any_cpu: draw.pick(3) == 0,
+            window,
+            any_cpu,
         }
     }
 

@@ -74,6 +74,8 @@ fn forward(mut from: impl Read, nth: usize, how: Tampering) -> io::Result<()> {
                 Tampering::Undersized => frame = vec![1, 0],
                 Tampering::Truncated | Tampering::Stuck => frame.truncate(length / 2),
                 Tampering::Replayed => frame = frame.repeat(2),
+                // As much at once as a pipe takes.
+                Tampering::Flood => frame = frame.repeat(1 + (64 << 10) / length),
                 Tampering::Dropped => frame.clear(),
                 Tampering::Swapped => std::mem::swap(&mut kept, &mut frame),
             }
@@ -82,6 +84,9 @@ fn forward(mut from: impl Read, nth: usize, how: Tampering) -> io::Result<()> {
         }
         to.write_all(&frame)?;
         to.flush()?;
+        while number == nth && how == Tampering::Flood {
+            to.write_all(&frame)?;
+        }
         if number == nth && how == Tampering::Truncated {
             return Ok(());
         }
