@@ -62,7 +62,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A program could not be started.
-    #[error("cannot start {program:?}: {source}")]
+    #[error("cannot start {program:?}: {source}{}", what_helps(.source))]
     Spawn {
         /// The program's path.
         program: String,
@@ -109,6 +109,15 @@ pub enum Error {
     /// This process was not started by [`spawn`].
     #[error("not started through its parent's pipes")]
     NotAChild,
+}
+
+fn what_helps(not_started: &io::Error) -> &'static str {
+    match not_started.raw_os_error() {
+        Some(errno) if errno == Errno::EAGAIN as i32 => {
+            "; it may be one process too many (`ulimit -u` shows the limit)"
+        }
+        _ => "",
+    }
 }
 
 impl Error {

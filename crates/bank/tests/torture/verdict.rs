@@ -77,6 +77,11 @@ pub fn in_surroundings(plan: &Plan, script: &str, ended: &Ended) -> String {
         Surroundings::Rogue(_) => assert!([0, 1, 3, 124].contains(&status), "{ended:#?}"),
         _ => assert!([0, 1, 2].contains(&status), "{ended:#?}"),
     }
+    if matches!(plan.surroundings, Surroundings::Processes(_)) {
+        let (failures, helped) = ("cannot start \"", "`ulimit -u` shows the limit");
+        let count = |what| ended.err.matches(what).count();
+        assert_eq!(count(failures), count(helped), "{ended:#?}");
+    }
     snapshots_are_consistent(script, ended, false);
     if !matches!(plan.surroundings, Surroundings::StderrFull) && status != 141 {
         why_is_told(ended);
