@@ -84,15 +84,17 @@ fn forward(mut from: impl Read, nth: usize, how: Tampering) -> io::Result<()> {
         }
         to.write_all(&frame)?;
         to.flush()?;
-        while number == nth && how == Tampering::Flood {
-            to.write_all(&frame)?;
-        }
-        if number == nth && how == Tampering::Truncated {
-            return Ok(());
-        }
-        if number == nth && how == Tampering::Stuck {
-            loop {
-                thread::park();
+        if number == nth {
+            match how {
+                Tampering::Truncated => return Ok(()),
+                // Until master kills this process, or has gone.
+                Tampering::Flood => loop {
+                    to.write_all(&frame)?;
+                },
+                Tampering::Stuck => loop {
+                    thread::park();
+                },
+                _ => {}
             }
         }
     }
