@@ -5,9 +5,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use pipebank::account::Slot;
+use pipebank::account::{Slot, Transfer};
 use pipebank::id::NodeId;
-use pipebank::member::{Frame, Member, Part, Received};
+use pipebank::member::{Frame, Member, Part};
 use snapshot::{Markers, SnapshotId};
 
 use super::judge::{Verdict, judge};
@@ -256,10 +256,13 @@ impl Bank {
         let frame = channel.frames.remove(0);
         let process = world.process(to);
         let slot = process.slot(from);
-        match process.member.receive(slot, frame) {
-            Ok(Received::Transfer(amount)) => process.log.push(Event::Received { from, amount }),
-            Ok(Received::Marker { relay, .. }) => {
-                if let Some(markers) = relay {
+        let received = process.member.receive(slot, [frame]);
+        if let Frame::Message(Transfer(amount)) = frame {
+            process.log.push(Event::Received { from, amount });
+        }
+        match received {
+            Ok(marker) => {
+                if let Some(markers) = marker.and_then(|marker| marker.relay) {
                     self.recorded(world, to, markers);
                 }
             }
