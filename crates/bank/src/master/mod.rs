@@ -16,6 +16,7 @@ mod channels;
 mod chronicle;
 mod cli;
 mod cluster;
+mod collect;
 mod deaths;
 mod failure;
 mod issue;
@@ -29,6 +30,7 @@ mod results;
 mod retire;
 mod run_dir;
 mod session;
+mod table;
 mod verify;
 
 use std::env;

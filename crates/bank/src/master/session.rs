@@ -7,7 +7,7 @@
 //! session waits until it does.
 //!
 //! * `issue.rs`: what a command does before its reply;
-//! * `retire.rs`: what its reply brings;
+//! * `retire.rs`: what its reply brings; `collect.rs`: what the observer answers;
 //! * `deaths.rs`: what the death of a process changes.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};

@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use history::{Channel, Event, Header, ProcessId, Reader, System, Tally, What};
+use history::{Channel, Event, Header, Overall, ProcessId, Reader, System, Tally, Verifier, What};
 
 /// A history that was read to its end.
 #[derive(Debug)]
@@ -50,13 +50,20 @@ impl History {
     }
 
     /// Every message is received after it was sent and in order, every balance follows from what
-    /// went through the account, and every recorded state is what it was then. Returns the last
-    /// balances of each system.
+    /// went through the account, every recorded state is what it was then, and the verifier agrees.
+    /// Returns the last balances of each system.
     #[track_caller]
     pub fn check(&self) -> Vec<BTreeMap<u64, i128>> {
         let systems = System::link(self.events.clone()).unwrap_or_else(|error| {
             panic!("{error}\n{}", self.timeless());
         });
+        let mut verifier = Verifier::reordering();
+        for (event, line) in self.events.iter().zip(2..) {
+            verifier.on_event(event, line);
+        }
+        let report = verifier.finish();
+        let is_valid = report.overall() != Overall::Invalid;
+        assert!(is_valid, "{report:#?}\n{}", self.timeless());
         systems
             .iter()
             .map(|system| balances(system, &self.timeless()))
