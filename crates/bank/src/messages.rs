@@ -49,6 +49,9 @@ pub enum Command {
     Open {
         /// At most as many as one hand-over carries.
         peers: Vec<NodeId>,
+        /// Whether the markers of snapshots in progress go out first, as the algorithm has it; not
+        /// where none of them can be collected any more.
+        owing: bool,
     },
     /// Withdraw and enqueue a transfer.
     Send {

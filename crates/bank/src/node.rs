@@ -203,7 +203,7 @@ impl Node {
 
     fn carry_out(&mut self, command: &Command) -> Result<Progress, NodeError> {
         match command {
-            Command::Open { peers } => self.open(peers),
+            Command::Open { peers, owing } => self.open(peers, *owing),
             Command::Send { to, amount } => self.send(*to, *amount).map(Progress::Done),
             Command::Receive { from } => self.receive(*from),
             Command::AwaitTake { snapshot } => self.take_snapshot(*snapshot),
@@ -223,7 +223,7 @@ impl Node {
         }
     }
 
-    fn open(&mut self, peers: &[NodeId]) -> Result<Progress, NodeError> {
+    fn open(&mut self, peers: &[NodeId], owing: bool) -> Result<Progress, NodeError> {
         let mut ends = self
             .hatch
             .take(2 * peers.len())
@@ -239,8 +239,9 @@ impl Node {
                 incoming: read.into_receiver(),
                 dirty: false,
             });
-            for frame in self.member.open(*peer) {
-                self.enqueue(slot, &frame)?;
+            let owed = self.member.open(*peer);
+            for frame in owed.iter().filter(|_| owing) {
+                self.enqueue(slot, frame)?;
             }
             self.tell(|_| format!("opens its channels to and from node {peer}"));
         }

@@ -167,8 +167,8 @@ pub(super) struct Channels {
 
 impl Channels {
     /// A node joins: there are channels to and from everybody who lives, and whoever has recorded
-    /// an uncollected snapshot sends its marker first.
-    pub(super) fn join(&mut self, id: NodeId) {
+    /// an uncollected snapshot sends its marker first, if it is `owing` that.
+    pub(super) fn join(&mut self, id: NodeId, owing: bool) {
         let place = self.members.len();
         self.ready.join(id);
         for (from, row) in self.channels.iter_mut().enumerate() {
@@ -176,7 +176,7 @@ impl Channels {
                 absent: !self.members[from].alive,
                 ..Channel::default()
             };
-            if !channel.absent {
+            if owing && !channel.absent {
                 for snapshot in &self.members[from].recorded {
                     channel.push_marker(*snapshot, 0);
                 }

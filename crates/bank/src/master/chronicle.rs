@@ -96,15 +96,19 @@ impl Chronicle {
         self.write(line, What::Start);
     }
 
-    /// A node begins. Whoever has recorded a snapshot that is not collected sends it the marker.
-    pub(super) fn created(&mut self, line: u64, id: NodeId, amount: u64) {
+    /// A node begins. Whoever has recorded a snapshot that is not collected sends it the marker, if
+    /// it is `owing` that.
+    pub(super) fn created(&mut self, line: u64, id: NodeId, amount: u64, owing: bool) {
         let process = ProcessId(id.0);
         self.write(line, What::Create { process, amount });
         let Some(system) = &mut self.system else {
             return;
         };
-        let living = system.members.iter().filter(|(_, member)| !member.is_dead);
-        let owed: Vec<(ProcessId, SnapshotId)> = living
+        let debtors = system
+            .members
+            .iter()
+            .filter(|(_, member)| owing && !member.is_dead);
+        let owed: Vec<(ProcessId, SnapshotId)> = debtors
             .flat_map(|(from, member)| member.recorded.iter().map(|snapshot| (*from, *snapshot)))
             .collect();
         let member = Member {

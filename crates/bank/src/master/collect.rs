@@ -104,6 +104,7 @@ impl Session {
             }
             (Err(failure), Some(statement)) if statement.command == Command::CollectState => {
                 let is_handed_over = matches!(failure, Failure::Unsound { .. });
+                bank.torn |= !is_handed_over && !matches!(failure, Failure::Incomplete(_));
                 self.fail(&statement, &failure)?;
                 if is_handed_over {
                     self.bank()?.channels.collected();

@@ -101,7 +101,8 @@ impl Session {
         self.cluster.publish()?;
         let has_observer = self.cluster.observer_fate().is_none();
         let bank = self.bank()?;
-        bank.channels.join(id);
+        let owing = !bank.torn;
+        bank.channels.join(id, owing);
         bank.ids.push(id);
         bank.places.insert(id, place);
         bank.deposits.push(amount);
@@ -110,7 +111,7 @@ impl Session {
             going: 0,
         });
         if let Some(chronicle) = &mut self.chronicle {
-            chronicle.created(statement.line, id, amount);
+            chronicle.created(statement.line, id, amount, owing);
         }
         let pid = self.cluster.pid(place);
         self.narrate(|| format!("starts node {id} (pid {pid})"))?;
@@ -138,7 +139,10 @@ impl Session {
         let has_channel = |old: &Place| new.iter().any(|new| !channels.is_absent(*old, *new));
         let old: Vec<Place> = (0..new[0]).filter(has_channel).collect();
         let mut opened = Vec::new();
-        let connected = self.cluster.connect(&old, &new, |node| opened.push(node));
+        let owing = !self.bank()?.torn;
+        let connected = self
+            .cluster
+            .connect(&old, &new, owing, |node| opened.push(node));
         connected.map_err(|error| self.cut_short(error))?;
         for node in opened {
             self.push(&statements[0], Step::Opened { node });
@@ -423,17 +427,6 @@ impl Session {
         self.cluster.command(node, &command)?;
         self.push(statement, Step::Ahead { from, node });
         Ok(())
-    }
-
-    fn list_nodes(&mut self, statement: &Statement) -> Result<Issue, Stop> {
-        for node in self.living()? {
-            self.cluster.command(node, &messages::Command::Report)?;
-            self.push(statement, Step::Balance { node });
-        }
-        self.push(statement, Step::Table);
-        // What comes next must not be in the table.
-        self.drain()?;
-        Ok(Issue::Done)
     }
 
     /// The node with this id, dead or alive.

@@ -17,22 +17,23 @@ const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Cluster {
     /// Makes the channels between every two of which at least one is new, and has them opened at
-    /// both ends: the mesh is laid in tiles, so that one hand-over carries many ends. Calls
-    /// `opening` for each command that will be answered.
+    /// both ends: the mesh is laid in tiles, so that one hand-over carries many ends. `owing`: see
+    /// [`Command::Open`]. Calls `opening` for each command that will be answered.
     pub(super) fn connect(
         &mut self,
         old: &[Place],
         new: &[Place],
+        owing: bool,
         mut opening: impl FnMut(Place),
     ) -> Result<(), pipes::Error> {
         let side = self.tile_side()?;
         let mut before: Vec<&[Place]> = old.chunks(side).collect();
         for block in new.chunks(side) {
             for other in before.iter().copied() {
-                self.connect_tile(other, block, &mut opening)?;
+                self.connect_tile(other, block, owing, &mut opening)?;
             }
             for (index, node) in block.iter().enumerate() {
-                self.connect_tile(&block[..index], &[*node], &mut opening)?;
+                self.connect_tile(&block[..index], &[*node], owing, &mut opening)?;
             }
             before.push(block);
             self.flush()?;
@@ -45,6 +46,7 @@ impl Cluster {
         &mut self,
         rows: &[Place],
         columns: &[Place],
+        owing: bool,
         opening: &mut impl FnMut(Place),
     ) -> Result<(), pipes::Error> {
         if rows.is_empty() {
@@ -58,11 +60,11 @@ impl Cluster {
                 to_row.extend([forth.write, back.read]);
                 to_column.extend([back.write, forth.read]);
             }
-            self.open(*row, columns, to_row)?;
+            self.open(*row, columns, to_row, owing)?;
             opening(*row);
         }
         for (column, ends) in columns.iter().zip(to_columns) {
-            self.open(*column, rows, ends)?;
+            self.open(*column, rows, ends, owing)?;
             opening(*column);
         }
         Ok(())
@@ -74,10 +76,11 @@ impl Cluster {
         node: Place,
         peers: &[Place],
         ends: Vec<RawEnd>,
+        owing: bool,
     ) -> Result<(), pipes::Error> {
         self.hand_over(Member::Node(node), ends)?;
         let peers = peers.iter().map(|peer| self.ids[*peer]).collect();
-        self.command(node, &Command::Open { peers })
+        self.command(node, &Command::Open { peers, owing })
     }
 
     /// Hands pipe ends over; where too many are on their way, has those that were told to take

@@ -147,6 +147,9 @@ pub(super) struct Bank {
     pub(super) collected: BTreeMap<u64, Rc<GlobalSnapshot>>,
     /// A node died: snapshots cannot complete any more.
     pub(super) dead: Option<Place>,
+    /// A death ended a collection, and who had handed over what is not known: whoever joins is sent
+    /// no markers of snapshots that nobody will collect.
+    pub(super) torn: bool,
     /// A process died on its own, perhaps with commands in flight: what was foreseen may not have
     /// happened, so nothing is issued ahead any more, and replies are believed.
     pub(super) shaken: bool,

@@ -1,11 +1,24 @@
-//! The table that the command `nodes` shows.
+//! The command `nodes`: asks everybody for the balance and shows the table.
 
 use super::channels::Place;
 use super::failure::Stop;
-use super::session::Session;
+use super::session::{Issue, Session, Step};
+use crate::messages::Command;
+use crate::script::Statement;
 
 impl Session {
-    /// The `nodes` command.
+    pub(super) fn list_nodes(&mut self, statement: &Statement) -> Result<Issue, Stop> {
+        for node in self.living()? {
+            self.cluster.command(node, &Command::Report)?;
+            self.push(statement, Step::Balance { node });
+        }
+        self.push(statement, Step::Table);
+        // What comes next must not be in the table.
+        self.drain()?;
+        Ok(Issue::Done)
+    }
+
+    /// Everybody has answered.
     pub(super) fn show_table(&mut self) -> Result<(), Stop> {
         let bank = self.bank()?;
         let mut places: Vec<Place> = (0..bank.ids.len()).collect();

@@ -26,7 +26,7 @@ fn what_the_dead_sent_each_other_is_inferred_where_the_living_have_seen_what_fol
     let (one, two, three) = (NodeId(1), NodeId(2), NodeId(3));
     let events = written(|chronicle| {
         for (line, node, amount) in [(2, one, 100), (3, two, 500), (4, three, 0)] {
-            chronicle.created(line, node, amount);
+            chronicle.created(line, node, amount, true);
         }
         let send = |to, amount| Unanswered::Send { to, amount };
         chronicle.unanswered(5, two, send(one, 400));
@@ -51,10 +51,10 @@ fn what_the_dead_sent_each_other_is_inferred_where_the_living_have_seen_what_fol
 #[test]
 fn a_snapshot_that_failed_its_audit_is_told_and_its_markers_are_owed_no_more() {
     let events = written(|chronicle| {
-        chronicle.created(2, NodeId(1), 10);
+        chronicle.created(2, NodeId(1), 10, true);
         chronicle.began(3, NodeId(1), SnapshotId(1), 10);
         chronicle.unsound(Some(4), SnapshotId(1), "money is missing".to_owned());
-        chronicle.created(5, NodeId(2), 20);
+        chronicle.created(5, NodeId(2), 20, true);
     });
     let events: Vec<What> = events.into_iter().map(|event| event.what).collect();
     let [.., record, audit, create] = &events[..] else {

@@ -145,7 +145,8 @@ impl Run {
             places.push(self.cluster.start_node(NodeId(id), self.options.balance)?);
         }
         let mut openings = 0;
-        self.cluster.connect(&[], &places, |_| openings += 1)?;
+        self.cluster
+            .connect(&[], &places, true, |_| openings += 1)?;
         self.cluster.publish()?;
         self.wait_until("the nodes to open their channels", |heard, run| {
             heard.opened == openings && heard.joined == run.nodes
