@@ -6,18 +6,28 @@
 //! Never here: files, pipes, processes.
 
 mod describe;
+mod dot;
+mod format;
 mod labels;
 mod layout;
 mod legend;
+mod mermaid;
 mod place;
 mod select;
+mod shiviz;
 mod svg;
 mod text_width;
+mod trace;
 mod xml;
 
 pub use describe::describe;
+pub use dot::dot;
+pub use format::{DrawError, Format};
 pub use layout::{Arrow, Cut, Edge, Label, LabelKind, Lane, Layout, Placed, Point, Rect};
+pub use mermaid::mermaid;
 pub use select::{MAX_EVENTS, MAX_PROCESSES, SelectError, Selection, select};
+pub use shiviz::{EXPRESSION, shiviz};
 pub use svg::svg;
 pub use text_width::text_width;
+pub use trace::trace;
 pub use xml::escape;

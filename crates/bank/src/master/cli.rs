@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::diagram::DiagramOptions;
 use super::load::LoadOptions;
 use super::verify::VerifyOptions;
 use crate::script::printable;
@@ -63,6 +64,8 @@ pub(super) enum Sub {
     Load(LoadOptions),
     /// Judge the snapshots of a history, whoever wrote it
     Verify(VerifyOptions),
+    /// Draw a history: every process, message, marker and cut
+    Diagram(DiagramOptions),
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -18,6 +18,7 @@ mod cli;
 mod cluster;
 mod collect;
 mod deaths;
+mod diagram;
 mod failure;
 mod issue;
 mod load;
@@ -80,6 +81,7 @@ pub fn run() -> u8 {
         None => run_bank(cli.run),
         Some(Sub::Load(options)) => load::run(options),
         Some(Sub::Verify(options)) => verify::run(&options),
+        Some(Sub::Diagram(options)) => diagram::run(&options),
         Some(Sub::Completions { shell }) => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "master", &mut text);

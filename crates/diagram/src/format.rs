@@ -1,0 +1,116 @@
+//! The formats, each known by the ending of a file's name.
+
+use history::{Header, System};
+use thiserror::Error;
+
+use crate::layout::Layout;
+use crate::select::{SelectError, Selection, select};
+
+/// A format that a history can be written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// An image.
+    Svg,
+    /// A log for ShiViz.
+    Shiviz,
+    /// A trace for Perfetto.
+    Trace,
+    /// A sequence diagram for Markdown.
+    Mermaid,
+    /// A graph for Graphviz.
+    Dot,
+}
+
+/// Larger graphs and sequence diagrams are of no use, and take the programs that draw them long.
+const MAX_SMALL: usize = 500;
+
+/// Why a history cannot be written in a format.
+#[derive(Debug, Error)]
+pub enum DrawError {
+    /// What was selected cannot be drawn.
+    #[error(transparent)]
+    Select(#[from] SelectError),
+    /// A part was selected.
+    #[error("a {0} file has the whole system: --from, --to and --snapshot are for .svg")]
+    WholeOnly(&'static str),
+    /// The run is too long.
+    #[error(
+        "{events} events are too many for a {ending} file: at most {MAX_SMALL}; .svg, .shiviz and \
+         .trace.json take more"
+    )]
+    TooMany {
+        /// How many there are.
+        events: usize,
+        /// The format's ending.
+        ending: &'static str,
+    },
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Svg,
+        Self::Shiviz,
+        Self::Trace,
+        Self::Mermaid,
+        Self::Dot,
+    ];
+
+    /// How the names of its files end.
+    #[must_use]
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Svg => ".svg",
+            Self::Shiviz => ".shiviz",
+            Self::Trace => ".trace.json",
+            Self::Mermaid => ".mmd",
+            Self::Dot => ".dot",
+        }
+    }
+
+    /// The format of a file with this name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|format| name.ends_with(format.ending()))
+    }
+
+    /// The endings that are known, in words.
+    #[must_use]
+    pub fn endings() -> String {
+        Self::ALL.map(Self::ending).join(", ")
+    }
+
+    /// Writes a system, or a part of it, in this format.
+    ///
+    /// # Errors
+    ///
+    /// Where the selection is of nothing or of too much, or the format has no parts.
+    pub fn draw(
+        self,
+        system: &System,
+        header: &Header,
+        selection: Selection,
+    ) -> Result<String, DrawError> {
+        if self == Self::Svg {
+            let order = select(system, selection)?;
+            return Ok(crate::svg(system, header, &Layout::new(system, &order)));
+        }
+        if selection != Selection::All {
+            return Err(DrawError::WholeOnly(self.ending()));
+        }
+        let events = system.events.len();
+        let is_small = matches!(self, Self::Mermaid | Self::Dot);
+        if is_small && events > MAX_SMALL {
+            let ending = self.ending();
+            return Err(DrawError::TooMany { events, ending });
+        }
+        Ok(match self {
+            Self::Shiviz => crate::shiviz(system),
+            Self::Trace => crate::trace(system, header),
+            Self::Mermaid => crate::mermaid(system),
+            Self::Svg | Self::Dot => crate::dot(system),
+        })
+    }
+}
