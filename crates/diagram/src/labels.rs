@@ -106,7 +106,7 @@ fn names(board: &mut Board, layout: &Layout) {
         }
         if let Some(after) = lane.after {
             let text = after.to_string();
-            let area = rect(layout.width + BESIDE, lane.y - LABEL / 2, size(&text));
+            let area = rect(lane.to + BESIDE, lane.y - LABEL / 2, size(&text));
             board.add(LabelKind::Last(index), text, area);
         }
     }

@@ -80,7 +80,7 @@ pub struct Lane {
     pub ends: Edge,
     /// Its state at the left border; `None` where it is created later, and for the observer.
     pub before: Option<i128>,
-    /// Its state at the right border; `None` where it has died, and for the observer.
+    /// Its state where its line ends; `None` where it has died, and for the observer.
     pub after: Option<i128>,
 }
 
@@ -145,7 +145,7 @@ pub enum LabelKind {
     Line,
     /// A process's name, at this lane.
     Name(usize),
-    /// A process's state at the right border, at this lane.
+    /// A process's state where its line ends or begins at a border, at this lane.
     Last(usize),
 }
 
@@ -206,8 +206,10 @@ impl Layout {
         let events = columns.places(&lanes);
         let width = columns.width();
         let at: BTreeMap<usize, Point> = events.iter().map(|it| (it.event, it.at)).collect();
+        let is_end = |placed: &&Placed| system.events[placed.event].what == What::End;
+        let end = events.last().filter(is_end).map_or(width, |end| end.at.x);
         for (index, lane) in lanes.iter_mut().enumerate() {
-            lane.to = width;
+            lane.to = end;
             let Some(process) = lane.process else {
                 continue;
             };

@@ -180,6 +180,9 @@ pub(crate) fn about(what: &What) -> Option<SnapshotId> {
 
 /// How much room an event needs to its right.
 fn needs(system: &System, event: usize, drawn: &BTreeMap<usize, usize>) -> i32 {
+    if system.events[event].what == What::End {
+        return 0;
+    }
     let Some(text) = label_of(system, event) else {
         return PITCH;
     };

@@ -15,7 +15,7 @@ fill: #1f2328; font-variant-numeric: tabular-nums }
 .line { font-size: 12px }
 .amount, .state, .refused { paint-order: stroke; stroke: #ffffff; stroke-width: 4px; stroke-linejoin: round }
 .state { fill: #59636e }
-.refused { fill: #a40e26; text-decoration: line-through }
+.refused { fill: #a40e26 }
 .pill ~ .amount.bold { stroke-width: 0 }
 .paper { fill: #ffffff }
 .pill { fill: #ffffff; stroke-width: 1.5 }
