@@ -21,13 +21,30 @@ fn for_all(check: impl Fn(&str, &System, &[usize], &Layout)) {
         .map(|example| (example.name.clone(), vec![example.system.clone()]));
     let seeds = random::seeds(RUNS).into_iter();
     let random = seeds.map(|seed| (format!("PIPEBANK_SEED={seed}"), random::systems(seed)));
-    for (name, systems) in examples.chain(random) {
+    let large = [("large".to_owned(), System::link(large()).unwrap())];
+    for (name, systems) in examples.chain(random).chain(large) {
         for system in &systems {
             for order in selections(system) {
                 check(&name, system, &order, &Layout::new(system, &order));
             }
         }
     }
+}
+
+/// As many processes as can be drawn, and about 2,000 events.
+fn large() -> Vec<history::Event> {
+    let params = random::Params {
+        processes: 30,
+        steps: 1_000,
+        snapshots: 1,
+        joins: 0,
+        deaths: 0,
+        refusals: true,
+        capacity: usize::MAX,
+    };
+    let mut events = random::run(1, &params);
+    events.truncate(2_500);
+    events
 }
 
 /// All of it; a part by lines or events; each snapshot.
