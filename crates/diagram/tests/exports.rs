@@ -83,41 +83,51 @@ fn shiviz_clocks_are_the_causes_of_each_event() {
 #[test]
 fn every_flow_of_a_trace_goes_from_a_slice_to_a_later_one() {
     for_all(|name, system, header| {
-        let trace: Value = serde_json::from_str(&trace(system, header)).unwrap();
-        let events = trace["traceEvents"].as_array().unwrap();
-        let of = |phase: &'static str| events.iter().filter(move |event| event["ph"] == phase);
-        let number = |event: &Value, key: &str| event[key].as_u64().unwrap();
-        assert_eq!(of("X").count(), system.events.len(), "{name}");
-        let named: BTreeSet<u64> = of("M").map(|event| number(event, "tid")).collect();
-        assert_eq!(named.len(), system.processes.len() + 1, "{name}");
-        let mut free_from: BTreeMap<u64, u64> = BTreeMap::new();
-        let mut slices = BTreeSet::new();
-        for slice in of("X") {
-            let (track, start) = (number(slice, "tid"), number(slice, "ts"));
-            assert!(named.contains(&track), "{name}: {slice}");
-            let end = start + number(slice, "dur");
-            let free = free_from.insert(track, end).unwrap_or(0);
-            assert!(free <= start && start < end, "{name}: {slice} overlaps");
-            slices.insert((track, start));
+        check_trace(name, system, header);
+        // A clock that stands still for a while, and goes back a little.
+        let mut timed = system.clone();
+        for (event, index) in timed.events.iter_mut().zip(0..) {
+            event.time = Some(index / 4 * 3 + index % 2);
         }
-        let ends = |phase| {
-            let of = of(phase).inspect(|flow| {
-                let place = (number(flow, "tid"), number(flow, "ts"));
-                assert!(slices.contains(&place), "{name}: {flow} is on no slice");
-            });
-            of.map(|flow| (number(flow, "id"), number(flow, "ts")))
-                .collect::<BTreeMap<_, _>>()
-        };
-        let (starts, finishes) = (ends("s"), ends("f"));
-        assert!(of("f").all(|flow| flow["bp"] == "e"), "{name}");
-        assert!(starts.keys().eq(finishes.keys()), "{name}");
-        assert!(
-            starts.values().zip(finishes.values()).all(|(a, b)| a < b),
-            "{name}"
-        );
-        let received = system.messages.iter().filter(|it| it.received.is_some());
-        assert_eq!(starts.len(), received.count(), "{name}");
+        check_trace(name, &timed, header);
     });
+}
+
+fn check_trace(name: &str, system: &System, header: &Header) {
+    let trace: Value = serde_json::from_str(&trace(system, header)).unwrap();
+    let events = trace["traceEvents"].as_array().unwrap();
+    let of = |phase: &'static str| events.iter().filter(move |event| event["ph"] == phase);
+    let number = |event: &Value, key: &str| event[key].as_u64().unwrap();
+    assert_eq!(of("X").count(), system.events.len(), "{name}");
+    let named: BTreeSet<u64> = of("M").map(|event| number(event, "tid")).collect();
+    assert_eq!(named.len(), system.processes.len() + 1, "{name}");
+    let mut free_from: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut slices = BTreeSet::new();
+    for slice in of("X") {
+        let (track, start) = (number(slice, "tid"), number(slice, "ts"));
+        assert!(named.contains(&track), "{name}: {slice}");
+        let end = start + number(slice, "dur");
+        let free = free_from.insert(track, end).unwrap_or(0);
+        assert!(free <= start && start < end, "{name}: {slice} overlaps");
+        slices.insert((track, start));
+    }
+    let ends = |phase| {
+        let of = of(phase).inspect(|flow| {
+            let place = (number(flow, "tid"), number(flow, "ts"));
+            assert!(slices.contains(&place), "{name}: {flow} is on no slice");
+        });
+        of.map(|flow| (number(flow, "id"), number(flow, "ts")))
+            .collect::<BTreeMap<_, _>>()
+    };
+    let (starts, finishes) = (ends("s"), ends("f"));
+    assert!(of("f").all(|flow| flow["bp"] == "e"), "{name}");
+    assert!(starts.keys().eq(finishes.keys()), "{name}");
+    assert!(
+        starts.values().zip(finishes.values()).all(|(a, b)| a < b),
+        "{name}"
+    );
+    let received = system.messages.iter().filter(|it| it.received.is_some());
+    assert_eq!(starts.len(), received.count(), "{name}");
 }
 
 /// The part of Mermaid's language that is used: a statement a line, with known participants.
