@@ -1,13 +1,14 @@
 //! What is there to catch a bug.
 
-use std::fs;
-use std::io::{self, Read, Seek};
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read, Seek};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use history::{ReadError, Reader, Verifier};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
@@ -45,11 +46,13 @@ pub(crate) const DEFENCES: &[Defence] = &[
     Defence {
         name: "property tests",
         run: |tree| {
-            run_tests(
-                tree,
-                &["schedules", "ends", "interleavings", "against_model"],
-            )
+            let names = ["schedules", "ends", "interleavings", "against_model"];
+            run_tests(tree, &names)
         },
+    },
+    Defence {
+        name: "model checker",
+        run: |tree| run_tests(tree, &["every_interleaving"]),
     },
     Defence {
         name: "golden files",
@@ -57,19 +60,20 @@ pub(crate) const DEFENCES: &[Defence] = &[
     },
     Defence {
         name: "audit",
-        run: |tree| run_scripts(tree, |ended| ended.complaint("failed its audit")),
+        run: |tree| run_scripts(tree, |ended, _| Ok(ended.complaint(AUDIT))),
+    },
+    Defence {
+        name: "`verify`",
+        run: |tree| run_scripts(tree, |_, history| verify(history)),
     },
     Defence {
         name: "other invariants",
-        run: |tree| {
-            run_scripts(tree, |ended| {
-                let is_broken =
-                    ended.status == Some(BROKEN) && !ended.output.contains("failed its audit");
-                is_broken.then(|| ended.complaint("master: ").unwrap_or_default())
-            })
-        },
+        run: |tree| run_scripts(tree, |ended, _| Ok(ended.broken_invariant())),
     },
 ];
+
+/// What a run says whose audit failed.
+const AUDIT: &str = "failed its audit";
 
 /// How a process ended, and what it wrote.
 struct Ended {
@@ -84,6 +88,12 @@ impl Ended {
             .lines()
             .find(|line| line.contains(sign))
             .map(|line| line.trim().to_owned())
+    }
+
+    /// What broke, if it was not an audit.
+    fn broken_invariant(&self) -> Option<String> {
+        let is_broken = self.status == Some(BROKEN) && !self.output.contains(AUDIT);
+        is_broken.then(|| self.complaint("master: ").unwrap_or_default())
     }
 }
 
@@ -116,10 +126,11 @@ fn run_tests(tree: &mut Tree, names: &[&str]) -> io::Result<Verdict> {
     Ok(Verdict::Silent)
 }
 
-/// Runs the scripts of testdata, generated ones, and the bank under load, until `is_caught`.
+/// Runs the scripts of testdata, generated ones, and the bank under load, until `is_caught` by how
+/// one ended, or by the history it wrote.
 fn run_scripts(
     tree: &mut Tree,
-    is_caught: impl Fn(&Ended) -> Option<String>,
+    is_caught: impl Fn(&Ended, Option<&Path>) -> io::Result<Option<String>>,
 ) -> io::Result<Verdict> {
     let master = tree.programs()?.join("master");
     let mut scripts: Vec<PathBuf> = Vec::new();
@@ -134,10 +145,16 @@ fn run_scripts(
         fs::write(&path, script(seed, Size::of(seed)))?;
         scripts.push(path);
     }
+    let history = generated.path().join("history.jsonl");
     for path in scripts {
         let mut command = Command::new(&master);
-        command.args(["--seed", "1", "--timeout", "20"]).arg(&path);
-        if let Some(reason) = is_caught(&run(&mut command)?) {
+        command.args(["--seed", "1", "--timeout", "20"]);
+        command.arg("--history").arg(&history).arg(&path);
+        // A script that is refused writes none.
+        let _ = fs::remove_file(&history);
+        let ended = run(&mut command)?;
+        let written = history.exists().then_some(history.as_path());
+        if let Some(reason) = is_caught(&ended, written)? {
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
             return Ok(Verdict::Caught(format!("{name}: {reason}")));
         }
@@ -152,10 +169,39 @@ fn run_scripts(
         "--snapshot-every",
         "0",
     ]);
-    Ok(match is_caught(&run(&mut load)?) {
+    Ok(match is_caught(&run(&mut load)?, None)? {
         Some(reason) => Verdict::Caught(format!("load: {reason}")),
         None => Verdict::Silent,
     })
+}
+
+/// Judges a history, as `master verify` does; not with the copy that has the bug.
+fn verify(history: Option<&Path>) -> io::Result<Option<String>> {
+    let Some(path) = history else {
+        return Ok(None);
+    };
+    let mut reader = match Reader::new(BufReader::new(File::open(path)?)) {
+        Ok(reader) => reader,
+        Err(ReadError::Empty) => return Ok(None),
+        Err(error) => return Ok(Some(error.to_string())),
+    };
+    let mut verifier = Verifier::new();
+    while let Some(event) = reader.next() {
+        match event {
+            Ok(event) => verifier.on_event(&event, reader.line()),
+            Err(error) => return Ok(Some(error.to_string())),
+        }
+    }
+    let report = verifier.finish();
+    let of_snapshots = report
+        .snapshots
+        .iter()
+        .filter_map(|judged| match &judged.verdict {
+            history::Verdict::Invalid(violation) => Some(&**violation),
+            _ => None,
+        });
+    let first = report.violations.values().chain(of_snapshots).next();
+    Ok(first.map(ToString::to_string))
 }
 
 /// Runs a command to its end, or to the end of patience.

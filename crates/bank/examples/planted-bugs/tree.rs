@@ -14,8 +14,9 @@ use crate::bugs::Bug;
 const COPIED: [&str; 4] = ["Cargo.toml", "Cargo.lock", "crates", "testdata"];
 
 /// Which targets are built: the packages' unit tests and these.
-const TESTS: [&str; 5] = [
+const TESTS: [&str; 6] = [
     "schedules",
+    "every_interleaving",
     "ends",
     "interleavings",
     "golden",

@@ -1,6 +1,6 @@
 //! One run: starts it, gives it its work, has the faults injected, and sees how it ends.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, PipeReader};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
@@ -20,6 +20,9 @@ use super::verdict;
 
 /// How long anything may take in a run.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Where a run's history is, in its folder.
+const HISTORY: &str = "history.jsonl";
 
 /// The id and group of the user without rights.
 const NOBODY: u32 = 65_534;
@@ -61,6 +64,9 @@ fn script(plan: &Plan, text: &str) -> String {
     if !plan.is_harmless() {
         arguments.push("--json");
     }
+    if plan.surroundings == Surroundings::Plain {
+        arguments.extend(["--history", HISTORY]);
+    }
     let (mut master, reader) = match start(plan, &arguments, &ids) {
         Ok(started) => started,
         Err(skipped) => return skipped,
@@ -79,6 +85,7 @@ fn script(plan: &Plan, text: &str) -> String {
     master.write(BEFORE);
     master.err();
     let before = open_in(&master);
+    let history = File::open(master.place().path(HISTORY)).expect("master writes a history");
     let first = master.pids();
     master.write(format!("KillAll\n{text}"));
     faults::inject(&master, &first, plan);
@@ -87,6 +94,9 @@ fn script(plan: &Plan, text: &str) -> String {
         let killed = plan.kills_master();
         let ended = master.end();
         nobody_is_left(!killed);
+        if !plan.has_lies() {
+            verdict::of_history(history);
+        }
         return verdict::of_the_living(plan, text, &ended, killed);
     }
     master.write(AFTER);
@@ -96,6 +106,7 @@ fn script(plan: &Plan, text: &str) -> String {
     assert_eq!(before, after, "master leaked descriptors, or lost some");
     let ended = master.end();
     nobody_is_left(true);
+    verdict::of_history(history);
     verdict::account(text, &told);
     match plan.is_harmless() {
         true => {
@@ -177,9 +188,6 @@ fn start(
             (reader, out) = (Some(read), write.into());
         }
         Surroundings::HistoryFull => {
-            if !has_option("--history") {
-                return Err("skipped: master has no --history".to_owned());
-            }
             arguments.extend(["--history", "/dev/full"]);
         }
         Surroundings::Rogue(_) => {
@@ -209,11 +217,6 @@ fn start(
     let mut master = Master::start_as_is_in(place, command);
     master.lose_patience_after(PATIENCE);
     Ok((master, reader))
-}
-
-fn has_option(option: &str) -> bool {
-    let help = Command::new(master()).arg("--help").output().unwrap();
-    String::from_utf8_lossy(&help.stdout).contains(option)
 }
 
 /// The limit on processes does not hold for root, so master runs as nobody, who has none else.

@@ -1,8 +1,11 @@
 //! What must hold of a run that is over, whatever happened in it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::BufReader;
 use std::os::unix::process::ExitStatusExt;
 
+use history::{Overall, Reader, Verifier};
 use serde_json::Value;
 
 use super::common::{Ended, Loss};
@@ -36,6 +39,18 @@ pub fn as_expected(expected: &Expected, ended: &Ended) -> String {
     }
     ended.expect_status(expected.exit_status());
     ending(ended)
+}
+
+/// Whatever happened, the history that tells it is one that can have happened, and its snapshots are
+/// what they should be.
+pub fn of_history(file: File) {
+    let mut reader = Reader::new(BufReader::new(file)).expect("a history");
+    let mut verifier = Verifier::new();
+    while let Some(event) = reader.next_event().expect("a line of a history") {
+        verifier.on_event(&event, reader.line());
+    }
+    let report = verifier.finish();
+    assert!(report.overall() != Overall::Invalid, "{report:#?}");
 }
 
 /// Some died; what was reported is consistent all the same.
