@@ -1,0 +1,328 @@
+//! What the page knows of a run. Ids and amounts are strings, since JavaScript's numbers have 53
+//! bits; lanes, events, messages and snapshots are named by their index in the page's lists.
+
+mod photograph;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use history::{Channel, Content, Header, Message, ProcessId, SnapshotId, System, What};
+use photograph::Photograph;
+use serde::Serialize;
+
+use super::PageError;
+use crate::place::about;
+use crate::select::takes_part;
+
+/// The whole.
+#[derive(Serialize)]
+pub(super) struct Data {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    script: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+    processes: Vec<Process>,
+    events: Vec<Event>,
+    messages: Vec<Carried>,
+    snapshots: Vec<Photograph>,
+}
+
+/// A process, and how it is before the first event shown.
+#[derive(Serialize)]
+struct Process {
+    id: String,
+    /// Its state; none where it is not there yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<String>,
+    died: bool,
+    recording: Vec<Recording>,
+}
+
+#[derive(Serialize)]
+struct Recording {
+    snapshot: usize,
+    /// The lanes whose channels are recorded already.
+    closed: BTreeSet<usize>,
+}
+
+/// An event; what does not apply is left out.
+#[derive(Default, Serialize)]
+struct Event {
+    kind: &'static str,
+    /// It is part of what the process did in the event before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    joins: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lane: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snapshot: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    inferred: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<String>,
+}
+
+/// A message or marker; `sent` and `received` are left out where that is not shown.
+#[derive(Serialize)]
+struct Carried {
+    from: usize,
+    to: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snapshot: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    received: Option<usize>,
+    /// It is received nowhere.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    lost: bool,
+}
+
+/// What the page needs of these events, which follow each other in the system.
+pub(super) fn of(system: &System, header: &Header, events: &[usize]) -> Result<Data, PageError> {
+    let shown = Shown::new(system, events);
+    let carried = |message: &usize| shown.carried(&system.messages[*message]);
+    Ok(Data {
+        script: header.script.clone(),
+        seed: header.seed.map(|seed| seed.to_string()),
+        sha256: header.sha256.clone(),
+        processes: shown.processes(),
+        events: shown
+            .events
+            .clone()
+            .map(|event| shown.event(event))
+            .collect(),
+        messages: shown.messages.keys().map(carried).collect(),
+        snapshots: shown
+            .snapshots
+            .keys()
+            .map(|id| shown.snapshot(*id))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+/// A part of a system, and the index of everything in the page's lists.
+struct Shown<'a> {
+    system: &'a System,
+    events: Range<usize>,
+    lanes: BTreeMap<ProcessId, usize>,
+    messages: BTreeMap<usize, usize>,
+    snapshots: BTreeMap<SnapshotId, usize>,
+}
+
+impl<'a> Shown<'a> {
+    fn new(system: &'a System, events: &[usize]) -> Self {
+        let first = events.first().copied().unwrap_or(0);
+        let events = first..events.last().map_or(first, |last| last + 1);
+        let processes = takes_part(system, events.clone());
+        let what = system.events[events.clone()].iter();
+        let mut snapshots: BTreeSet<SnapshotId> =
+            what.filter_map(|event| about(&event.what)).collect();
+        let on_lanes = |message: &Message| {
+            let Channel { from, to } = message.channel;
+            processes.contains(&from) && processes.contains(&to)
+        };
+        let is_shown = |message: &Message| {
+            message.sent < events.end && message.received.is_none_or(|it| it >= events.start)
+        };
+        let messages = system.messages.iter().enumerate();
+        let messages = messages.filter(|(_, message)| on_lanes(message) && is_shown(message));
+        let messages: Vec<usize> = messages.map(|(index, _)| index).collect();
+        for message in &messages {
+            if let Content::Marker(snapshot) = system.messages[*message].content {
+                snapshots.insert(snapshot);
+            }
+        }
+        Self {
+            system,
+            events,
+            lanes: indexed(processes),
+            messages: indexed(messages),
+            snapshots: indexed(snapshots),
+        }
+    }
+
+    /// The index of an event, where it is shown.
+    fn index(&self, event: usize) -> Option<usize> {
+        let index = event.checked_sub(self.events.start)?;
+        (event < self.events.end).then_some(index)
+    }
+
+    fn lane(&self, process: ProcessId) -> Option<usize> {
+        self.lanes.get(&process).copied()
+    }
+
+    /// The processes as they are before the first event shown.
+    fn processes(&self) -> Vec<Process> {
+        let mut processes: Vec<Process> = self.lanes.keys().map(unborn).collect();
+        let mut states: BTreeMap<ProcessId, i128> = BTreeMap::new();
+        for event in &self.system.events[..self.events.start] {
+            match event.what {
+                What::Create { process, amount } => {
+                    states.insert(process, amount.into());
+                }
+                What::Send {
+                    channel, amount, ..
+                } => *states.entry(channel.from).or_default() -= i128::from(amount),
+                What::Receive {
+                    channel, amount, ..
+                } => *states.entry(channel.to).or_default() += i128::from(amount),
+                What::Death { process, .. } => {
+                    if let Some(lane) = process.and_then(|process| self.lane(process)) {
+                        processes[lane].died = true;
+                    }
+                }
+                ref what => self.note_recording(&mut processes, what),
+            }
+        }
+        for (process, state) in states {
+            if let Some(lane) = self.lane(process) {
+                processes[lane].before = Some(state.to_string());
+            }
+        }
+        processes
+    }
+
+    fn note_recording(&self, processes: &mut [Process], what: &What) {
+        let snapshot = about(what).and_then(|snapshot| self.snapshots.get(&snapshot));
+        let lane = what.process().and_then(|process| self.lane(process));
+        let Some(&snapshot) = snapshot else { return };
+        match (what, lane) {
+            (What::Record { .. }, Some(lane)) => processes[lane].recording.push(Recording {
+                snapshot,
+                closed: BTreeSet::new(),
+            }),
+            (What::ChannelClosed { channel, .. }, Some(lane)) => {
+                let recordings = &mut processes[lane].recording;
+                let recording = recordings.iter_mut().find(|it| it.snapshot == snapshot);
+                if let (Some(recording), Some(from)) = (recording, self.lane(channel.from)) {
+                    recording.closed.insert(from);
+                }
+            }
+            (What::Collect { .. }, _) => {
+                for process in processes {
+                    process.recording.retain(|it| it.snapshot != snapshot);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn event(&self, index: usize) -> Event {
+        let event = &self.system.events[index];
+        let what = &event.what;
+        let snapshot = about(what).and_then(|snapshot| self.snapshots.get(&snapshot));
+        let message = self.system.message_of.get(&index);
+        let (kind, amount) = match *what {
+            What::Start => ("start", None),
+            What::Create { amount, .. } => ("create", Some(amount)),
+            What::Send { amount, .. } => ("send", Some(amount)),
+            What::Receive { amount, .. } => ("receive", Some(amount)),
+            What::Refuse { amount, .. } => ("refuse", Some(amount)),
+            What::Begin { .. } => ("begin", None),
+            What::Record { amount, .. } => ("record", Some(amount)),
+            What::MarkerSent { .. } => ("marker_sent", None),
+            What::MarkerReceived { .. } => ("marker_received", None),
+            What::ChannelClosed { .. } => ("channel_closed", None),
+            What::Collect { .. } => ("collect", None),
+            What::Audit { ref verdict, .. } => ("audit", verdict.as_ref().ok().copied()),
+            What::Death { .. } => ("death", None),
+            What::End => ("end", None),
+        };
+        let channel = match *what {
+            What::Refuse { channel, .. } | What::ChannelClosed { channel, .. } => Some(channel),
+            _ => None,
+        };
+        Event {
+            kind,
+            joins: index > self.events.start && joins(&self.system.events[index - 1].what, what),
+            lane: what.process().and_then(|process| self.lane(process)),
+            from: channel.and_then(|channel| self.lane(channel.from)),
+            to: channel.and_then(|channel| self.lane(channel.to)),
+            message: message.and_then(|message| self.messages.get(message).copied()),
+            snapshot: snapshot.copied(),
+            amount: amount.map(|amount| amount.to_string()),
+            reason: reason_of(what),
+            inferred: matches!(
+                what,
+                What::Send { inferred: true, .. } | What::MarkerSent { inferred: true, .. }
+            ),
+            line: event.line.map(|line| line.to_string()),
+            time: event.time.map(|time| time.to_string()),
+        }
+    }
+
+    fn carried(&self, message: &Message) -> Carried {
+        let (amount, snapshot) = match message.content {
+            Content::Amount(amount) => (Some(amount.to_string()), None),
+            Content::Marker(snapshot) => (None, self.snapshots.get(&snapshot).copied()),
+        };
+        let number = match self.system.events[message.sent].what {
+            What::Send { number, .. } => Some(number.to_string()),
+            _ => None,
+        };
+        Carried {
+            from: self.lane(message.channel.from).unwrap_or_default(),
+            to: self.lane(message.channel.to).unwrap_or_default(),
+            amount,
+            number,
+            snapshot,
+            sent: self.index(message.sent),
+            received: message.received.and_then(|event| self.index(event)),
+            lost: message.received.is_none(),
+        }
+    }
+}
+
+fn indexed<T: Ord>(items: impl IntoIterator<Item = T>) -> BTreeMap<T, usize> {
+    items.into_iter().zip(0..).collect()
+}
+
+fn unborn(process: &ProcessId) -> Process {
+    Process {
+        id: process.to_string(),
+        before: None,
+        died: false,
+        recording: Vec::new(),
+    }
+}
+
+/// Whether an event belongs to what a process does by the same rule of the algorithm as in the
+/// event before.
+fn joins(before: &What, next: &What) -> bool {
+    if before.process() != next.process() || about(before) != about(next) {
+        return false;
+    }
+    match next {
+        What::Record { .. } => matches!(before, What::Begin { .. } | What::MarkerReceived { .. }),
+        What::MarkerSent { .. } | What::ChannelClosed { .. } => about(before).is_some(),
+        What::Collect { .. } | What::Audit { .. } => matches!(before, What::Collect { .. }),
+        _ => false,
+    }
+}
+
+fn reason_of(what: &What) -> Option<String> {
+    match what {
+        What::Audit { verdict, .. } => verdict.as_ref().err().cloned(),
+        What::Death { reason, .. } => Some(reason.clone()),
+        _ => None,
+    }
+}

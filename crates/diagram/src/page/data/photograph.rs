@@ -1,0 +1,174 @@
+//! What the page knows of a snapshot.
+
+use std::collections::BTreeMap;
+
+use history::{Content, ProcessId, Snapshot, SnapshotId, What};
+use serde::Serialize;
+
+use super::{Shown, reason_of};
+use crate::page::PageError;
+
+/// A snapshot.
+#[derive(Serialize)]
+pub(super) struct Photograph {
+    id: String,
+    colour: u64,
+    /// The records shown, by lane.
+    cut: Vec<usize>,
+    /// Messages in the channels' states.
+    crossing: Vec<usize>,
+    /// Process and state: collected, or where nothing is, recorded.
+    states: Vec<(String, String)>,
+    /// From, to, amounts.
+    channels: Vec<(String, String, Vec<String>)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    collect: Option<usize>,
+    /// The sum that the audit found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<String>,
+    /// Why the audit failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    straight: Option<Straight>,
+    /// Why the cut cannot be straight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uneven: Option<String>,
+}
+
+/// The order of the events in which a cut is straight.
+#[derive(Serialize)]
+struct Straight {
+    /// As runs: the first event, then how many follow each other.
+    order: Vec<usize>,
+    /// From where to where in the order the line is.
+    line: [usize; 2],
+}
+
+impl Shown<'_> {
+    pub(super) fn snapshot(&self, id: SnapshotId) -> Result<Photograph, PageError> {
+        let unknown = Snapshot::default();
+        let snapshot = self.system.snapshots.get(&id).unwrap_or(&unknown);
+        let (straight, uneven) = match self.straight(id, snapshot)? {
+            Ok(straight) => (Some(straight), None),
+            Err(reason) => (None, Some(reason)),
+        };
+        let audit = snapshot.audit.filter(|event| *event < self.events.end);
+        let verdict = audit.map(|event| &self.system.events[event].what);
+        let collected = snapshot.collected.as_ref();
+        let collected = collected.filter(|collected| collected.event < self.events.end);
+        let channels = collected.map(|it| it.channels.iter()).into_iter().flatten();
+        let channels = channels.filter(|(_, amounts)| !amounts.is_empty());
+        Ok(Photograph {
+            id: id.to_string(),
+            colour: id.0.wrapping_sub(1) % 6,
+            cut: snapshot
+                .cut
+                .values()
+                .filter_map(|it| self.index(*it))
+                .collect(),
+            crossing: self.crossing(snapshot),
+            states: match collected {
+                Some(collected) => texts(&collected.states),
+                None => self.recorded(snapshot),
+            },
+            channels: channels
+                .map(|(channel, amounts)| {
+                    let amounts = amounts.iter().map(u64::to_string).collect();
+                    (channel.from.to_string(), channel.to.to_string(), amounts)
+                })
+                .collect(),
+            collect: collected.and_then(|collected| self.index(collected.event)),
+            total: match verdict {
+                Some(What::Audit {
+                    verdict: Ok(total), ..
+                }) => Some(total.to_string()),
+                _ => None,
+            },
+            reason: verdict.and_then(reason_of),
+            straight,
+            uneven,
+        })
+    }
+
+    /// The states recorded in what is shown, or before it.
+    fn recorded(&self, snapshot: &Snapshot) -> Vec<(String, String)> {
+        let recorded = snapshot
+            .cut
+            .iter()
+            .filter(|(_, event)| **event < self.events.end);
+        let states =
+            recorded.filter_map(|(process, event)| match self.system.events[*event].what {
+                What::Record { amount, .. } => Some((*process, amount)),
+                _ => None,
+            });
+        texts(&states.collect())
+    }
+
+    /// The messages that were sent before the sender's part of the cut, and received after the
+    /// receiver's.
+    fn crossing(&self, snapshot: &Snapshot) -> Vec<usize> {
+        let crosses = |message: &usize| {
+            let message = &self.system.messages[*message];
+            let cut = |process| snapshot.cut.get(process).copied();
+            let (Some(from), Some(to)) = (cut(&message.channel.from), cut(&message.channel.to))
+            else {
+                return false;
+            };
+            matches!(message.content, Content::Amount(_))
+                && message.sent < from
+                && message.received.is_some_and(|received| received > to)
+        };
+        let messages = self.messages.iter().filter(|(message, _)| crosses(message));
+        messages.map(|(_, index)| *index).collect()
+    }
+
+    /// The order in which the cut is straight, checked; or why there is none.
+    fn straight(
+        &self,
+        id: SnapshotId,
+        snapshot: &Snapshot,
+    ) -> Result<Result<Straight, String>, PageError> {
+        if snapshot
+            .cut
+            .values()
+            .any(|event| self.index(*event).is_none())
+        {
+            return Ok(Err("a part of it is outside of what is shown".to_owned()));
+        }
+        let straight = match self.system.straighten(id) {
+            Ok(straight) => straight,
+            Err(reason) => return Ok(Err(reason.to_string())),
+        };
+        let checked = straight.check(self.system);
+        checked.map_err(|reason| PageError::NotEquivalent {
+            snapshot: id,
+            reason,
+        })?;
+        let shown = |events: &[usize]| -> Vec<usize> {
+            events
+                .iter()
+                .filter_map(|event| self.index(*event))
+                .collect()
+        };
+        let before = shown(&straight.order[..straight.cut.start]).len();
+        let line = shown(&straight.order[straight.cut.clone()]).len();
+        Ok(Ok(Straight {
+            order: runs(&shown(&straight.order)),
+            line: [before, before + line],
+        }))
+    }
+}
+
+fn texts(states: &BTreeMap<ProcessId, u64>) -> Vec<(String, String)> {
+    let states = states.iter();
+    states
+        .map(|(process, state)| (process.to_string(), state.to_string()))
+        .collect()
+}
+
+/// Numbers as runs of such that follow each other: the first, and how many.
+fn runs(numbers: &[usize]) -> Vec<usize> {
+    let runs = numbers.chunk_by(|a, b| a + 1 == *b);
+    runs.flat_map(|run| [run[0], run.len()]).collect()
+}
