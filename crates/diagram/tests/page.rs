@@ -30,10 +30,14 @@ fn the_page_does_in_a_browser_what_it_promises() {
     let hostile = Shown::hostile();
     let large = Shown::large();
     let small = Shown::small();
-    let checks: [Check; 9] = [
+    let middle = Shown::middle();
+    let checks: [Check; 10] = [
         ("hover", &|it| hovering_tells_details(it, &example)),
         ("causes", &|it| a_click_shows_past_and_future(it, &small)),
         ("steps", &|it| every_step_shows_the_state_then(it, &small)),
+        ("part", &|it| {
+            a_part_begins_in_the_state_of_then(it, &middle.0, &middle.1)
+        }),
         ("straight", &|it| cuts_are_straightened(it, &small)),
         ("animated", &|it| {
             the_way_to_a_straight_cut_is_seen(it, &example)
@@ -135,6 +139,43 @@ fn every_step_shows_the_state_then(browser: &mut Browser, run: &Shown) {
     assert!(status.contains("the system ends"), "{status}");
     browser.key("Home");
     assert!(browser.text("#status").starts_with("Step 1 of"));
+}
+
+/// What is not shown has happened all the same.
+fn a_part_begins_in_the_state_of_then(browser: &mut Browser, run: &Shown, shown: &[usize]) {
+    run.open(browser);
+    let lanes = browser.evaluate("RUN.processes.map(process => process.id)");
+    let lanes: Vec<String> = serde_json::from_value(lanes).unwrap();
+    let moments = browser.evaluate("moments.map(moment => moment.events.length)");
+    let moments: Vec<usize> = serde_json::from_value(moments).unwrap();
+    let mut replay = Replay::default();
+    (0..shown[0]).for_each(|event| replay.event(&run.system, event));
+    assert!(!replay.channels().is_empty());
+    let mut next = shown[0];
+    for (step, events) in moments.iter().enumerate() {
+        if step > 0 {
+            browser.key("ArrowRight");
+        }
+        for event in next..next + events {
+            replay.event(&run.system, event);
+        }
+        next += events;
+        let mut balances = replay.balances();
+        balances.retain(|row| lanes.contains(&row[0]));
+        assert_eq!(table(browser, "#now", 0, 2), balances, "step {step}");
+        assert_eq!(
+            table(browser, "#now", 1, 2),
+            replay.channels(),
+            "step {step}"
+        );
+    }
+    assert_eq!(next, shown.len() + shown[0]);
+    let told =
+        browser.evaluate("chooseSnapshot(0); document.querySelector('#explanation').textContent");
+    assert!(
+        told.as_str().unwrap().contains("outside of what is shown"),
+        "{told}"
+    );
 }
 
 /// Every cut of the run becomes a vertical line, with what was before it to its left and the rest to

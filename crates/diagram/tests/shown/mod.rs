@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use history::{Channel, Header, ProcessId, Reader, System, What};
+use history::{Channel, Header, ProcessId, Reader, SnapshotId, System, What};
 
 use crate::browser::Browser;
 use crate::random::{self, Params};
@@ -27,6 +27,11 @@ impl Shown {
 
     fn new(system: System, header: &Header, name: &str) -> Self {
         let events: Vec<usize> = (0..system.events.len()).collect();
+        Self::part(system, header, events, name)
+    }
+
+    /// The page of a part of a system.
+    fn part(system: System, header: &Header, events: Vec<usize>, name: &str) -> Self {
         let page = diagram::page(&system, header, &events).unwrap();
         assert!(page.len() < 500_000 * events.len().max(1_000) / 1_000);
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.html"));
@@ -72,6 +77,16 @@ impl Shown {
             capacity: 3,
         };
         Self::random(3, &params, "small")
+    }
+
+    /// The middle of a run, from when a snapshot has begun.
+    pub(crate) fn middle() -> (Self, Vec<usize>) {
+        let small = Self::small();
+        let begin = small.system.snapshots[&SnapshotId(1)].begin.unwrap();
+        let events: Vec<usize> = (begin + 4..small.system.events.len() - 9).collect();
+        let header = Header::default();
+        let part = Self::part(small.system, &header, events.clone(), "middle");
+        (part, events)
     }
 
     /// A run of 30 processes and more than 1,000 events, with snapshots at once and joins.
