@@ -45,6 +45,7 @@ function build() {
   svg.setAttribute('aria-label', `Space-time diagram: ${RUN.processes.length} processes, `
     + `${RUN.events.length} events, ${RUN.messages.length} messages and markers, `
     + `${RUN.snapshots.length} snapshots`);
+  svg.classList.toggle('many', ROWS > 12);
   drawn.background = svgElement('rect', { class: 'background', x: 0, y: 0 }, layers.gutter);
   for (let lane = 0; lane < ROWS; lane += 1) buildLane(lane);
   RUN.messages.forEach(buildMessage);
@@ -310,6 +311,7 @@ function chooseLabels() {
     }
   };
   moments.forEach(({ row }, index) => take(boxAround(xOf(index), yOf(row), 12, 12)));
+  const end = Math.max(widthOfRun(), view.width);
   for (const cut of drawn.cuts) take(cut.box);
   for (const label of [...drawn.labels].sort((a, b) => rankOf(a) - rankOf(b))) {
     label.spot = 0;
@@ -317,7 +319,7 @@ function chooseLabels() {
     const isHidden = view.column < DENSE && rankOf(label) > 1 && label.kind !== 'line';
     for (let at; !isHidden && (at = spotOf(label, label.spot)) !== undefined; label.spot += 1) {
       box = boxAround(at.x, at.y, label.width, 15);
-      if (box.left >= view.gutter && isFree(box)) break;
+      if (box.left >= view.gutter && box.right <= end && isFree(box)) break;
       box = undefined;
     }
     label.isCrowded = box === undefined;

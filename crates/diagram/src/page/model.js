@@ -247,7 +247,8 @@ function describeMoment(index) {
   }
   if (to.length > 1) {
     const first = lines.findIndex(line => line.includes(' sends a marker '));
-    lines[first] = lines[first].replace(/ a marker (.*) to .*/, ` markers $1 to ${to.join(', ')}`);
+    const whom = to.length > 6 ? `${to.length} processes` : to.join(', ');
+    lines[first] = lines[first].replace(/ a marker (.*) to .*/, ` markers $1 to ${whom}`);
   }
   return lines;
 }

@@ -13,7 +13,9 @@ function measure() {
   const longest = Math.max(1, ...RUN.processes.map(({ id }) => id.length), HAS_OBSERVER ? 8 : 0);
   drawn.digits ??= widestBalance();
   view.gutter = Math.round(longest * 7.2 + drawn.digits * 7 + 34);
-  if (view.gutter > view.width * 0.4) view.gutter = Math.round(view.width * 0.4);
+  // On a narrow screen the balances are told beside the diagram only.
+  const most = Math.max(view.width * 0.4, longest * 7.8 + 20);
+  view.gutter = Math.round(Math.min(view.gutter, most));
   const room = Math.max(260, window.innerHeight * (isNarrow() ? 0.5 : 0.6));
   view.lane = Math.min(96, Math.max(28, (room - TOP - BOTTOM) / ROWS));
 }
