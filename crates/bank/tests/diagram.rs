@@ -49,6 +49,7 @@ fn the_ending_chooses_the_format_and_there_may_be_several() {
     let folder = tempfile::tempdir().unwrap();
     let beginnings = [
         ("a.svg", "<svg "),
+        ("a.html", "<!doctype html>"),
         ("a.shiviz", "(?<event>"),
         ("a.trace.json", "{\"displayTimeUnit\""),
         ("a.mmd", "sequenceDiagram"),
@@ -79,7 +80,7 @@ fn what_cannot_be_drawn_is_refused_with_the_reason_and_nothing_is_written() {
         (
             &["arg.history", "-o", "a.png"],
             "",
-            ".svg, .shiviz, .trace.json, .mmd, .dot",
+            ".svg, .html, .shiviz, .trace.json, .mmd, .dot",
         ),
         (&["nowhere", "-o", file], "", "nowhere: No such file"),
         (

@@ -4,6 +4,7 @@ use history::{Header, System};
 use thiserror::Error;
 
 use crate::layout::Layout;
+use crate::page::PageError;
 use crate::select::{SelectError, Selection, select};
 
 /// A format that a history can be written in.
@@ -11,6 +12,8 @@ use crate::select::{SelectError, Selection, select};
 pub enum Format {
     /// An image.
     Svg,
+    /// A page to look at it closely.
+    Html,
     /// A log for ShiViz.
     Shiviz,
     /// A trace for Perfetto.
@@ -30,8 +33,11 @@ pub enum DrawError {
     /// What was selected cannot be drawn.
     #[error(transparent)]
     Select(#[from] SelectError),
+    /// The page cannot be made.
+    #[error(transparent)]
+    Page(#[from] PageError),
     /// A part was selected.
-    #[error("a {0} file has the whole system: --from, --to and --snapshot are for .svg")]
+    #[error("a {0} file has the whole system: --from, --to and --snapshot are for .svg and .html")]
     WholeOnly(&'static str),
     /// The run is too long.
     #[error(
@@ -48,8 +54,9 @@ pub enum DrawError {
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Svg,
+        Self::Html,
         Self::Shiviz,
         Self::Trace,
         Self::Mermaid,
@@ -61,6 +68,7 @@ impl Format {
     pub fn ending(self) -> &'static str {
         match self {
             Self::Svg => ".svg",
+            Self::Html => ".html",
             Self::Shiviz => ".shiviz",
             Self::Trace => ".trace.json",
             Self::Mermaid => ".mmd",
@@ -93,9 +101,12 @@ impl Format {
         header: &Header,
         selection: Selection,
     ) -> Result<String, DrawError> {
-        if self == Self::Svg {
+        if matches!(self, Self::Svg | Self::Html) {
             let order = select(system, selection)?;
-            return Ok(crate::svg(system, header, &Layout::new(system, &order)));
+            return Ok(match self {
+                Self::Html => crate::page(system, header, &order)?,
+                _ => crate::svg(system, header, &Layout::new(system, &order)),
+            });
         }
         if selection != Selection::All {
             return Err(DrawError::WholeOnly(self.ending()));
@@ -110,7 +121,7 @@ impl Format {
             Self::Shiviz => crate::shiviz(system),
             Self::Trace => crate::trace(system, header),
             Self::Mermaid => crate::mermaid(system),
-            Self::Svg | Self::Dot => crate::dot(system),
+            Self::Svg | Self::Html | Self::Dot => crate::dot(system),
         })
     }
 }

@@ -22,9 +22,9 @@ Example:
   $ master diagram run.jsonl -o run.svg
   $ master diagram run.jsonl --snapshot 1 -o cut.svg
 
-Formats, by the ending of the file's name: .svg an image; .shiviz a log for ShiViz;
-  .trace.json a trace for Perfetto; .mmd a Mermaid sequence diagram and .dot a Graphviz
-  graph, both of short runs.
+Formats, by the ending of the file's name: .svg an image; .html a page to explore; .shiviz a
+  log for ShiViz; .trace.json a trace for Perfetto; .mmd a Mermaid sequence diagram and .dot
+  a Graphviz graph, both of short runs.
 
 Exit status: 0 everything is written; 2 the history cannot be read, or not be drawn so:
   nothing is written; 1 a file cannot be written.";

@@ -110,8 +110,9 @@ function buildMoment(moment, index) {
   }, layers.moments);
   const main = events.find(event => event.kind === 'record') ?? events[0];
   group.classList.add(main.kind);
+  group.classList.toggle('begins', events[0].kind === 'begin');
   if (main.snapshot !== undefined) group.style.color = colourOf(main.snapshot);
-  svgElement('path', { class: 'ring', d: 'M-10 0a10 10 0 1 0 20 0a10 10 0 1 0-20 0' }, group);
+  svgElement('path', { class: 'ring', d: 'M-13 0a13 13 0 1 0 26 0a13 13 0 1 0-26 0' }, group);
   svgElement('path', { class: 'glyph', d: glyphOf(main.kind) }, group);
   drawn.moments.push({ group });
   const before = moments[index - 1];
@@ -133,18 +134,18 @@ function addLabel(label) {
 
 function glyphOf(kind) {
   switch (kind) {
-    case 'create': return 'M-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0';
-    case 'record': return 'M-6-6H6V6H-6Z';
+    case 'create': return 'M-2-9H2V9H-2Z';
+    case 'record': return 'M-9 0L0-9L9 0L0 9Z';
     case 'marker_sent':
     case 'marker_received':
-    case 'channel_closed': return 'M0-5L5 0L0 5L-5 0Z';
-    case 'refuse': return 'M-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0M-3.5-3.5L3.5 3.5';
+    case 'channel_closed': return 'M-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0-9 0';
+    case 'refuse': return 'M-6 0a6 6 0 1 0 12 0a6 6 0 1 0-12 0M-4 4L4-4';
     case 'collect':
-    case 'audit': return 'M-6-5H6L0 6Z';
+    case 'audit': return 'M-6-6H6V6H-6ZM-3 0L-1 3L4-3';
     case 'death': return 'M-6-6L6 6M-6 6L6-6';
     case 'start':
     case 'end': return 'M0-6V6';
-    default: return 'M-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0';
+    default: return 'M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0';
   }
 }
 
@@ -278,7 +279,7 @@ function placeLabel(label) {
 
 /** How far along its arrow a label may be; above or below, left or right of its event. */
 const ALONG = [0.5, 0.4, 0.6, 0.3, 0.7, 0.22, 0.78];
-const ASIDE = [[0, -16], [0, 18], [1, -14], [1, 16], [-1, -14], [-1, 16]];
+const ASIDE = [[0, -18], [0, 19], [1, -14], [1, 16], [-1, -14], [-1, 16]];
 
 /** The middle of a label at one of the spots where it may be; `undefined` after the last. */
 function spotOf(label, spot) {
