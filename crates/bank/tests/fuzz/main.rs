@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod allocations;
+mod histories;
 
 use std::fmt::Debug;
 use std::io::{BufRead, BufReader, Read};
@@ -29,13 +30,13 @@ const COPIES: usize = 16 << 10;
 /// Random inputs a target, beside those that were committed.
 const RANDOM: usize = 2_000;
 
-/// Has `check` run on inputs of all kinds.
-fn attack(target: &str, check: fn(&[u8])) {
+/// Has `check` run on inputs of all kinds; it may take `bound` bytes.
+fn attack(target: &str, bound: usize, check: fn(&[u8])) {
     let inputs = bolero::check!(name = target).with_iterations(RANDOM);
     inputs.for_each(|bytes: &[u8]| {
         let most = allocations::most_held(|| check(bytes));
         assert!(
-            most <= MEGABYTE + COPIES,
+            most <= bound + COPIES,
             "{most} bytes at once, for {} of input",
             bytes.len()
         );
@@ -45,7 +46,7 @@ fn attack(target: &str, check: fn(&[u8])) {
 /// Everything that comes through a pipe, as it is and behind a length that fits.
 #[test]
 fn frames() {
-    attack("frames", |bytes| {
+    attack("frames", MEGABYTE, |bytes| {
         every_type_of_frame(bytes);
         let length = bytes.len().saturating_add(2).min(pipes::MAX_FRAME);
         let header = u16::try_from(length).unwrap().to_le_bytes();
@@ -56,10 +57,28 @@ fn frames() {
 /// A script as a file, in large pieces and small, and as a session.
 #[test]
 fn scripts() {
-    attack("scripts", |bytes| {
+    attack("scripts", MEGABYTE, |bytes| {
         script(bytes);
         script(&in_words_of_the_language(bytes));
     });
+}
+
+/// A history that may be anything.
+#[test]
+fn histories() {
+    attack("histories", MEGABYTE, histories::read);
+}
+
+/// What holds snapshots.
+#[test]
+fn snapshots() {
+    attack("snapshots", MEGABYTE, histories::read_snapshots);
+}
+
+/// A history that was read is judged and drawn, which takes what its pictures take.
+#[test]
+fn pictures() {
+    attack("pictures", 4 * MEGABYTE, histories::judge_and_draw);
 }
 
 fn every_type_of_frame(bytes: &[u8]) {
