@@ -159,9 +159,17 @@ const CASES: &[Case] = &[
         &[("received:1:1:300", "received:1:1:299")],
     ),
     (
+        "valid: no tallies are kept",
+        VALID,
+        &[
+            (" sent:2:1:300", ""),
+            (" sent:1:1:100 received:1:1:300", ""),
+        ],
+    ),
+    (
         "recorded: a tally is missing",
         VALID,
-        &[(" sent:2:1:300", "")],
+        &[(" sent:1:1:100", "")],
     ),
     (
         "consistent: sent after the cut, received before",

@@ -143,6 +143,10 @@ impl Running {
             let violation = Violation::new(Rule::Recorded, reason);
             return self.blame(snapshot, violation.seen("recorded", at));
         }
+        if tallies.iter().all(|tallies| tallies.is_empty()) {
+            // It keeps none, or there is nothing in them.
+            return;
+        }
         for (tallies, is_out) in tallies.into_iter().zip([true, false]) {
             if let Some(violation) = self.log.wrong_tally(process, tallies, is_out, at) {
                 return self.blame(snapshot, violation);
