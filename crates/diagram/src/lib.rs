@@ -1,7 +1,7 @@
 //! Space-time diagrams of a history: events in, text out.
 //!
 //! [`select()`] chooses the events that are drawn, [`Layout`] gives each of them its place, and the
-//! other modules write that down.
+//! other modules write that down. [`text()`] draws the end of a run that goes on, for a terminal.
 //!
 //! Never here: files, pipes, processes.
 
@@ -14,9 +14,11 @@ mod legend;
 mod mermaid;
 mod page;
 mod place;
+mod recent;
 mod select;
 mod shiviz;
 mod svg;
+mod text;
 mod text_width;
 mod trace;
 mod xml;
@@ -27,9 +29,11 @@ pub use format::{DrawError, Format};
 pub use layout::{Arrow, Cut, Edge, Label, LabelKind, Lane, Layout, Placed, Point, Rect};
 pub use mermaid::mermaid;
 pub use page::{PageError, page};
+pub use recent::Recent;
 pub use select::{MAX_EVENTS, MAX_PROCESSES, SelectError, Selection, select};
 pub use shiviz::{EXPRESSION, shiviz};
 pub use svg::svg;
+pub use text::{Ink, TextOptions, text};
 pub use text_width::text_width;
 pub use trace::trace;
 pub use xml::escape;

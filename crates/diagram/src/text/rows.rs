@@ -1,0 +1,181 @@
+//! What stands in each row: one event, or several that say one thing together.
+
+use history::{ProcessId, SnapshotId, What};
+
+use super::Ink;
+use crate::recent::Recent;
+
+/// A row.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// The line of the script.
+    pub(super) line: Option<u64>,
+    pub(super) ink: Ink,
+    pub(super) text: String,
+    pub(super) kind: Kind,
+}
+
+#[derive(Debug)]
+pub(super) enum Kind {
+    /// It happens outside of all processes.
+    Outside,
+    /// It happens at a process.
+    At { process: ProcessId, symbol: Symbol },
+    /// Messages or markers leave a process.
+    Sent {
+        from: ProcessId,
+        to: Vec<ProcessId>,
+        /// Where it is one message, the number of the event.
+        message: Option<u64>,
+        symbol: Symbol,
+    },
+    /// A message is sent and received at once.
+    AtOnce { from: ProcessId, to: ProcessId },
+    /// A message or marker arrives.
+    Received {
+        from: ProcessId,
+        to: ProcessId,
+        /// The number of the event that sent it.
+        sent: Option<u64>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Symbol {
+    Event,
+    Created,
+    Refused,
+    Recorded,
+    Died,
+}
+
+impl Row {
+    /// The processes that it is about.
+    pub(super) fn processes(&self) -> Vec<ProcessId> {
+        match &self.kind {
+            Kind::Outside => Vec::new(),
+            Kind::At { process, .. } => vec![*process],
+            Kind::Sent { from, to, .. } => [&[*from], &to[..]].concat(),
+            Kind::AtOnce { from, to } | Kind::Received { from, to, .. } => vec![*from, *to],
+        }
+    }
+}
+
+/// All rows. A `record` and its markers are one; what only follows from another event has none.
+pub(super) fn rows(recent: &Recent) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut steps = (recent.forgotten..).zip(&recent.steps).peekable();
+    while let Some((number, step)) = steps.next() {
+        let (text, ink, kind) = match &step.event.what {
+            What::Start | What::Begin { .. } | What::ChannelClosed { .. } => continue,
+            // Its `audit` follows.
+            What::Collect { .. } => continue,
+            What::Create { process, amount } => at(*process, Symbol::Created, amount.to_string()),
+            What::Refuse { channel, amount } => {
+                let text = format!("refuses to send {amount} to {}", channel.to);
+                at(channel.from, Symbol::Refused, text)
+            }
+            What::Death {
+                process: Some(process),
+                reason,
+            } => at(*process, Symbol::Died, reason.clone()),
+            What::Death { reason, .. } => outside(format!("the observer died: {reason}"), Ink::Bad),
+            What::End => outside("the system ends".to_owned(), Ink::Faint),
+            What::Audit { snapshot, verdict } => match verdict {
+                Ok(total) => outside(
+                    format!("S{snapshot} is collected: {total} in all"),
+                    Ink::Snapshot(*snapshot),
+                ),
+                Err(reason) => outside(format!("S{snapshot} fails its audit: {reason}"), Ink::Bad),
+            },
+            What::Send {
+                channel, amount, ..
+            } => {
+                let (from, to) = (channel.from, channel.to);
+                let at_once = steps.next_if(|(_, next)| next.sent == Some(number));
+                let kind = match at_once {
+                    Some(_) => Kind::AtOnce { from, to },
+                    None => sent(from, vec![to], Some(number), Symbol::Event),
+                };
+                (amount.to_string(), Ink::Plain, kind)
+            }
+            What::Receive {
+                channel, amount, ..
+            } => {
+                let (from, to, sent) = (channel.from, channel.to, step.sent);
+                let kind = Kind::Received { from, to, sent };
+                (amount.to_string(), Ink::Plain, kind)
+            }
+            What::Record {
+                process,
+                snapshot,
+                amount,
+                ..
+            } => {
+                let kind = sent(*process, Vec::new(), None, Symbol::Recorded);
+                (
+                    format!("S{snapshot}={amount}"),
+                    Ink::Snapshot(*snapshot),
+                    kind,
+                )
+            }
+            What::MarkerSent {
+                channel, snapshot, ..
+            } => {
+                if joins(rows.last_mut(), channel.from, channel.to, *snapshot) {
+                    continue;
+                }
+                let kind = sent(channel.from, vec![channel.to], None, Symbol::Event);
+                (format!("S{snapshot}"), Ink::Snapshot(*snapshot), kind)
+            }
+            What::MarkerReceived { channel, snapshot } => {
+                let (from, to, sent) = (channel.from, channel.to, step.sent);
+                let kind = Kind::Received { from, to, sent };
+                (format!("S{snapshot}"), Ink::Snapshot(*snapshot), kind)
+            }
+        };
+        let line = step.event.line;
+        rows.push(Row {
+            line,
+            ink,
+            text,
+            kind,
+        });
+    }
+    rows
+}
+
+fn sent(from: ProcessId, to: Vec<ProcessId>, message: Option<u64>, symbol: Symbol) -> Kind {
+    Kind::Sent {
+        from,
+        to,
+        message,
+        symbol,
+    }
+}
+
+fn at(process: ProcessId, symbol: Symbol, text: String) -> (String, Ink, Kind) {
+    let ink = match symbol {
+        Symbol::Refused | Symbol::Died => Ink::Bad,
+        _ => Ink::Plain,
+    };
+    (text, ink, Kind::At { process, symbol })
+}
+
+fn outside(text: String, ink: Ink) -> (String, Ink, Kind) {
+    (text, ink, Kind::Outside)
+}
+
+/// Whether a marker belongs to the row before it, and was added to that.
+fn joins(last: Option<&mut Row>, sender: ProcessId, to: ProcessId, of: SnapshotId) -> bool {
+    let Some(row) = last else {
+        return false;
+    };
+    match &mut row.kind {
+        Kind::Sent { from, to: all, .. } if row.ink == Ink::Snapshot(of) && *from == sender => {
+            all.push(to);
+            true
+        }
+        _ => false,
+    }
+}
