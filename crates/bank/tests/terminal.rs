@@ -223,6 +223,7 @@ fn help_lists_the_commands() {
         "StartMaster",
         "CreateNode ID AMOUNT",
         "PrintSnapshot",
+        "show [N]",
         "quit",
     ] {
         session.expect(command);
@@ -375,6 +376,39 @@ fn colour_is_for_terminals_and_no_color_is_honoured() {
     session.command("nonsense");
     session.expect(&format!("{place} unknown command"));
     session.command("quit");
+    session.expect_end(1);
+}
+
+#[test]
+fn show_draws_the_last_steps_in_colour_only_where_that_is_allowed() {
+    let mut session = Session::start(&[]);
+    session.command("show");
+    session.expect("nothing has happened yet");
+    session.command("StartMaster");
+    session.command("CreateNode 1 100");
+    session.command("CreateNode 2 100");
+    session.command("Send 1 2 42");
+    session.command("BeginSnapshot 2");
+    session.command("show 2");
+    session.expect("2 earlier steps");
+    session.expect("●────a:42────▷│");
+    session.expect("\u{1b}[38;5;32m◁┄┄┄S1=100┄┄┄◆");
+    session.expect("1 → 2: a:42");
+    session.command("quit");
+    session.expect_end(0);
+
+    let mut session = Session::start_with(&["--ascii"], &[("NO_COLOR", "1")]);
+    // What was typed ahead is drawn as far as it goes.
+    session.type_keys("StartMaster\rCreateNode 1 9\rCreateNode 2 0\rSend 1 2 7\r");
+    session.type_keys("BeginSnapshot 2\rshow\r");
+    session.expect("2    * 9");
+    session.expect("5    |(~~~S1=0~~~#");
+    session.expect("1 -> 2: a:7");
+    session.command("show none");
+    session.expect("-:7: `show none`: `show N` draws the last N steps");
+    session.prompt();
+    assert!(!session.shown.contains("\u{1b}[38"), "{:?}", session.shown);
+    session.type_keys(CTRL_D);
     session.expect_end(1);
 }
 

@@ -1,17 +1,20 @@
-//! The history of the run (`--history FILE`): hears from the session what was retired, and writes
-//! it as events, in the order in which the results are shown.
+//! The history of the run: hears from the session what was retired, and makes events of it, in the
+//! order in which the results are shown. They go to a file (`--history`), into memory (`--diagram`),
+//! and to what the prompt's `show` draws: each only where it is wanted.
 //!
 //! It knows of every channel how much has been sent and received, so that it can number messages
 //! and give the tallies of a recorded state; and of every process what it did not answer before it
 //! died.
 //!
 //! * `chronicle/infer.rs`: what the dead did without saying so;
-//! * `chronicle/file.rs`: the file, and what becomes of it when it cannot be written.
+//! * `chronicle/file.rs`: the file, and what becomes of it when it cannot be written;
+//! * `chronicle/sinks.rs`: where the events go, and how many are kept in memory.
 //!
 //! Never here: whether a command succeeds.
 
 mod file;
 mod infer;
+mod sinks;
 #[cfg(test)]
 mod tests;
 
@@ -25,8 +28,9 @@ use history::{
 use crate::audit::GlobalSnapshot;
 use crate::id::NodeId;
 
-pub(super) use file::{HistoryFile, Sha256Reader};
+pub(super) use file::{HistoryFile, Sha256Reader, is_same_file};
 pub(super) use infer::Unanswered;
+pub(super) use sinks::{KEPT_MIB, Kept, Sinks};
 
 /// A `collect` of more numbers than this is written as several lines. A number takes at most 21
 /// bytes, with its comma.
@@ -35,9 +39,9 @@ const NUMBERS: usize = 4_000;
 /// What the names of the keys of one list entry take, counted as numbers.
 const ENTRY: usize = 4;
 
-/// Writes the history.
+/// Makes the history.
 pub(super) struct Chronicle {
-    pub(super) file: HistoryFile,
+    pub(super) sinks: Sinks,
     begun: Instant,
     /// The system that runs.
     system: Option<System>,
@@ -81,10 +85,10 @@ impl Count {
 }
 
 impl Chronicle {
-    pub(super) fn new(mut file: HistoryFile, header: &Header) -> Self {
-        history::write_header(&mut file.buffer, header);
+    pub(super) fn new(mut sinks: Sinks, header: &Header) -> Self {
+        sinks.begin(header);
         Self {
-            file,
+            sinks,
             begun: Instant::now(),
             system: None,
         }
@@ -452,7 +456,7 @@ impl Chronicle {
     fn write(&mut self, line: impl Into<Option<u64>>, what: What) {
         let time = u64::try_from(self.begun.elapsed().as_micros()).ok();
         let line = line.into();
-        history::write_event(&mut self.file.buffer, &Event { line, time, what });
+        self.sinks.push(Event { line, time, what });
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use super::diagram::DiagramOptions;
+use super::diagram::{DiagramOptions, Output};
 use super::load::LoadOptions;
 use super::verify::VerifyOptions;
 use crate::script::printable;
@@ -100,10 +100,14 @@ pub(super) struct RunOptions {
     /// Write the history of the run, one JSON object an event, to this file
     #[arg(long, value_name = "FILE")]
     pub(super) history: Option<PathBuf>,
+    /// Draw the run when it has ended, as `master diagram` does: the ending of FILE says in which
+    /// format; may be given several times
+    #[arg(long, value_name = "FILE", value_parser = Output::parse)]
+    pub(super) diagram: Vec<Output>,
     /// End the run, with status 124, after this long
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(super) timeout: Option<Duration>,
-    /// Write the arrow as `->` instead of `→`
+    /// Write the arrow as `->` instead of `→`, and what `show` draws in ASCII
     #[arg(long)]
     pub(super) ascii: bool,
     /// When to colour messages

@@ -1,4 +1,5 @@
-//! `master diagram`: draws a history.
+//! `master diagram`: draws a history. [`Output`], [`read`] and [`draw`] are also for the pictures of
+//! a run (`pictures.rs`).
 //!
 //! It only reads the history and writes files: what is drawn, and how, is in the crate `diagram`.
 
@@ -14,6 +15,9 @@ use super::cli::Colour;
 use super::paint::Painter;
 use super::{status, write_out};
 use crate::script::printable;
+
+/// Why there is no picture of a history without events.
+pub(super) const NO_SYSTEM: &str = "no system is started in it: there is nothing to draw";
 
 const EXAMPLE: &str = "\
 Example:
@@ -37,7 +41,7 @@ pub(super) struct DiagramOptions {
     history: PathBuf,
     /// Where to: the ending says in which format; may be given several times [default: an SVG on
     /// standard output]
-    #[arg(short, long, value_name = "FILE", value_parser = output)]
+    #[arg(short, long, value_name = "FILE", value_parser = Output::parse)]
     output: Vec<Output>,
     /// Only from what this line of the script did
     #[arg(long, value_name = "LINE")]
@@ -58,18 +62,20 @@ pub(super) struct DiagramOptions {
 
 /// A file to be written, and how.
 #[derive(Clone, Debug)]
-struct Output {
-    path: PathBuf,
-    format: Format,
+pub(super) struct Output {
+    pub(super) path: PathBuf,
+    pub(super) format: Format,
 }
 
-fn output(name: &str) -> Result<Output, String> {
-    let path = PathBuf::from(name);
-    let format = Format::of_name(name).ok_or_else(|| {
-        let endings = Format::endings();
-        format!("the ending says which format is meant, and must be one of {endings}")
-    })?;
-    Ok(Output { path, format })
+impl Output {
+    pub(super) fn parse(name: &str) -> Result<Self, String> {
+        let path = PathBuf::from(name);
+        let format = Format::of_name(name).ok_or_else(|| {
+            let endings = Format::endings();
+            format!("the ending says which format is meant, and must be one of {endings}")
+        })?;
+        Ok(Self { path, format })
+    }
 }
 
 /// Runs `master diagram` and returns its exit status.
@@ -77,8 +83,9 @@ pub(super) fn run(options: &DiagramOptions) -> u8 {
     let painter = Painter::new(options.color);
     let name = printable(options.history.as_os_str().as_encoded_bytes()).to_string();
     let tell = |reason: &str| painter.tell(&format!("{name}: {}", printable(reason.as_bytes())));
-    let drawn = read(&options.history, &tell)
-        .and_then(|(header, events)| draw(options, &header, events, &tell));
+    let drawn = open(&options.history)
+        .and_then(|input| read(input, &tell))
+        .and_then(|(header, events)| draw_selected(options, &header, events, &tell));
     let texts = match drawn {
         Ok(texts) => texts,
         Err(reason) => {
@@ -99,13 +106,20 @@ pub(super) fn run(options: &DiagramOptions) -> u8 {
     }
 }
 
-fn read(path: &Path, tell: &impl Fn(&str)) -> Result<(Header, Vec<Event>), String> {
-    let input: Box<dyn BufRead> = match path == Path::new("-") {
+fn open(path: &Path) -> Result<Box<dyn BufRead>, String> {
+    Ok(match path == Path::new("-") {
         true => Box::new(io::stdin().lock()),
         false => Box::new(BufReader::new(
             File::open(path).map_err(|error| error.to_string())?,
         )),
-    };
+    })
+}
+
+/// A whole history; tells where its last line is cut off.
+pub(super) fn read(
+    input: impl BufRead,
+    tell: &impl Fn(&str),
+) -> Result<(Header, Vec<Event>), String> {
     let mut reader = Reader::new(input).map_err(|error| error.to_string())?;
     let mut events = Vec::new();
     while let Some(event) = reader.next_event().map_err(|error| error.to_string())? {
@@ -121,17 +135,17 @@ fn read(path: &Path, tell: &impl Fn(&str)) -> Result<(Header, Vec<Event>), Strin
 }
 
 /// One text for each output, or the SVG where there is none.
-fn draw(
+fn draw_selected(
     options: &DiagramOptions,
     header: &Header,
     events: Vec<Event>,
     tell: &impl Fn(&str),
 ) -> Result<Vec<String>, String> {
-    let systems = System::link(events).map_err(|error| error.to_string())?;
+    let systems = link(events)?;
     let number = options.system.unwrap_or(1);
     let index = usize::try_from(number - 1).unwrap_or(usize::MAX);
     let system = systems.get(index).ok_or_else(|| match systems.len() {
-        0 => "no system is started in it: there is nothing to draw".to_owned(),
+        0 => NO_SYSTEM.to_owned(),
         count => format!("there is no system {number}: it has {count}"),
     })?;
     if options.system.is_none() && systems.len() > 1 {
@@ -150,9 +164,21 @@ fn draw(
     if formats.is_empty() {
         formats.push(Format::Svg);
     }
-    let drawn = formats.into_iter().map(|format| {
-        let drawn = format.draw(system, header, selection);
-        drawn.map_err(|error| error.to_string())
-    });
+    let drawn = formats.into_iter();
+    let drawn = drawn.map(|format| draw(format, system, header, selection));
     drawn.collect()
+}
+
+pub(super) fn link(events: Vec<Event>) -> Result<Vec<System>, String> {
+    System::link(events).map_err(|error| error.to_string())
+}
+
+pub(super) fn draw(
+    format: Format,
+    system: &System,
+    header: &Header,
+    selection: Selection,
+) -> Result<String, String> {
+    let drawn = format.draw(system, header, selection);
+    drawn.map_err(|error| error.to_string())
 }

@@ -24,6 +24,7 @@ mod issue;
 mod load;
 mod mesh;
 mod paint;
+mod pictures;
 mod process;
 mod prompt;
 mod ready;
@@ -31,6 +32,7 @@ mod results;
 mod retire;
 mod run_dir;
 mod session;
+mod show;
 mod table;
 mod verify;
 
@@ -45,11 +47,12 @@ use clap::CommandFactory;
 use history::Header;
 use pipes::{Input, Read, Signals, Terminal};
 
-use self::chronicle::{Chronicle, HistoryFile, Sha256Reader};
+use self::chronicle::{Chronicle, HistoryFile, Kept, Sha256Reader, Sinks};
 use self::cli::{Cli, Placement, RunOptions, Sub};
 use self::cluster::{Cluster, Ending, Programs};
 use self::failure::Stop;
 use self::paint::{Painter, Teller};
+use self::pictures::Picture;
 use self::prompt::{Prompt, Typed};
 use self::results::Format;
 use self::run_dir::RunDir;
@@ -115,11 +118,14 @@ enum Source {
     Prompt(Prompt),
 }
 
+/// A run that can begin.
+type Prepared = (Session, Source, Vec<Picture>);
+
 fn run_bank(options: RunOptions) -> u8 {
     let painter = Painter::new(options.color);
     match prepare(options, painter) {
         Ok(None) => 0,
-        Ok(Some((session, source))) => run_session(session, source),
+        Ok(Some((session, source, pictures))) => run_session(session, source, &pictures),
         Err(reason) => {
             painter.tell(&reason);
             status::MALFORMED
@@ -128,7 +134,7 @@ fn run_bank(options: RunOptions) -> u8 {
 }
 
 /// Everything that can go wrong before anything is started. `None` where there is nothing to do.
-fn prepare(options: RunOptions, painter: Painter) -> Result<Option<(Session, Source)>, String> {
+fn prepare(options: RunOptions, painter: Painter) -> Result<Option<Prepared>, String> {
     let script = options
         .script
         .as_deref()
@@ -156,8 +162,9 @@ fn prepare(options: RunOptions, painter: Painter) -> Result<Option<(Session, Sou
     let programs = find_programs(options.bin_dir.as_deref(), options.verbose)?;
     // Before signals are held: what the path names may have to be waited for.
     let history = options.history.as_deref();
-    let history = history.map(|path| HistoryFile::create(path, script));
-    let history = history.transpose()?;
+    let file = history.map(|path| HistoryFile::create(path, script));
+    let file = file.transpose()?;
+    let pictures = Picture::open_all(&options.diagram, &[script, history])?;
     inherit_little().map_err(|error| format!("master: {error}"))?;
     if let Source::Script(statements) = &source {
         let nodes = script::most_nodes(statements);
@@ -191,7 +198,11 @@ fn prepare(options: RunOptions, painter: Painter) -> Result<Option<(Session, Sou
         script: Some(script.map_or_else(|| path.clone(), |path| path.to_string_lossy().into())),
         sha256,
     };
-    let chronicle = history.map(|file| Chronicle::new(file, &header));
+    let kept = (!pictures.is_empty()).then(Kept::new);
+    let recent = matches!(source, Source::Prompt(_)).then(show::recent);
+    let sinks = Sinks::new(file, kept, recent);
+    let is_wanted = sinks.is_any();
+    let chronicle = is_wanted.then(|| Chronicle::new(sinks, &header));
     let arrow = if options.ascii { "->" } else { "→" };
     let settings = Settings {
         path,
@@ -208,7 +219,7 @@ fn prepare(options: RunOptions, painter: Painter) -> Result<Option<(Session, Sou
         programs,
     };
     Session::new(settings, signals, run_dir, chronicle, teller)
-        .map(|session| Some((session, source)))
+        .map(|session| Some((session, source, pictures)))
         .map_err(|stop| format!("master: {stop}"))
 }
 
@@ -263,7 +274,7 @@ fn find_programs(bin_dir: Option<&Path>, verbose: bool) -> Result<Programs, Stri
     })
 }
 
-fn run_session(mut session: Session, source: Source) -> u8 {
+fn run_session(mut session: Session, source: Source, pictures: &[Picture]) -> u8 {
     // The line editor may be in the middle of a line when the run ends.
     let terminal = matches!(source, Source::Prompt(_)).then(Terminal::remember);
     let seed = session.settings.seed;
@@ -275,10 +286,13 @@ fn run_session(mut session: Session, source: Source) -> u8 {
     });
     let ended = ran.and_then(|()| session.finish());
     drop(terminal);
-    let status = match ended {
+    let mut status = match ended {
         Ok(()) => standing(&session),
         Err(stop) => end_early(&mut session, stop),
     };
+    if !draw(&mut session, pictures) && status == 0 {
+        status = status::FAILED;
+    }
     if matches!(status, status::FAILED | status::BROKEN) {
         last_words(
             &mut session,
@@ -286,6 +300,15 @@ fn run_session(mut session: Session, source: Source) -> u8 {
         );
     }
     status
+}
+
+/// Draws the run, once it is over, and returns whether that has succeeded.
+fn draw(session: &mut Session, pictures: &[Picture]) -> bool {
+    let sinks = session.chronicle.take().map(|chronicle| chronicle.sinks);
+    let Some(kept) = sinks.and_then(|sinks| sinks.kept) else {
+        return true;
+    };
+    pictures::write_all(pictures, &kept, &mut |text| last_words(session, text))
 }
 
 /// Tells something when the run is over: nobody is waited for any more.
@@ -377,12 +400,13 @@ fn run_prompt(session: &mut Session, mut prompt: Prompt) -> Result<(), Stop> {
                 return Err(Stop::Stdout(io::Error::other(reason)));
             }
             // What was pasted may be several lines.
-            Typed::Line(lines) => {
+            Typed::Line(lines, columns) => {
                 for text in lines.split(['\n', '\r']) {
                     number += 1;
                     match text.trim() {
                         "help" => session.tell(&prompt::help())?,
                         "quit" => return Ok(()),
+                        typed if show::obey(session, number, typed, columns)? => {}
                         _ => {
                             let text = text.as_bytes();
                             run_line(session, &mut checker, &Line { number, text })?;

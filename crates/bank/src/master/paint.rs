@@ -49,6 +49,14 @@ impl Painter {
         painted
     }
 
+    /// A piece of a message in this style, or just as it is.
+    pub(super) fn style(self, style: Style, text: &str) -> String {
+        match self.0 == ColorChoice::Never {
+            true => text.to_owned(),
+            false => format!("{style}{text}{style:#}"),
+        }
+    }
+
     /// Writes a message, in one piece. Where nobody can hear it, that is nobody's failure.
     pub(super) fn tell(self, text: &str) {
         let line = self.paint(text) + "\n";
@@ -65,6 +73,12 @@ pub(super) enum Teller {
 }
 
 impl Teller {
+    pub(super) fn painter(&self) -> Painter {
+        match self {
+            Self::Stderr(painter) | Self::Above(painter, _) => *painter,
+        }
+    }
+
     /// Tells a message, waiting while nobody reads it, but no longer than until a signal arrives
     /// or the deadline passes.
     pub(super) fn tell(

@@ -18,13 +18,13 @@ use rustyline::{Config, Context, Editor, ExternalPrinter, Helper};
 use crate::script::COMMANDS;
 
 /// What the prompt understands beside the language itself.
-const OWN_WORDS: [&str; 2] = ["help", "quit"];
+const OWN_WORDS: [&str; 3] = ["help", "quit", "show"];
 
 /// What came from the prompt.
 #[derive(Debug)]
 pub(super) enum Typed {
-    /// A line, without its end.
-    Line(String),
+    /// A line, without its end, and how wide the terminal is.
+    Line(String, Option<usize>),
     /// Ctrl-D.
     End,
     /// Ctrl-C.
@@ -71,7 +71,10 @@ impl Prompt {
                     *ids = known;
                 }
                 let line = match editor.readline("pipebank> ") {
-                    Ok(line) => Typed::Line(line),
+                    Ok(line) => {
+                        let size = editor.dimensions();
+                        Typed::Line(line, size.map(|(columns, _)| usize::from(columns)))
+                    }
                     Err(ReadlineError::Eof) => Typed::End,
                     Err(ReadlineError::Interrupted) => Typed::Interrupt,
                     Err(error) => Typed::Failed(error.to_string()),
@@ -113,6 +116,7 @@ pub(super) fn help() -> String {
     for command in COMMANDS {
         text += &format!("  {:<22} {}\n", command.to_string(), command.summary);
     }
+    text += "  show [N]               draws the last N steps of the run (20)\n";
     text += "  help                   shows this\n";
     text += "  quit                   ends everything, as the end of input (Ctrl-D) does\n";
     text += "Everything after # or ; is a comment. Tab completes commands and node ids.";

@@ -30,7 +30,7 @@ impl Session {
             };
             self.retired += 1;
             self.complete(entry, reply)?;
-            if self.chronicle.as_ref().is_some_and(|c| c.file.is_full()) {
+            if self.chronicle.as_ref().is_some_and(|c| c.sinks.is_full()) {
                 self.write_history()?;
             }
         }

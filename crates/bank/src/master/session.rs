@@ -179,7 +179,7 @@ pub(super) struct Session {
     pub(super) issued: Ticket,
     pub(super) retired: Ticket,
     pub(super) results: Results,
-    /// The history, where one is written.
+    /// The history, where somebody wants it.
     pub(super) chronicle: Option<Box<Chronicle>>,
     /// The channel that a draw has chosen, while its receive cannot be issued yet.
     pub(super) drawn: Option<(Place, Place)>,
@@ -320,10 +320,9 @@ impl Session {
             return Ok(());
         };
         let deadline = self.results.deadline;
-        match chronicle.file.write(Some(&self.signals), deadline)? {
+        match chronicle.sinks.write_file(Some(&self.signals), deadline)? {
             None => Ok(()),
             Some(complaint) => {
-                self.chronicle = None;
                 self.failed = true;
                 self.tell(&complaint)
             }
@@ -334,7 +333,7 @@ impl Session {
     /// where that cannot be done.
     pub(super) fn give_up_history(&mut self) -> Option<String> {
         let deadline = self.results.deadline;
-        let written = self.chronicle.take()?.file.write(None, deadline);
+        let written = self.chronicle.as_mut()?.sinks.write_file(None, deadline);
         written.unwrap_or(None)
     }
 

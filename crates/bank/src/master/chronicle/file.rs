@@ -42,12 +42,7 @@ impl HistoryFile {
                     .to_owned(),
             );
         }
-        let identity = |path| {
-            fs::metadata(path)
-                .map(|found| (found.dev(), found.ino()))
-                .ok()
-        };
-        if identity(path).is_some_and(|found| script.and_then(identity) == Some(found)) {
+        if script.is_some_and(|script| is_same_file(path, script)) {
             return Err(format!(
                 "{shown}: the history would overwrite the script; --history needs another file"
             ));
@@ -109,6 +104,15 @@ impl HistoryFile {
             self.path
         )
     }
+}
+
+/// Whether both are there, and the same.
+pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
+    let identity = |path| {
+        let found = fs::metadata(path).ok()?;
+        Some((found.dev(), found.ino()))
+    };
+    identity(one).is_some_and(|found| identity(other) == Some(found))
 }
 
 /// A script as it is read, and the digest of what was read of it.
