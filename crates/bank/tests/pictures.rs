@@ -67,9 +67,17 @@ fn what_cannot_be_a_picture_is_refused_before_anything_starts() {
     place.file("s.txt", SCRIPT);
     place.file("s.dot", SCRIPT);
     let known = ".svg, .html, .shiviz, .trace.json, .mmd, .dot";
-    let cases: [(&[&str], &str); 5] = [
+    let cases: [(&[&str], &str); 7] = [
         (&["s.txt", "--diagram", "a.png"], known),
         (&["s.txt", "--diagram", "a.svg", "--diagram", "-"], known),
+        (
+            &["s.txt", "--diagram", "a.svg", "--bin-dir", "none"],
+            "there is no program",
+        ),
+        (
+            &["s.txt", "--diagram", "a.svg", "--diagram", "none/b.svg"],
+            "none/b.svg: the picture cannot be written",
+        ),
         (
             &["s.txt", "--diagram", "none/a.svg"],
             "none/a.svg: the picture cannot be written: No such file",
@@ -89,6 +97,7 @@ fn what_cannot_be_a_picture_is_refused_before_anything_starts() {
         assert_eq!((ended.status.code(), &ended.out[..]), (Some(2), ""));
     }
     assert_eq!(text(place.path("s.dot")), SCRIPT);
+    assert!(!place.path("a.svg").exists());
 }
 
 #[test]
@@ -131,6 +140,7 @@ fn a_picture_that_cannot_be_written_or_drawn_is_told_and_the_others_are_written(
         "{many}"
     );
     assert_eq!(seed, SEED_LINE);
+    assert!(!place.path("a.dot").exists());
     assert!(text(place.path("a.svg")).ends_with("</svg>\n"));
 
     place.file("empty.txt", "");

@@ -1,8 +1,8 @@
 //! The pictures of a run (`--diagram FILE`): what `master diagram` would draw of its history, once
 //! every process has ended.
 
-use std::fs::File;
-use std::path::Path;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use diagram::{Format, Selection};
@@ -14,9 +14,12 @@ use super::diagram::{NO_SYSTEM, Output, draw, link, read};
 use crate::script::printable;
 
 /// A file for a picture. It is opened before anything starts, so that a place where nothing can be
-/// written is known then; what is in it stays until the picture is written.
+/// written is known then; what is in it stays until the picture is written, and one that was not
+/// there before goes again where it never is.
 pub(super) struct Picture {
+    path: PathBuf,
     name: String,
+    is_new: bool,
     format: Format,
     file: File,
 }
@@ -40,12 +43,18 @@ impl Picture {
                     "{name}: the picture would overwrite {other}; --diagram needs another file"
                 ));
             }
+            let is_new = !path.exists();
             let mut options = File::options();
             let opened = options.write(true).create(true).truncate(false).open(path);
             let file = opened
                 .map_err(|error| format!("{name}: the picture cannot be written: {error}"))?;
-            let format = *format;
-            Ok(Self { name, format, file })
+            Ok(Self {
+                path: path.clone(),
+                name,
+                is_new,
+                format: *format,
+                file,
+            })
         });
         pictures.collect()
     }
@@ -64,6 +73,14 @@ impl Picture {
                 self.name
             )),
             _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Picture {
+    fn drop(&mut self) {
+        if self.is_new && self.file.metadata().is_ok_and(|found| found.len() == 0) {
+            let _ = fs::remove_file(&self.path);
         }
     }
 }
