@@ -52,9 +52,10 @@ pub enum Ink {
 }
 
 /// Columns are no closer than this, and no farther apart than this.
-const SPACING: std::ops::RangeInclusive<usize> = 7..=18;
-/// What stands right of the last column.
-const MARGIN: usize = 10;
+const SPACING: std::ops::RangeInclusive<usize> = 7..=28;
+/// What stands right of the last column, and of one that several processes share.
+const MARGIN: usize = 6;
+const SHARED_MARGIN: usize = 10;
 
 /// Draws the last steps, what is in transit after them, and how much each process has. `paint` gives
 /// a piece its look, and must not change its width.
@@ -96,8 +97,8 @@ impl<'r> Picture<'r> {
     fn new(recent: &'r Recent, options: &'r TextOptions, hidden: &[Row], rows: &'r [Row]) -> Self {
         let digits = rows.iter().filter_map(|row| row.line).max();
         let left = digits.map_or(0, |line| line.to_string().len()) + 6;
-        let room = options.width.saturating_sub(left + 1 + MARGIN);
-        let most = room / SPACING.start() + 1;
+        let room = |margin| options.width.saturating_sub(left + 1 + margin);
+        let most = room(MARGIN) / SPACING.start() + 1;
         let taking_part: BTreeSet<ProcessId> = rows.iter().flat_map(Row::processes).collect();
         let all: Vec<ProcessId> = recent.processes.keys().copied().collect();
         let mut shown = match all.len() <= most {
@@ -107,7 +108,7 @@ impl<'r> Picture<'r> {
         let idle = all.len() - shown.len();
         let others = match shown.len() <= most {
             true => Vec::new(),
-            false => shown.split_off(most.saturating_sub(1)),
+            false => shown.split_off(room(SHARED_MARGIN) / SPACING.start()),
         };
         let count = shown.len() + usize::from(!others.is_empty());
         let own = (0..)
@@ -126,12 +127,11 @@ impl<'r> Picture<'r> {
                 letters.insert(sent, letter(letters.len()));
             }
         }
-        // A letter, a colon, a dash on each side, and the head.
-        let has_arrow = |row: &&Row| !matches!(row.kind, Kind::Outside | Kind::At { .. });
-        let wanted = rows.iter().filter(has_arrow);
-        let wanted = wanted.map(|row| row.text.len() + 8).max().unwrap_or(0);
-        let widest = room.checked_div(count.saturating_sub(1)).unwrap_or(room);
-        let spacing = wanted.min(widest).clamp(*SPACING.start(), *SPACING.end());
+        let margin = match others.is_empty() {
+            true => MARGIN,
+            false => SHARED_MARGIN,
+        };
+        let spacing = spacing(recent, rows, count, room(margin));
         // A process that was created in a hidden row, or before all rows.
         let is_created = |row: &Row| match row.kind {
             Kind::At {
@@ -460,6 +460,19 @@ impl<'r> Picture<'r> {
             false => line.put(x + 2, &fit(texts, right, self.glyphs.ellipsis), ink),
         }
     }
+}
+
+/// How far apart columns are: as far as the longest text wants it, where there is room for that.
+fn spacing(recent: &Recent, rows: &[Row], columns: usize, room: usize) -> usize {
+    let has_arrow = |row: &&Row| !matches!(row.kind, Kind::Outside | Kind::At { .. });
+    // A letter, a colon, the head, and two or three dashes on each side.
+    let arrows = rows.iter().filter(has_arrow).map(|row| row.text.len() + 8);
+    let processes = recent.processes.iter();
+    let names =
+        processes.map(|(id, now)| id.to_string().len().max(now.amount.to_string().len()) + 3);
+    let wanted = arrows.chain(names).max().unwrap_or(0);
+    let widest = room.checked_div(columns.saturating_sub(1)).unwrap_or(room);
+    wanted.min(widest).clamp(*SPACING.start(), *SPACING.end())
 }
 
 /// The letters from a to z, then with numbers: a1 … z1, a2 …

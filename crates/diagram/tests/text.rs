@@ -42,7 +42,7 @@ fn the_texts_of_the_examples_are_as_they_were() {
         ("kill-node-unread", "text", 17, all, 80),
         ("kill-node-unread", "ascii.text", 99, 12, 50),
         ("four-nodes-crossing", "text", 99, 20, 60),
-        ("four-nodes-crossing", "narrow.text", 44, 12, 36),
+        ("four-nodes-crossing", "narrow.text", 44, 12, 34),
     ];
     let examples = examples();
     for (name, kind, line, steps, width) in cases {

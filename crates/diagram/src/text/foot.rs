@@ -4,6 +4,7 @@ use history::Content;
 
 use super::canvas::{Line, fit};
 use super::{Ink, Picture};
+use crate::recent::InTransit;
 
 /// So many channels are listed.
 const MAX_CHANNELS: usize = 6;
@@ -43,9 +44,14 @@ impl Picture<'_> {
         if self.recent.in_transit.is_empty() || self.recent.is_ended {
             return vec![self.note("in transit  nothing")];
         }
-        let channels = self.recent.in_transit.iter().take(MAX_CHANNELS);
+        let mut channels: Vec<_> = self.recent.in_transit.iter().collect();
+        // Where only markers are, is of less interest.
+        channels.sort_by_key(|(_, queue)| {
+            let is_marker = |message: &InTransit| matches!(message.content, Content::Marker(_));
+            queue.iter().all(is_marker)
+        });
         let mut lines: Vec<Line> = Vec::new();
-        for ((from, to), queue) in channels {
+        for ((from, to), queue) in channels.into_iter().take(MAX_CHANNELS) {
             let title = if lines.is_empty() { "in transit" } else { "" };
             let mut text = format!("{title:10}  {from} → {to}: ");
             for (index, message) in queue.iter().enumerate() {
