@@ -2,9 +2,9 @@
 //!
 //! Chandy and Lamport ("Distributed Snapshots", ACM TOCS 3(1), 1985, section 4, Theorem 1 and its
 //! proof) swap neighbouring events of different processes until every event from before its
-//! process recorded its state (*pre-recording*) comes before every event from after (*post-
-//! recording*). No process can tell the difference, and between the two the system is in the very
-//! state that was recorded. A stable partition is what these swaps come to.
+//! process recorded its state (*prerecording*) comes before every event from after
+//! (*postrecording*). No process can tell the difference, and between the two the system is in the
+//! very state that was recorded. A stable partition is what these swaps come to.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::ops::Range;
@@ -17,7 +17,7 @@ use crate::system::{Collected, Content, System};
 /// The events of a system, reordered so that the cut of a snapshot is one instant.
 ///
 /// ```text
-///   order:  pre-recording events │ on the line │ post-recording events
+///   order:  prerecording events │ on the line │ postrecording events
 ///                                └──── cut ────┘
 /// ```
 ///

@@ -1,4 +1,16 @@
 //! What a history must keep to, where each rule comes from, and what is said where one is broken.
+//!
+//! The sources:
+//!
+//! - K. M. Chandy and L. Lamport, "Distributed Snapshots: Determining Global States of Distributed
+//!   Systems", ACM Transactions on Computer Systems 3(1), 1985, pages 63–75;
+//! - T. H. Lai and T. H. Yang, "On Distributed Snapshots", Information Processing Letters 25(3), 1987;
+//! - F. Mattern, "Virtual Time and Global States of Distributed Systems", in: M. Cosnard and others
+//!   (editors), Parallel and Distributed Algorithms, North-Holland 1989, pages 215–226;
+//! - F. Mattern, "Efficient Algorithms for Distributed Snapshots and Global Virtual Time
+//!   Approximation", Journal of Parallel and Distributed Computing 18(4), 1993, pages 423–434;
+//! - A. D. Kshemkalyani and M. Singhal, "Distributed Computing: Principles, Algorithms, and Systems",
+//!   Cambridge University Press 2008, chapter 4, "Global state and snapshot recording algorithms".
 
 use std::fmt;
 
@@ -127,12 +139,12 @@ impl Rule {
             Self::OneRecord => (
                 "one_record",
                 "a process records its state once for a snapshot",
-                "Chandy & Lamport 1985, section 3, marker-receiving rule",
+                "Chandy & Lamport 1985, section 3.2, marker-receiving rule",
             ),
             Self::Recorded => (
                 "recorded",
                 "a process records the state and the tallies that it has",
-                "Chandy & Lamport 1985, section 3; Mattern 1993 (counting messages)",
+                "Chandy & Lamport 1985, section 3.2; Mattern 1993 (counting messages)",
             ),
             Self::Consistent => (
                 "consistent",
@@ -142,12 +154,12 @@ impl Rule {
             Self::Complete => (
                 "complete",
                 "every process has recorded its state when a snapshot is collected",
-                "Chandy & Lamport 1985, section 3, termination",
+                "Chandy & Lamport 1985, section 3.3, termination",
             ),
             Self::States => (
                 "states",
                 "the states collected are those that were recorded",
-                "Chandy & Lamport 1985, section 3, termination",
+                "Chandy & Lamport 1985, section 3.3, termination",
             ),
             Self::InTransit => (
                 "in_transit",
@@ -164,19 +176,19 @@ impl Rule {
                 "moment",
                 "a process records its state when it begins a snapshot or receives its first \
                  marker, and does nothing in between",
-                "Chandy & Lamport 1985, section 3, both marker rules",
+                "Chandy & Lamport 1985, section 3.2, both marker rules",
             ),
             Self::Markers => (
                 "markers",
                 "one marker of a snapshot is sent on each channel, after its sender recorded and \
                  before any further message, and received before the snapshot is collected",
-                "Chandy & Lamport 1985, section 3, both marker rules",
+                "Chandy & Lamport 1985, section 3.2, both marker rules",
             ),
             Self::CutOrder => (
                 "cut_order",
                 "where all who began a snapshot had recorded another one first, so has everybody",
-                "Chandy & Lamport 1985: markers of the one stay ahead of those of the other; cuts \
-                 of which neither depends on the other may cross (Mattern 1989)",
+                "follows from FIFO channels and both marker rules (Chandy & Lamport 1985, section \
+                 3.2); cuts of which neither depends on the other may cross (Mattern 1989)",
             ),
             Self::Reordered => (
                 "reordered",
