@@ -48,6 +48,7 @@ pub enum Command {
     /// the write end, then the read end.
     Open {
         /// At most as many as one hand-over carries.
+        #[serde(deserialize_with = "pipes::list")]
         peers: Vec<NodeId>,
         /// Whether the markers of snapshots in progress go out first, as the algorithm has it; not
         /// where none of them can be collected any more.
@@ -97,6 +98,7 @@ pub enum Command {
     /// Say how many transfers you have sent to each of these.
     SentTo {
         /// At most [`CHUNK`].
+        #[serde(deserialize_with = "pipes::list")]
         peers: Vec<NodeId>,
     },
     /// Say what the balance is once you have received this many transfers in all.
@@ -168,6 +170,7 @@ pub enum Reply {
     /// How many transfers were sent to each of the peers that were named, in that order.
     SentTo {
         /// At most [`CHUNK`].
+        #[serde(deserialize_with = "pipes::list")]
         transfers: Vec<u64>,
     },
     /// Everything that was to come has come.
@@ -239,6 +242,7 @@ pub enum Answer {
         /// The channel's receiver.
         to: NodeId,
         /// At most [`CHUNK`].
+        #[serde(deserialize_with = "pipes::list")]
         amounts: Vec<u64>,
     },
     /// The snapshots are collected, and each has passed the audit.
@@ -252,6 +256,7 @@ pub enum Answer {
         /// Whether it has recorded its state; else any of them would be the first.
         recorded: bool,
         /// For the markers of these, at most [`CHUNK`].
+        #[serde(deserialize_with = "pipes::list")]
         peers: Vec<NodeId>,
     },
     /// Nothing was collected: markers are still on their way.
@@ -313,6 +318,7 @@ pub enum Report {
         /// Whether the state is recorded; else any of them would be the first.
         recorded: bool,
         /// At most [`CHUNK`].
+        #[serde(deserialize_with = "pipes::list")]
         peers: Vec<NodeId>,
     },
     /// Everything that is waited for has been said: nothing, where the part is complete.
@@ -338,6 +344,7 @@ pub enum Report {
         /// The peer.
         from: NodeId,
         /// At most [`CHUNK`].
+        #[serde(deserialize_with = "pipes::list")]
         amounts: Vec<u64>,
     },
     /// The end of a part. `complete` is false where there was no complete part to give.
