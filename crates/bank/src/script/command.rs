@@ -225,9 +225,15 @@ pub(super) fn named(word: &[u8]) -> Option<&'static CommandHelp> {
 /// The command that was probably meant by a word that is none: the nearest name, if it is near.
 pub(super) fn nearest(word: &str) -> Option<&'static CommandHelp> {
     let word = word.to_lowercase();
-    let distance = |help: &CommandHelp| strsim::osa_distance(&help.name.to_lowercase(), &word);
-    let nearest = COMMANDS.iter().min_by_key(|help| distance(help))?;
-    (distance(nearest) * 3 <= nearest.name.len()).then_some(nearest)
+    let length = word.chars().count();
+    let near = COMMANDS.iter().filter_map(|help| {
+        let is_near = |distance: usize| distance * 3 <= help.name.len();
+        // No smaller than the difference in length, and dear: the product of the lengths.
+        let distance = is_near(help.name.len().abs_diff(length))
+            .then(|| strsim::osa_distance(&help.name.to_lowercase(), &word))?;
+        is_near(distance).then_some((distance, help))
+    });
+    Some(near.min_by_key(|(distance, _)| *distance)?.1)
 }
 
 const fn entry(
