@@ -51,8 +51,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
 use crate::SnapshotId;
 use crate::id_set::IdSet;
 
@@ -85,10 +83,7 @@ impl Markers {
 
 /// What one process contributes to a snapshot: its state at its cut, and the state of each of its
 /// incoming channels.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(bound(
-    deserialize = "P: Deserialize<'de> + Ord, S: Deserialize<'de>, M: Deserialize<'de>"
-))]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LocalSnapshot<P, S, M> {
     /// The process state.
     pub state: S,

@@ -1,10 +1,11 @@
 //! What reads histories, judges them and draws them.
 
 use diagram::{Format, Selection};
-use history::{Event, Header, Reader, System, Verifier, write_event, write_header};
-use snapshot::LocalSnapshot;
+use history::{Event, Header, MAX_LINE, Reader, System, Verifier, write_event, write_header};
+use pipebank::messages::{Answer, Report};
 
-use super::stream_of;
+use super::frames::{framed, stream_of};
+use super::{MEGABYTE, allocations};
 
 /// A history that may be anything is read; what was read is written, and read again the same.
 pub(super) fn read(bytes: &[u8]) {
@@ -19,9 +20,11 @@ pub(super) fn read(bytes: &[u8]) {
     }
 }
 
-/// What holds snapshots: parts in frames, and what was collected in a history.
+/// What holds snapshots: parts in frames, from nodes and from the observer, and what was collected in
+/// a history.
 pub(super) fn read_snapshots(bytes: &[u8]) {
-    stream_of::<LocalSnapshot<u64, u64, u64>>(bytes);
+    stream_of::<Report>(&framed(bytes));
+    stream_of::<Answer>(&framed(bytes));
     let mut collect = b"{\"event\":\"collect\",\"snapshot\":1,\"states\":[".to_vec();
     collect.extend(bytes);
     read(&collect);
@@ -34,9 +37,21 @@ pub(super) fn read_snapshots(bytes: &[u8]) {
     read(&collect);
 }
 
-/// A history of events that follow each other in any order is judged, drawn straight and drawn.
+/// As much as judging and drawing may take, in bytes: linear in the events, of which each takes a
+/// byte of input at least. Measured: 200,000, and 3,100 an event.
+pub(super) fn bound(input: usize) -> usize {
+    (256 << 10) + (4 << 10) * input
+}
+
+/// A history, and one of events that follow each other in any order, is judged, drawn straight and
+/// drawn.
 pub(super) fn judge_and_draw(bytes: &[u8]) {
-    let (header, events) = events(&in_events(bytes));
+    judge_and_draw_history(bytes);
+    judge_and_draw_history(&in_events(bytes));
+}
+
+fn judge_and_draw_history(bytes: &[u8]) {
+    let (header, events) = events(bytes);
     for mut verifier in [Verifier::new(), Verifier::reordering()] {
         for (event, line) in events.iter().zip(2..) {
             verifier.on_event(event, line);
@@ -120,4 +135,69 @@ fn in_events(bytes: &[u8]) -> Vec<u8> {
         text += &format!("{{\"event\":{line}}}\n");
     }
     text.into_bytes()
+}
+
+/// Each of these, repeated, makes the longest line that is read, and the most of it that is kept.
+#[test]
+fn no_line_of_a_history_takes_more_than_a_megabyte() {
+    let collect = "{\"event\":\"collect\",\"snapshot\":1,";
+    let record = "{\"event\":\"record\",\"process\":1,\"snapshot\":1,\"amount\":1,";
+    for (begin, again, end) in [
+        (
+            format!("{collect}\"channels\":[{{\"from\":1,\"to\":2,\"amounts\":["),
+            "0,",
+            "0]}]}",
+        ),
+        (
+            format!("{collect}\"channels\":["),
+            "{\"from\":1,\"to\":2,\"amounts\":[1]},",
+            "{\"from\":1,\"to\":2,\"amounts\":[]}]}",
+        ),
+        (
+            format!("{collect}\"states\":["),
+            "{\"process\":1,\"amount\":9},",
+            "{\"process\":1,\"amount\":9}]}",
+        ),
+        (
+            format!("{record}\"sent\":["),
+            "{\"process\":1,\"messages\":1,\"sum\":1},",
+            "{\"process\":1,\"messages\":1,\"sum\":1}]}",
+        ),
+        (
+            "{\"event\":\"death\",\"process\":1,\"reason\":\"".to_owned(),
+            "\\t",
+            "\"}",
+        ),
+        ("{\"event\":\"start\",\"x\":".to_owned(), "[", ""),
+    ] {
+        let times = (MAX_LINE - begin.len() - end.len()) / again.len();
+        let line = begin.clone() + &again.repeat(times) + end;
+        let history = behind_a_header(format!("{line}\n").as_bytes());
+        let mut outcome = None;
+        let most = allocations::most_held(|| {
+            let mut reader = Reader::new(&history[..]).expect("a header");
+            outcome = Some(reader.next_event());
+        });
+        let outcome = outcome.expect("it ran");
+        println!("{begin}{again}: {most} bytes, {}", outcome.is_ok());
+        assert!(
+            outcome.is_ok() || again == "[",
+            "{begin}{again}: {outcome:?}"
+        );
+        assert!(most <= MEGABYTE, "{begin}{again}: {most} bytes at once");
+    }
+}
+
+/// The line is not read to its end.
+#[test]
+fn a_history_of_one_line_without_end_is_refused() {
+    let most = allocations::most_held(|| {
+        let mut reader = Reader::new(std::io::BufReader::new(std::io::repeat(b'x')));
+        assert!(
+            reader.is_err(),
+            "{:?}",
+            reader.as_mut().map(Reader::next_event)
+        );
+    });
+    assert!(most <= MEGABYTE, "{most} bytes at once");
 }

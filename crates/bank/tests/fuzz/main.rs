@@ -3,25 +3,27 @@
 //! A target is a test here. It runs what was committed under `__fuzz__/TARGET` (`corpus`: inputs
 //! that reach different code; `crashes`: inputs that once failed) and then random bytes. These go
 //! by a seed, which a failure names: `BOLERO_RANDOM_SEED=… cargo test -p pipebank --test fuzz`.
+//! An input that takes a minute ends the program, which says which it was.
 //! `scripts/fuzz SECONDS` goes on with libFuzzer, which looks for inputs that reach new code and
 //! puts them there.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
 
 mod allocations;
+mod frames;
 mod histories;
+mod watch;
 
 use std::fmt::Debug;
 use std::io::{BufRead, BufReader, Read};
 
-use pipebank::member::Frame;
-use pipebank::messages::{Answer, Command, Order, Reply, Report, Request};
 use pipebank::script::{COMMANDS, Checker, LineSplitter, ScriptError, read_script};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-/// What nothing may take more of. It is taken: for a list that claims to be long, in a frame of 14
-/// bytes, serde sets aside a whole one before it finds that nothing is there
-/// (`__fuzz__/frames/crashes/a-list-that-is-not-there`).
+/// What no reader may take more of.
 const MEGABYTE: usize = 1 << 20;
 
 /// What the targets here take themselves, for copies of the input.
@@ -30,13 +32,15 @@ const COPIES: usize = 16 << 10;
 /// Random inputs a target, beside those that were committed.
 const RANDOM: usize = 2_000;
 
-/// Has `check` run on inputs of all kinds; it may take `bound` bytes.
-fn attack(target: &str, bound: usize, check: fn(&[u8])) {
+/// Has `check` run on inputs of all kinds; for one of so many bytes it may take `bound` of them.
+fn attack(target: &'static str, bound: fn(usize) -> usize, check: fn(&[u8])) {
     let inputs = bolero::check!(name = target).with_iterations(RANDOM);
+    let watch = watch::Watch::over(target);
     inputs.for_each(|bytes: &[u8]| {
+        watch.begins(bytes);
         let most = allocations::most_held(|| check(bytes));
         assert!(
-            most <= bound + COPIES,
+            most <= bound(bytes.len()) + COPIES,
             "{most} bytes at once, for {} of input",
             bytes.len()
         );
@@ -46,60 +50,36 @@ fn attack(target: &str, bound: usize, check: fn(&[u8])) {
 /// Everything that comes through a pipe, as it is and behind a length that fits.
 #[test]
 fn frames() {
-    attack("frames", MEGABYTE, |bytes| {
-        every_type_of_frame(bytes);
-        let length = bytes.len().saturating_add(2).min(pipes::MAX_FRAME);
-        let header = u16::try_from(length).unwrap().to_le_bytes();
-        every_type_of_frame(&[&header, bytes].concat());
-    });
+    attack("frames", |_| frames::BOUND, frames::read);
 }
 
 /// A script as a file, in large pieces and small, and as a session.
 #[test]
 fn scripts() {
-    attack("scripts", MEGABYTE, |bytes| {
-        script(bytes);
-        script(&in_words_of_the_language(bytes));
-    });
+    attack("scripts", |_| MEGABYTE, read);
 }
 
 /// A history that may be anything.
 #[test]
 fn histories() {
-    attack("histories", MEGABYTE, histories::read);
+    attack("histories", |_| MEGABYTE, histories::read);
 }
 
 /// What holds snapshots.
 #[test]
 fn snapshots() {
-    attack("snapshots", MEGABYTE, histories::read_snapshots);
+    attack("snapshots", |_| MEGABYTE, histories::read_snapshots);
 }
 
-/// A history that was read is judged and drawn, which takes what its pictures take.
+/// A history that was read is judged and drawn, in memory in proportion to its events.
 #[test]
 fn pictures() {
-    attack("pictures", 4 * MEGABYTE, histories::judge_and_draw);
+    attack("pictures", histories::bound, histories::judge_and_draw);
 }
 
-fn every_type_of_frame(bytes: &[u8]) {
-    stream_of::<Frame>(bytes);
-    stream_of::<Command>(bytes);
-    stream_of::<Reply>(bytes);
-    stream_of::<Request>(bytes);
-    stream_of::<Answer>(bytes);
-    stream_of::<Order>(bytes);
-    stream_of::<Report>(bytes);
-}
-
-/// Reads frames until there is none. What was read is written again in the very same bytes.
-fn stream_of<T: Serialize + DeserializeOwned>(mut bytes: &[u8]) {
-    let mut written = Vec::new();
-    while let Ok(Some((value, length))) = pipes::decode::<T>(bytes) {
-        written.clear();
-        pipes::encode(&value, &mut written).expect("a value that came in a frame fits into one");
-        assert_eq!(written, bytes[..length]);
-        bytes = &bytes[length..];
-    }
+fn read(bytes: &[u8]) {
+    script(bytes);
+    script(&in_words_of_the_language(bytes));
 }
 
 fn script(bytes: &[u8]) {
