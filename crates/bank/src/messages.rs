@@ -31,9 +31,12 @@
 //! Under load nobody joins, so a part that is complete stays so: from [`Command::Load`] on a node
 //! begins a snapshot as soon as it is ordered to, and hands its part over by itself.
 
+mod list;
+
 use serde::{Deserialize, Serialize};
 use snapshot::{SnapshotId, Tally};
 
+use self::list::list;
 use crate::audit::Unsound;
 use crate::id::NodeId;
 
@@ -48,7 +51,7 @@ pub enum Command {
     /// the write end, then the read end.
     Open {
         /// At most as many as one hand-over carries.
-        #[serde(deserialize_with = "pipes::list")]
+        #[serde(deserialize_with = "list")]
         peers: Vec<NodeId>,
         /// Whether the markers of snapshots in progress go out first, as the algorithm has it; not
         /// where none of them can be collected any more.
@@ -98,7 +101,7 @@ pub enum Command {
     /// Say how many transfers you have sent to each of these.
     SentTo {
         /// At most [`CHUNK`].
-        #[serde(deserialize_with = "pipes::list")]
+        #[serde(deserialize_with = "list")]
         peers: Vec<NodeId>,
     },
     /// Say what the balance is once you have received this many transfers in all.
@@ -170,7 +173,7 @@ pub enum Reply {
     /// How many transfers were sent to each of the peers that were named, in that order.
     SentTo {
         /// At most [`CHUNK`].
-        #[serde(deserialize_with = "pipes::list")]
+        #[serde(deserialize_with = "list")]
         transfers: Vec<u64>,
     },
     /// Everything that was to come has come.
@@ -242,7 +245,7 @@ pub enum Answer {
         /// The channel's receiver.
         to: NodeId,
         /// At most [`CHUNK`].
-        #[serde(deserialize_with = "pipes::list")]
+        #[serde(deserialize_with = "list")]
         amounts: Vec<u64>,
     },
     /// The snapshots are collected, and each has passed the audit.
@@ -256,7 +259,7 @@ pub enum Answer {
         /// Whether it has recorded its state; else any of them would be the first.
         recorded: bool,
         /// For the markers of these, at most [`CHUNK`].
-        #[serde(deserialize_with = "pipes::list")]
+        #[serde(deserialize_with = "list")]
         peers: Vec<NodeId>,
     },
     /// Nothing was collected: markers are still on their way.
@@ -318,7 +321,7 @@ pub enum Report {
         /// Whether the state is recorded; else any of them would be the first.
         recorded: bool,
         /// At most [`CHUNK`].
-        #[serde(deserialize_with = "pipes::list")]
+        #[serde(deserialize_with = "list")]
         peers: Vec<NodeId>,
     },
     /// Everything that is waited for has been said: nothing, where the part is complete.
@@ -344,7 +347,7 @@ pub enum Report {
         /// The peer.
         from: NodeId,
         /// At most [`CHUNK`].
-        #[serde(deserialize_with = "pipes::list")]
+        #[serde(deserialize_with = "list")]
         amounts: Vec<u64>,
     },
     /// The end of a part. `complete` is false where there was no complete part to give.

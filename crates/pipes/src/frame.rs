@@ -4,16 +4,15 @@
 //! one frame is then atomic (`PIPE_BUF`), and no length that a stranger sends makes a reader
 //! allocate. bincode is used in this module only, with every choice written out: little-endian,
 //! fixed-width integers, a limit on what is decoded, and no bytes left over. serde believes what a
-//! list says of its own length, up to a megabyte: lists in frames are read with [`list`].
+//! list says of its own length, up to a megabyte: whoever has lists in frames bounds them.
 
-use std::fmt::{self, Display};
-use std::marker::PhantomData;
+use std::fmt::Display;
 
 use bincode::config::{self, Configuration, Fixint, Limit, LittleEndian};
 use bincode::enc::write::Writer;
 use bincode::error::EncodeError;
-use serde::de::{DeserializeOwned, Error as _, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::Error;
 
@@ -144,39 +143,6 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Option<(T, usize)>, E
     Ok(Some((value, HEADER + used)))
 }
 
-/// Reads a list of a frame's value: for `#[serde(deserialize_with = "pipes::list")]`. One that claims
-/// more elements than a frame has bytes is refused, and never is more room set aside for the elements
-/// than a frame has.
-///
-/// # Errors
-///
-/// Those of the elements, and that the list claims too many.
-pub fn list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(frame: D) -> Result<Vec<T>, D::Error> {
-    frame.deserialize_seq(List(PhantomData))
-}
-
-struct List<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
-    type Value = Vec<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list that fits into a frame")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<T>, A::Error> {
-        let claimed = elements.size_hint().unwrap_or(0);
-        if claimed > MAX_FRAME {
-            return Err(A::Error::invalid_length(claimed, &self));
-        }
-        let mut list = Vec::with_capacity(claimed.min(MAX_FRAME / size_of::<T>().max(1)));
-        while let Some(element) = elements.next_element()? {
-            list.push(element);
-        }
-        Ok(list)
-    }
-}
-
 #[cold]
 fn malformed(length: usize, reason: &dyn Display) -> Error {
     let reason = reason.to_string();
@@ -272,25 +238,6 @@ mod tests {
             decode::<Vec<u8>>(&liar),
             Err(Error::Malformed { .. })
         ));
-    }
-
-    #[test]
-    fn a_list_claims_no_more_than_its_frame_can_hold() {
-        #[derive(Debug, PartialEq, Serialize, Deserialize)]
-        struct Listed(#[serde(deserialize_with = "list")] Vec<u64>);
-
-        let listed = Listed((0..510).collect());
-        let mut bytes = Vec::new();
-        encode(&listed, &mut bytes).unwrap();
-        let (read, length) = decode::<Listed>(&bytes).unwrap().unwrap();
-        assert_eq!((read, length), (listed, bytes.len()));
-
-        let mut liar = vec![10, 0];
-        liar.extend((MAX_FRAME as u64 + 1).to_le_bytes());
-        let Err(Error::Malformed { reason, .. }) = decode::<Listed>(&liar) else {
-            panic!("a list that is not there was read");
-        };
-        assert!(reason.contains("a list that fits into a frame"), "{reason}");
     }
 
     #[test]

@@ -40,7 +40,7 @@ use nix::errno::Errno;
 
 pub use child::{Child, Death, Parent, close_inherited_on_exec, parent, spawn};
 pub use end::{Fill, Flush, Frames, Receiver, Scratch, Sender};
-pub use frame::{MAX_FRAME, decode, encode, list};
+pub use frame::{MAX_FRAME, decode, encode};
 pub use hatch::{HandOver, Hatch, MAX_DESCRIPTORS, PipeEnds, RawEnd, pipe};
 pub use limits::{DescriptorLimit, cpu_time, descriptor_limit, raise_descriptor_limit};
 pub use needs::{Needs, Shortage};

@@ -1,14 +1,14 @@
 //! The command language: text in, checked commands out. It never performs I/O of its own, starts
 //! nothing and knows nothing of processes.
 //!
-//! A script file is read and checked whole before anything starts ([`read_script`]); standard input
+//! A script file is read and checked whole before anything starts ([`ScriptReader`]); standard input
 //! is checked line by line as it comes ([`LineSplitter`], [`Checker::line`]). Both say the same
 //! of the same line, with one difference: a session goes on from the last line that was accepted,
 //! as if a refused one had never been typed; a file is read on as if the refused line had been
 //! repaired, so that one mistake is not reported again by every line that depended on it.
 //!
 //! ```
-//! use pipebank::script::{Checker, LineSplitter};
+//! use bank::script::{Checker, LineSplitter};
 //!
 //! let (mut splitter, mut checker) = (LineSplitter::new(), Checker::new());
 //! let mut told = String::new();
@@ -46,7 +46,6 @@ mod refusal;
 mod tests;
 
 use std::collections::HashSet;
-use std::io::{self, BufRead};
 
 pub use check::Checker;
 pub use command::{COMMANDS, Command, CommandHelp, Quantity};
@@ -63,50 +62,16 @@ pub struct Statement {
     pub command: Command,
 }
 
-/// Why a script is not run.
-#[derive(Debug, thiserror::Error)]
-pub enum ScriptError {
-    /// It could not be read to its end.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// It was, and these places in it, from the first line to the last, are refused. Never empty;
-    /// where there are more than [`MOST_TOLD`], the last says that the rest was not read.
-    #[error("refused places in the script: {}", .0.len())]
-    Refused(Vec<Refusal>),
-}
-
-/// Reads and checks a whole script: every statement or, where there is one, every refusal.
+/// Reads and checks a whole script that is in memory: every statement or, where there is one, every
+/// refusal.
 ///
 /// # Errors
 ///
-/// [`ScriptError::Io`] where reading fails, whatever was wrong with the lines before.
-pub fn read_script(input: &mut dyn BufRead) -> Result<Vec<Statement>, ScriptError> {
-    let mut reading = Reading::default();
-    let mut splitter = LineSplitter::new();
-    loop {
-        let piece = match input.fill_buf() {
-            Ok(piece) => piece,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error.into()),
-        };
-        if piece.is_empty() {
-            break;
-        }
-        let length = piece.len();
-        splitter.push(piece);
-        input.consume(length);
-        while let Some(line) = splitter.next_line() {
-            reading.line(line)?;
-        }
-    }
-    if let Some(line) = splitter.finish() {
-        reading.line(line)?;
-    }
-    if reading.refusals.is_empty() {
-        Ok(reading.statements)
-    } else {
-        Err(ScriptError::Refused(reading.refusals))
-    }
+/// The places in it that are refused: see [`ScriptReader::finish`].
+pub fn read_script(text: &[u8]) -> Result<Vec<Statement>, Vec<Refusal>> {
+    let mut reader = ScriptReader::default();
+    reader.push(text)?;
+    reader.finish()
 }
 
 /// How many nodes live at once in a script, at most.
@@ -130,39 +95,84 @@ pub fn most_nodes(statements: &[Statement]) -> u64 {
     most as u64
 }
 
-/// What is known of a script that is read up to some line.
-#[derive(Default)]
-struct Reading {
+/// Reads and checks a whole script, in the pieces in which it comes.
+#[derive(Debug, Default)]
+pub struct ScriptReader {
+    splitter: LineSplitter,
     checker: Checker,
     statements: Vec<Statement>,
     refusals: Vec<Refusal>,
 }
 
-impl Reading {
-    /// Takes a line. An error where there are more mistakes than are told: the reading ends.
-    fn line(&mut self, Line { number, text }: Line<'_>) -> Result<(), ScriptError> {
-        match self.checker.line(number, text) {
-            Ok(None) => {}
-            Ok(Some(command)) if self.refusals.is_empty() => {
-                self.statements.push(Statement {
-                    line: number,
-                    command,
-                });
-            }
-            Ok(Some(_)) => {}
-            Err(refusals) => {
-                self.statements = Vec::new();
-                self.checker.assume_repaired(number, text);
-                self.refusals.extend(refusals);
-                if self.refusals.len() > MOST_TOLD {
-                    self.refusals.truncate(MOST_TOLD + 1);
-                    if let Some(last) = self.refusals.last_mut() {
-                        last.problem = Problem::TooMany;
-                    }
-                    return Err(ScriptError::Refused(std::mem::take(&mut self.refusals)));
-                }
-            }
+impl ScriptReader {
+    /// Takes a piece of the script.
+    ///
+    /// # Errors
+    ///
+    /// More places than are told ([`MOST_TOLD`]) are refused already: the reading ends here, and the
+    /// last refusal says that the rest was not read.
+    pub fn push(&mut self, piece: &[u8]) -> Result<(), Vec<Refusal>> {
+        self.splitter.push(piece);
+        while let Some(line) = self.splitter.next_line() {
+            read_line(
+                &mut self.checker,
+                &mut self.statements,
+                &mut self.refusals,
+                &line,
+            )?;
         }
         Ok(())
     }
+
+    /// The script has ended: every statement of it.
+    ///
+    /// # Errors
+    ///
+    /// The places in it that are refused, from the first line to the last; never empty.
+    pub fn finish(mut self) -> Result<Vec<Statement>, Vec<Refusal>> {
+        if let Some(line) = self.splitter.finish() {
+            read_line(
+                &mut self.checker,
+                &mut self.statements,
+                &mut self.refusals,
+                &line,
+            )?;
+        }
+        match self.refusals.is_empty() {
+            true => Ok(self.statements),
+            false => Err(self.refusals),
+        }
+    }
+}
+
+fn read_line(
+    checker: &mut Checker,
+    statements: &mut Vec<Statement>,
+    refusals: &mut Vec<Refusal>,
+    line: &Line<'_>,
+) -> Result<(), Vec<Refusal>> {
+    let &Line { number, text } = line;
+    match checker.line(number, text) {
+        Ok(None) => {}
+        Ok(Some(command)) if refusals.is_empty() => {
+            statements.push(Statement {
+                line: number,
+                command,
+            });
+        }
+        Ok(Some(_)) => {}
+        Err(refused) => {
+            *statements = Vec::new();
+            checker.assume_repaired(number, text);
+            refusals.extend(refused);
+            if refusals.len() > MOST_TOLD {
+                refusals.truncate(MOST_TOLD + 1);
+                if let Some(last) = refusals.last_mut() {
+                    last.problem = Problem::TooMany;
+                }
+                return Err(std::mem::take(refusals));
+            }
+        }
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::super::{COMMANDS, Checker, Command, ScriptError, read_script};
+use super::super::{COMMANDS, Checker, Command, read_script};
 use crate::id::NodeId;
 
 fn each_seed(check: impl Fn(u64, &mut ChaCha8Rng)) {
@@ -68,10 +68,9 @@ fn random_script(rng: &mut ChaCha8Rng) -> Vec<u8> {
 fn nothing_panics_and_no_control_character_is_shown() {
     each_seed(|seed, rng| {
         let script = random_script(rng);
-        let refusals = match read_script(&mut &script[..]) {
+        let refusals = match read_script(&script) {
             Ok(_) => return,
-            Err(ScriptError::Io(error)) => panic!("seed {seed}: {error}"),
-            Err(ScriptError::Refused(refusals)) => refusals,
+            Err(refusals) => refusals,
         };
         assert!(!refusals.is_empty(), "seed {seed}");
         for refusal in refusals {
@@ -100,9 +99,9 @@ fn a_file_is_accepted_exactly_if_every_line_of_it_is_in_a_session() {
         let mut checker = Checker::new();
         let mut lines = (1..).zip(script.split(|&byte| byte == b'\n'));
         let first = lines.find_map(|(number, text)| checker.line(number, text).err());
-        match (read_script(&mut &script[..]), first) {
+        match (read_script(&script), first) {
             (Ok(_), None) => {}
-            (Err(ScriptError::Refused(all)), Some(first)) => {
+            (Err(all), Some(first)) => {
                 assert_eq!(all[..first.len()], first, "seed {seed}");
             }
             (file, session) => panic!("seed {seed}: {file:?}, {session:?}"),
@@ -132,7 +131,7 @@ fn a_command_printed_reads_back_as_itself() {
                     _ => {}
                 }
                 let script = format!("{before}{command}");
-                let read = read_script(&mut script.as_bytes());
+                let read = read_script(script.as_bytes());
                 let last = read.as_ref().ok().and_then(|statements| statements.last());
                 let read_back = last.map(|statement| statement.command);
                 assert_eq!(read_back, Some(command), "seed {seed}: {script}: {read:?}");

@@ -1,0 +1,145 @@
+//! The file that a history is written to.
+//!
+//! It is written as the run goes, in whole lines where the file allows it: what a killed run leaves
+//! behind can be read. Where it cannot be written any more, it is given up at the end of a line.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::Instant;
+
+use pipes::Signals;
+use sha2::{Digest, Sha256};
+
+use crate::master::failure::Stop;
+use bank::script;
+
+/// The buffer is written once it holds this many bytes.
+const BUFFER: usize = 64 * 1024;
+
+/// The file and what is yet to be written to it.
+pub(crate) struct HistoryFile {
+    path: String,
+    file: File,
+    pub(super) buffer: Vec<u8>,
+    /// How many bytes were written.
+    written: u64,
+}
+
+impl HistoryFile {
+    /// Creates the file, or empties it; it must not be the script.
+    ///
+    /// # Errors
+    ///
+    /// Why that cannot be, ready to be shown.
+    pub(crate) fn create(path: &Path, script: Option<&Path>) -> Result<Self, String> {
+        let shown = script::printable(path.as_os_str().as_encoded_bytes()).to_string();
+        if path == Path::new("-") {
+            return Err(
+                "master: --history needs a file, and not `-`: standard output is for results \
+                 (a file that is called so is `./-`)"
+                    .to_owned(),
+            );
+        }
+        if script.is_some_and(|script| is_same_file(path, script)) {
+            return Err(format!(
+                "{shown}: the history would overwrite the script; --history needs another file"
+            ));
+        }
+        let file = File::create(path)
+            .map_err(|error| format!("{shown}: the history cannot be written: {error}"))?;
+        Ok(Self {
+            path: shown,
+            file,
+            buffer: Vec::new(),
+            written: 0,
+        })
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.buffer.len() >= BUFFER
+    }
+
+    /// Writes what there is; where it cannot be written, what is to be told of that: then nothing
+    /// more must be written.
+    ///
+    /// # Errors
+    ///
+    /// It was interrupted by a signal or by the deadline.
+    pub(crate) fn write(
+        &mut self,
+        signals: Option<&Signals>,
+        deadline: Option<Instant>,
+    ) -> Result<Option<String>, Stop> {
+        if self.buffer.is_empty() {
+            return Ok(None);
+        }
+        match pipes::write_interruptibly(&self.file, &self.buffer, signals, deadline) {
+            Ok(count) => {
+                self.buffer.drain(..count);
+                self.written += count as u64;
+            }
+            Err(error) => return Ok(Some(self.give_up(&error))),
+        }
+        match self.buffer.is_empty() {
+            true => Ok(None),
+            false => Err(Stop::interrupted(signals, "the reader of the history")?),
+        }
+    }
+
+    /// Ends the file with the last line that is whole.
+    fn give_up(&mut self, error: &io::Error) -> String {
+        // What is no regular file has no end that could be moved.
+        if let Ok(position) = self.file.stream_position() {
+            let count = usize::try_from(position.saturating_sub(self.written)).unwrap_or(0);
+            let written = &self.buffer[..count.min(self.buffer.len())];
+            let lines = written.iter().rposition(|byte| *byte == b'\n');
+            let whole = lines.map_or(0, |end| end as u64 + 1);
+            let _ = self.file.set_len(self.written + whole);
+        }
+        format!(
+            "{}: the history cannot be written any more: {error}; it ends with its last whole line, \
+             and the run goes on without it",
+            self.path
+        )
+    }
+}
+
+/// Whether both are there, and the same.
+pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
+    let identity = |path| {
+        let found = fs::metadata(path).ok()?;
+        Some((found.dev(), found.ino()))
+    };
+    identity(one).is_some_and(|found| identity(other) == Some(found))
+}
+
+/// A script as it is read, and the digest of what was read of it.
+pub(crate) struct Sha256Reader<R> {
+    input: R,
+    digest: Sha256,
+}
+
+impl<R: Read> Sha256Reader<R> {
+    pub(crate) fn new(input: R) -> Self {
+        Self {
+            input,
+            digest: Sha256::new(),
+        }
+    }
+
+    /// The digest in lower-case hexadecimal digits.
+    pub(crate) fn finish(self) -> String {
+        let digest = self.digest.finalize();
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl<R: Read> Read for Sha256Reader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.input.read(buffer)?;
+        self.digest.update(&buffer[..count]);
+        Ok(count)
+    }
+}

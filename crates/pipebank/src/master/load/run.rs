@@ -1,0 +1,400 @@
+//! A load run, from setting up to the last balance.
+
+use std::time::{Duration, Instant};
+
+use pipes::Signals;
+use snapshot::SnapshotId;
+
+use super::options::{Extent, LoadOptions, SnapshotEvery};
+use super::progress::Progress;
+use super::summary::{Outcome, Snapshots};
+use crate::master::channels::Place;
+use crate::master::cluster::{Cluster, Member, SIGNALS};
+use crate::master::failure::Stop;
+use crate::master::paint::Painter;
+use crate::master::process::Fate;
+use crate::master::status;
+use bank::audit::Unsound;
+use bank::id::NodeId;
+use bank::messages::{Answer, CHUNK, Command, Reply, Request};
+
+/// Why a load run has no summary.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error(transparent)]
+    Stop(#[from] Stop),
+    #[error("{who} died ({fate})")]
+    Died { who: String, fate: Fate },
+    #[error("snapshot {snapshot} failed its audit: {reason}")]
+    Unsound {
+        snapshot: SnapshotId,
+        reason: Unsound,
+    },
+    #[error("the balances add up to {found} in the end, but {deposits} was deposited")]
+    Money { deposits: u64, found: u128 },
+    #[error("{sent} transfers were sent, but {received} received")]
+    Transfers { sent: u64, received: u64 },
+}
+
+impl From<pipes::Error> for Failure {
+    fn from(error: pipes::Error) -> Self {
+        Self::Stop(error.into())
+    }
+}
+
+impl Failure {
+    pub(super) fn status(&self) -> u8 {
+        match self {
+            Self::Died { fate, .. } if !fate.is_internal() => status::FAILED,
+            Self::Stop(Stop::Signal(number)) => super::signalled(*number),
+            Self::Stop(Stop::TimedOut { .. }) => status::TIMED_OUT,
+            Self::Stop(Stop::Pipes(_) | Stop::RunDir(_)) => status::FAILED,
+            _ => status::BROKEN,
+        }
+    }
+}
+
+/// What has been heard from the processes.
+#[derive(Debug, Default)]
+struct Heard {
+    joined: usize,
+    opened: usize,
+    /// How many nodes have generated all they will.
+    generated: usize,
+    rested: bool,
+    /// For each node: to how many of its peers it has said that it sent how much.
+    told: Vec<usize>,
+    /// For each node: how many transfers were sent to it.
+    owed: Vec<u64>,
+    settled: usize,
+    received: u64,
+    balances: u128,
+    /// For the progress line: how many have answered, and what they have received so far.
+    counted: (usize, u64),
+}
+
+/// A load run.
+pub(super) struct Run {
+    options: LoadOptions,
+    deposits: u64,
+    pub(super) seed: u64,
+    pub(super) signals: Signals,
+    pub(super) cluster: Cluster,
+    pub(super) snapshots: Snapshots,
+    pub(super) progress: Progress,
+    pub(super) deadline: Option<Instant>,
+    /// The signal that ends it early.
+    pub(super) caught: Option<i32>,
+    painter: Painter,
+    nodes: usize,
+    heard: Heard,
+}
+
+impl Run {
+    pub(super) fn new(
+        options: LoadOptions,
+        deposits: u64,
+        seed: u64,
+        signals: Signals,
+        cluster: Cluster,
+    ) -> Self {
+        let nodes = options.nodes as usize;
+        Self {
+            deposits,
+            seed,
+            signals,
+            cluster,
+            snapshots: Snapshots::default(),
+            progress: Progress::none(),
+            caught: None,
+            painter: Painter::new(options.color),
+            nodes,
+            heard: Heard {
+                told: vec![0; nodes],
+                owed: vec![0; nodes],
+                ..Heard::default()
+            },
+            deadline: options.timeout.map(|timeout| Instant::now() + timeout),
+            options,
+        }
+    }
+
+    /// Runs it; afterwards the processes still are there.
+    pub(super) fn drive(&mut self) -> Result<Outcome, Failure> {
+        self.narrate(&format!("the seed is {}", self.seed));
+        self.set_up()?;
+        self.narrate("the load begins");
+        let began = Instant::now();
+        self.begin()?;
+        self.go_on(began)?;
+        self.narrate("nobody sends any more");
+        self.come_to_rest()?;
+        let elapsed = began.elapsed();
+        self.wait_until("the observer to finish its snapshots", |heard, run| {
+            heard.rested || run.options.snapshot_every == SnapshotEvery::Never
+        })?;
+        self.balance_the_books(elapsed)
+    }
+
+    /// Starts and connects everybody.
+    fn set_up(&mut self) -> Result<(), Failure> {
+        self.cluster.poller.watch_bytes(&self.signals, SIGNALS)?;
+        self.cluster.start_observer()?;
+        let mut places = Vec::new();
+        for id in 1..=self.nodes as u64 {
+            places.push(self.cluster.start_node(NodeId(id), self.options.balance)?);
+        }
+        let mut openings = 0;
+        self.cluster
+            .connect(&[], &places, true, |_| openings += 1)?;
+        self.cluster.publish()?;
+        self.wait_until("the nodes to open their channels", |heard, run| {
+            heard.opened == openings && heard.joined == run.nodes
+        })?;
+        match self.caught {
+            Some(signal) => Err(Stop::Signal(signal).into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Has everybody begin.
+    fn begin(&mut self) -> Result<(), Failure> {
+        if let SnapshotEvery::Millis(every_ms) = self.options.snapshot_every {
+            self.cluster.request(&Request::Watch {
+                every_ms,
+                concurrent: self.options.concurrent,
+            })?;
+        }
+        for place in 0..self.nodes {
+            let command = Command::Load {
+                seed: self.seed,
+                quota: self.options.quota(place),
+                pin: self.options.pin.then_some(place as u32),
+            };
+            self.cluster.command(place, &command)?;
+        }
+        self.progress = Progress::begin(self.options.extent());
+        Ok(())
+    }
+
+    /// Waits until nobody generates any more.
+    fn go_on(&mut self, began: Instant) -> Result<(), Failure> {
+        let mut end = match self.options.extent() {
+            Extent::Duration(duration) => began.checked_add(duration),
+            Extent::Transfers(_) => None,
+        };
+        let mut told_to_rest = false;
+        while self.heard.generated < self.nodes {
+            let over = end.is_some_and(|end| Instant::now() >= end) || self.caught.is_some();
+            if over && !told_to_rest {
+                told_to_rest = true;
+                end = None;
+                self.tell_everybody(&Command::Rest)?;
+                self.narrate("the nodes are told to rest");
+            }
+            if self
+                .progress
+                .next()
+                .is_some_and(|next| Instant::now() >= next)
+            {
+                self.progress.asked();
+                self.tell_everybody(&Command::Count)?;
+            }
+            let wake = [end, self.progress.next()].into_iter().flatten().min();
+            self.hear(wake, "the nodes to stop generating")?;
+        }
+        Ok(())
+    }
+
+    /// Tells each node how much is still to come, and waits until it has come.
+    fn come_to_rest(&mut self) -> Result<(), Failure> {
+        self.cluster.request(&Request::Rest)?;
+        for place in 0..self.nodes {
+            for peers in self.peers_of(place).chunks(CHUNK) {
+                let peers = peers.iter().map(|peer| id_of(*peer)).collect();
+                self.cluster.command(place, &Command::SentTo { peers })?;
+            }
+        }
+        self.wait_until("the nodes to say what they have sent", |heard, run| {
+            heard.told.iter().all(|told| *told == run.nodes - 1)
+        })?;
+        for place in 0..self.nodes {
+            let transfers = self.heard.owed[place];
+            self.cluster
+                .command(place, &Command::Settle { transfers })?;
+        }
+        self.wait_until("the nodes to receive what is in transit", |heard, run| {
+            heard.settled == run.nodes
+        })
+    }
+
+    /// The final audit: nothing is in transit, so the balances are all there is.
+    fn balance_the_books(&self, elapsed: Duration) -> Result<Outcome, Failure> {
+        let Heard {
+            received, balances, ..
+        } = self.heard;
+        let sent = self.heard.owed.iter().sum();
+        if received != sent {
+            return Err(Failure::Transfers { sent, received });
+        }
+        if balances != u128::from(self.deposits) {
+            return Err(Failure::Money {
+                deposits: self.deposits,
+                found: balances,
+            });
+        }
+        Ok(Outcome {
+            nodes: self.options.nodes,
+            balance: self.options.balance,
+            seed: self.seed,
+            transfers: received,
+            elapsed,
+            total: self.deposits,
+            cpu: Duration::ZERO,
+        })
+    }
+
+    /// Tells what master does, where that was asked for.
+    fn narrate(&self, what: &str) {
+        if self.options.verbose {
+            self.painter.tell(&format!("master: {what}"));
+        }
+    }
+
+    fn peers_of(&self, place: Place) -> Vec<Place> {
+        (0..self.nodes).filter(|peer| *peer != place).collect()
+    }
+
+    fn tell_everybody(&mut self, command: &Command) -> Result<(), Failure> {
+        for place in 0..self.nodes {
+            self.cluster.command(place, command)?;
+        }
+        Ok(())
+    }
+
+    fn wait_until(
+        &mut self,
+        waited_for: &str,
+        is_done: impl Fn(&Heard, &Self) -> bool,
+    ) -> Result<(), Failure> {
+        while !is_done(&self.heard, self) {
+            self.hear(None, waited_for)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until somebody says something, or until `wake`, and takes it in.
+    fn hear(&mut self, wake: Option<Instant>, waited_for: &str) -> Result<(), Failure> {
+        let until = [wake, self.deadline].into_iter().flatten().min();
+        let own = self.cluster.wait(until)?;
+        if own.contains(&SIGNALS)
+            && let Some(caught) = self.signals.next_caught()?
+        {
+            // The second one is for those who do not want to wait for the summary.
+            if self.caught.replace(caught.0).is_some() {
+                return Err(Stop::Signal(caught.0).into());
+            }
+        }
+        while let Some(answer) = self.cluster.answer()? {
+            self.take_answer(answer)?;
+        }
+        for place in 0..self.nodes {
+            while let Some(reply) = self.cluster.reply(place)? {
+                self.take_reply(place, reply)?;
+            }
+        }
+        if let Some(dead) = self.cluster.take_news().first() {
+            return Err(self.death_of(*dead));
+        }
+        if self
+            .deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
+        {
+            let waited_for = waited_for.to_owned();
+            return Err(Stop::TimedOut { waited_for }.into());
+        }
+        Ok(())
+    }
+
+    fn take_answer(&mut self, answer: Answer) -> Result<(), Failure> {
+        match answer {
+            Answer::Joined => self.heard.joined += 1,
+            Answer::Rested => self.heard.rested = true,
+            Answer::Watched {
+                snapshot,
+                nanoseconds,
+                transfers,
+                in_transit,
+                total,
+            } => {
+                let deposits = u128::from(self.deposits);
+                let money = u64::try_from(in_transit).ok();
+                let Some(money) = money.filter(|_| total == deposits) else {
+                    let what = format!("snapshot {snapshot} has another total: {total}");
+                    return Err(Stop::Internal(what).into());
+                };
+                self.snapshots.add(nanoseconds, money, transfers);
+            }
+            Answer::Unsound { snapshot, reason } => {
+                return Err(Failure::Unsound { snapshot, reason });
+            }
+            // Master hears of the death itself too, and how it was.
+            Answer::NodeGone { .. } => {}
+            answer => {
+                let what = format!("the observer says what nobody asked for: {answer:?}");
+                return Err(Stop::Internal(what).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn take_reply(&mut self, place: Place, reply: Reply) -> Result<(), Failure> {
+        let heard = &mut self.heard;
+        match reply {
+            Reply::Opened => heard.opened += 1,
+            Reply::Generated => heard.generated += 1,
+            Reply::Counted { received } => {
+                heard.counted.0 += 1;
+                heard.counted.1 += received;
+                if heard.counted.0 == self.nodes {
+                    let (_, received) = std::mem::take(&mut heard.counted);
+                    self.progress.show(received, &self.snapshots);
+                }
+            }
+            Reply::SentTo { transfers } => {
+                let told = heard.told[place];
+                heard.told[place] += transfers.len();
+                let peers = self.peers_of(place);
+                for (peer, transfers) in peers.iter().skip(told).zip(transfers) {
+                    self.heard.owed[*peer] += transfers;
+                }
+            }
+            Reply::Settled { received, balance } => {
+                heard.settled += 1;
+                heard.received += received;
+                heard.balances += u128::from(balance);
+            }
+            reply => {
+                let who = id_of(place);
+                let what = format!("node {who} says what nobody asked for: {reply:?}");
+                return Err(Stop::Internal(what).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn death_of(&self, dead: Member) -> Failure {
+        let (who, fate) = match dead {
+            Member::Node(place) => (format!("node {}", id_of(place)), self.cluster.fate(place)),
+            Member::Observer => ("the observer".to_owned(), self.cluster.observer_fate()),
+        };
+        match fate.cloned() {
+            Some(fate) => Failure::Died { who, fate },
+            None => Stop::Internal(format!("{who} is said to have died")).into(),
+        }
+    }
+}
+
+fn id_of(place: Place) -> NodeId {
+    NodeId(place as u64 + 1)
+}

@@ -1,0 +1,254 @@
+//! Results on standard output, in the course's format or as JSON.
+//!
+//! They are buffered, and written in pieces that never block for longer than a signal or the
+//! deadline allows.
+
+use std::io::{self, Write};
+use std::rc::Rc;
+use std::time::Instant;
+
+use pipes::Signals;
+use serde::Serialize;
+
+use super::failure::Stop;
+use bank::audit::GlobalSnapshot;
+use bank::id::NodeId;
+
+/// The version of the JSON lines' schema; it changes when a reader of the old one would go wrong.
+pub const JSON_SCHEMA: u32 = 1;
+
+/// The buffer is written once it holds this many bytes.
+const BUFFER: usize = 64 * 1024;
+
+/// A result.
+#[derive(Clone, Debug)]
+pub(super) enum Shown {
+    Transfer {
+        node: NodeId,
+        from: NodeId,
+        amount: u64,
+    },
+    Marker {
+        node: NodeId,
+        from: NodeId,
+        snapshot: u64,
+    },
+    Refused {
+        from: NodeId,
+        to: NodeId,
+        amount: u64,
+        balance: u64,
+    },
+    Started {
+        node: NodeId,
+        snapshot: u64,
+    },
+    Snapshot(Rc<GlobalSnapshot>),
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Format {
+    Text { arrow: &'static str },
+    Json,
+}
+
+/// Standard output.
+#[derive(Debug)]
+pub(super) struct Results {
+    format: Format,
+    buffer: Vec<u8>,
+    pub(super) deadline: Option<Instant>,
+}
+
+impl Results {
+    pub(super) fn new(format: Format) -> Self {
+        Self {
+            format,
+            buffer: Vec::with_capacity(BUFFER + 1024),
+            deadline: None,
+        }
+    }
+
+    /// Shows a result of the command on `line`.
+    pub(super) fn show(&mut self, line: u64, shown: &Shown, signals: &Signals) -> Result<(), Stop> {
+        let written = match self.format {
+            Format::Text { arrow } => write_text(&mut self.buffer, shown, arrow),
+            Format::Json => write_json(&mut self.buffer, line, shown),
+        };
+        written.map_err(Stop::Stdout)?;
+        if self.buffer.len() >= BUFFER {
+            self.flush(Some(signals))?;
+        }
+        Ok(())
+    }
+
+    /// Forgets what is buffered: nobody takes it.
+    pub(super) fn give_up(&mut self) {
+        self.buffer.clear();
+    }
+
+    /// Writes what is buffered. With `signals`, gives up when one arrives.
+    pub(super) fn flush(&mut self, signals: Option<&Signals>) -> Result<(), Stop> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let stdout = io::stdout();
+        let written = pipes::write_interruptibly(&stdout, &self.buffer, signals, self.deadline);
+        match written {
+            Ok(count) => {
+                self.buffer.drain(..count);
+            }
+            Err(error) => {
+                self.buffer.clear();
+                return Err(match error.kind() {
+                    io::ErrorKind::BrokenPipe => Stop::StdoutClosed,
+                    _ => Stop::Stdout(error),
+                });
+            }
+        }
+        match self.buffer.is_empty() {
+            true => Ok(()),
+            false => Err(Stop::interrupted(signals, "the reader of standard output")?),
+        }
+    }
+}
+
+fn write_text(out: &mut Vec<u8>, shown: &Shown, arrow: &str) -> io::Result<()> {
+    match shown {
+        Shown::Transfer { from, amount, .. } => writeln!(out, "{from} Transfer {amount}"),
+        Shown::Marker { from, .. } => writeln!(out, "{from} SnapshotToken -1"),
+        Shown::Refused { .. } => writeln!(out, "ERR_SEND"),
+        Shown::Started { node, .. } => writeln!(out, "Started by Node {node}"),
+        Shown::Snapshot(snapshot) => {
+            writeln!(out, "---Node states")?;
+            for (node, balance) in &snapshot.accounts {
+                writeln!(out, "node {node} = {balance}")?;
+            }
+            writeln!(out, "---Channel states")?;
+            for (from, to, amounts) in snapshot.channels() {
+                writeln!(out, "channel ({from} {arrow} {to}) = {}", sum(amounts))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// One JSON line. The keys are documented in the README.
+#[derive(Serialize)]
+struct JsonLine<'a> {
+    schema: u32,
+    line: u64,
+    #[serde(flatten)]
+    result: JsonResult<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+enum JsonResult<'a> {
+    Transfer {
+        node: NodeId,
+        from: NodeId,
+        amount: u64,
+    },
+    Marker {
+        node: NodeId,
+        from: NodeId,
+        snapshot: u64,
+    },
+    Refused {
+        from: NodeId,
+        to: NodeId,
+        amount: u64,
+        balance: u64,
+    },
+    Started {
+        node: NodeId,
+        snapshot: u64,
+    },
+    Snapshot {
+        snapshot: u64,
+        nodes: Vec<JsonNode>,
+        channels: Vec<JsonChannel<'a>>,
+        total: u64,
+    },
+}
+
+#[derive(Serialize)]
+struct JsonNode {
+    node: NodeId,
+    balance: u64,
+}
+
+#[derive(Serialize)]
+struct JsonChannel<'a> {
+    from: NodeId,
+    to: NodeId,
+    sum: u64,
+    transfers: &'a [u64],
+}
+
+fn write_json(out: &mut Vec<u8>, line: u64, shown: &Shown) -> io::Result<()> {
+    let result = match *shown {
+        Shown::Transfer { node, from, amount } => JsonResult::Transfer { node, from, amount },
+        Shown::Marker {
+            node,
+            from,
+            snapshot,
+        } => JsonResult::Marker {
+            node,
+            from,
+            snapshot,
+        },
+        Shown::Refused {
+            from,
+            to,
+            amount,
+            balance,
+        } => JsonResult::Refused {
+            from,
+            to,
+            amount,
+            balance,
+        },
+        Shown::Started { node, snapshot } => JsonResult::Started { node, snapshot },
+        Shown::Snapshot(ref snapshot) => JsonResult::Snapshot {
+            snapshot: snapshot.id.0,
+            nodes: snapshot
+                .accounts
+                .iter()
+                .map(|(node, balance)| JsonNode {
+                    node: *node,
+                    balance: *balance,
+                })
+                .collect(),
+            channels: snapshot
+                .channels()
+                .map(|(from, to, transfers)| JsonChannel {
+                    from,
+                    to,
+                    sum: sum(transfers),
+                    transfers,
+                })
+                .collect(),
+            total: u64::try_from(snapshot.total()).unwrap_or(u64::MAX),
+        },
+    };
+    let schema = JSON_SCHEMA;
+    serde_json::to_writer(
+        &mut *out,
+        &JsonLine {
+            schema,
+            line,
+            result,
+        },
+    )?;
+    out.push(b'\n');
+    Ok(())
+}
+
+/// The sum of what was in transit on a channel. It passed the audit, so it is at most the sum of
+/// the deposits, which fits.
+fn sum(amounts: &[u64]) -> u64 {
+    amounts.iter().sum()
+}

@@ -1,0 +1,327 @@
+//! `master verify`: judges the snapshots of a history, ours or anybody's.
+//!
+//! It only reads the history and writes the verdicts: the checker itself is `history::Verifier`.
+
+use std::fmt::Write;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use history::{Judged, Overall, ReadError, Reader, Report, Verdict, Verifier, Violation};
+use serde::Serialize;
+
+use super::cli::Colour;
+use super::paint::Painter;
+use super::{status, write_out};
+use bank::script::printable;
+
+const EXAMPLE: &str = "\
+Example:
+
+  $ master verify run.jsonl
+  snapshot 1: valid — 2 processes, 1 message in transit (100), total 1500
+  valid: 22 events, 1 snapshot valid, 0 invalid, 0 unknown
+
+Exit status: 0 valid; 1 something breaks a rule; 4 unknown, since no snapshot was
+  collected; 2 the history cannot be read, or is malformed.";
+
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLE)]
+pub(super) struct VerifyOptions {
+    /// The history, one JSON object an event; `-` reads standard input
+    history: PathBuf,
+    /// Also construct the reordered run of every snapshot, and replay it [holds all events]
+    #[arg(long)]
+    reorder: bool,
+    /// Write every verdict as one JSON object a line
+    #[arg(long)]
+    json: bool,
+    /// When to colour messages
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = Colour::Auto)]
+    color: Colour,
+}
+
+/// Runs `master verify` and returns its exit status.
+pub(super) fn run(options: &VerifyOptions) -> u8 {
+    let painter = Painter::new(options.color);
+    let name = printable(options.history.as_os_str().as_encoded_bytes()).to_string();
+    let report = match read(options, &name, painter) {
+        Ok(report) => report,
+        Err(error) => {
+            let error = error.to_string();
+            painter.tell(&format!("{name}: {}", printable(error.as_bytes())));
+            return status::MALFORMED;
+        }
+    };
+    let text = match options.json {
+        true => match to_json(&report) {
+            Ok(text) => text,
+            Err(_) => return status::BROKEN,
+        },
+        false => printable_lines(&to_text(&report, options.reorder)),
+    };
+    match write_out(text.as_bytes()) {
+        0 => of(report.overall()),
+        status => status,
+    }
+}
+
+fn of(overall: Overall) -> u8 {
+    match overall {
+        Overall::Valid => 0,
+        Overall::Invalid => status::FAILED,
+        Overall::Unknown => status::UNKNOWN,
+    }
+}
+
+fn read(options: &VerifyOptions, name: &str, painter: Painter) -> Result<Report, ReadError> {
+    let input: Box<dyn BufRead> = match options.history == Path::new("-") {
+        true => Box::new(io::stdin().lock()),
+        false => Box::new(BufReader::new(File::open(&options.history)?)),
+    };
+    let mut verifier = match options.reorder {
+        true => Verifier::reordering(),
+        false => Verifier::new(),
+    };
+    let mut reader = Reader::new(input)?;
+    while let Some(event) = reader.next_event()? {
+        verifier.on_event(&event, reader.line());
+    }
+    if reader.is_truncated() {
+        let line = reader.line();
+        painter.tell(&format!(
+            "{name}: line {line} is cut off, as when a run is killed; what comes before it is judged"
+        ));
+    }
+    Ok(verifier.finish())
+}
+
+/// Text that may quote the history, without any power over a terminal.
+fn printable_lines(text: &str) -> String {
+    let lines = text
+        .split('\n')
+        .map(|line| printable(line.as_bytes()).to_string());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// What is said of each snapshot, of each system that breaks a rule by itself, and of all together.
+fn to_text(report: &Report, reordered: bool) -> String {
+    let mut text = String::new();
+    let is_one = report.systems <= 1;
+    for system in 1..=report.systems {
+        let of_it = match is_one {
+            true => String::new(),
+            false => format!("system {system}, "),
+        };
+        let broken = report.violations.get(&system);
+        if let Some(violation) = broken {
+            let whose = if is_one {
+                "history"
+            } else {
+                of_it.trim_end_matches(", ")
+            };
+            let _ = writeln!(text, "{whose}: invalid\n{violation}");
+        }
+        for judged in report.snapshots.iter().filter(|it| it.system == system) {
+            let _ = write!(text, "{of_it}snapshot {}: ", judged.snapshot);
+            say(&mut text, judged, broken, reordered);
+        }
+    }
+    let counts = Counts::new(report);
+    let (overall, events) = (name(report.overall()), report.events);
+    let plural = |count: u64| if count == 1 { "" } else { "s" };
+    let (of_events, of_valid) = (plural(events), plural(counts.valid as u64));
+    let _ = writeln!(
+        text,
+        "{overall}: {events} event{of_events}, {} snapshot{of_valid} valid, {} invalid, {} unknown",
+        counts.valid, counts.invalid, counts.unknown
+    );
+    text
+}
+
+fn say(text: &mut String, judged: &Judged, broken: Option<&Violation>, reordered: bool) {
+    let _ = match &judged.verdict {
+        Verdict::Valid {
+            processes,
+            messages,
+            in_transit,
+            total,
+        } => {
+            let of_processes = if *processes == 1 { "" } else { "es" };
+            let of_messages = if *messages == 1 { "" } else { "s" };
+            let replayed = if reordered {
+                ", reordered and replayed"
+            } else {
+                ""
+            };
+            writeln!(
+                text,
+                "valid — {processes} process{of_processes}, {messages} message{of_messages} in \
+                 transit ({in_transit}), total {total}{replayed}"
+            )
+        }
+        Verdict::Invalid(violation) if broken == Some(&**violation) => {
+            writeln!(
+                text,
+                "invalid, since what the history says before it cannot be so (above)"
+            )
+        }
+        Verdict::Invalid(violation) => writeln!(text, "invalid\n{violation}"),
+        Verdict::Unknown(reason) => writeln!(text, "unknown, since {reason}"),
+    };
+    if judged.audit == Some(true) && matches!(judged.verdict, Verdict::Invalid(_)) {
+        text.push_str("  and the audit in the history had passed it\n");
+    }
+}
+
+fn name(overall: Overall) -> &'static str {
+    match overall {
+        Overall::Valid => "valid",
+        Overall::Invalid => "invalid",
+        Overall::Unknown => "unknown",
+    }
+}
+
+struct Counts {
+    valid: usize,
+    invalid: usize,
+    unknown: usize,
+}
+
+impl Counts {
+    fn new(report: &Report) -> Self {
+        Self {
+            valid: report.count(|it| matches!(it, Verdict::Valid { .. })),
+            invalid: report.count(|it| matches!(it, Verdict::Invalid(_))),
+            unknown: report.count(|it| matches!(it, Verdict::Unknown(_))),
+        }
+    }
+}
+
+/// A line of `--json`: a snapshot, or, without `snapshot`, a system whose log breaks a rule.
+#[derive(Default, Serialize)]
+struct Line<'a> {
+    system: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snapshot: Option<u64>,
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    processes: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    messages: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_transit: Option<u128>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<u128>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    events: Vec<Seen<'a>>,
+    /// Whether the audit in the history had passed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit: Option<bool>,
+}
+
+/// An event that shows what is wrong.
+#[derive(Serialize)]
+struct Seen<'a> {
+    what: &'a str,
+    /// The line of the history.
+    history: u64,
+    /// The line of the script.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+}
+
+/// The last line of `--json`.
+#[derive(Serialize)]
+struct Summary {
+    verdict: &'static str,
+    events: u64,
+    systems: u64,
+    valid: usize,
+    invalid: usize,
+    unknown: usize,
+}
+
+fn to_json(report: &Report) -> Result<String, serde_json::Error> {
+    let mut text = String::new();
+    for (system, violation) in &report.violations {
+        let line = Line {
+            system: *system,
+            ..invalid(violation)
+        };
+        text += &serde_json::to_string(&line)?;
+        text.push('\n');
+    }
+    for judged in &report.snapshots {
+        let line = match &judged.verdict {
+            Verdict::Valid {
+                processes,
+                messages,
+                in_transit,
+                total,
+            } => Line {
+                verdict: "valid",
+                processes: Some(*processes),
+                messages: Some(*messages),
+                in_transit: Some(*in_transit),
+                total: Some(*total),
+                ..Line::default()
+            },
+            Verdict::Invalid(violation) => invalid(violation),
+            Verdict::Unknown(reason) => Line {
+                verdict: "unknown",
+                reason: Some(reason),
+                ..Line::default()
+            },
+        };
+        let line = Line {
+            system: judged.system,
+            snapshot: Some(judged.snapshot.0),
+            audit: judged.audit,
+            ..line
+        };
+        text += &serde_json::to_string(&line)?;
+        text.push('\n');
+    }
+    let counts = Counts::new(report);
+    let summary = Summary {
+        verdict: name(report.overall()),
+        events: report.events,
+        systems: report.systems,
+        valid: counts.valid,
+        invalid: counts.invalid,
+        unknown: counts.unknown,
+    };
+    text += &serde_json::to_string(&summary)?;
+    text.push('\n');
+    Ok(text)
+}
+
+fn invalid(violation: &Violation) -> Line<'_> {
+    let events = violation.events.iter().map(|event| Seen {
+        what: &event.what,
+        history: event.at.history,
+        line: event.at.script,
+    });
+    Line {
+        verdict: "invalid",
+        rule: Some(violation.rule.name()),
+        source: Some(violation.rule.source()),
+        from: violation.channel.map(|channel| channel.from.0),
+        to: violation.channel.map(|channel| channel.to.0),
+        reason: Some(&violation.reason),
+        events: events.collect(),
+        ..Line::default()
+    }
+}
