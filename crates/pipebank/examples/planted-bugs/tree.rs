@@ -119,7 +119,16 @@ impl Tree {
                 "--locked",
             ])
             .args([
-                "-p", "snapshot", "-p", "pipes", "-p", "pipebank", "--lib", "--bins",
+                "-p",
+                "pipebank-snapshot",
+                "-p",
+                "pipebank-pipes",
+                "-p",
+                "pipebank-bank",
+                "-p",
+                "pipebank",
+                "--lib",
+                "--bins",
             ]);
         for test in TESTS {
             cargo.args(["--test", test]);
