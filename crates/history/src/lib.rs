@@ -41,6 +41,7 @@
 mod event;
 mod read;
 mod reorder;
+mod replay;
 mod system;
 mod verify;
 mod wire;
@@ -50,6 +51,7 @@ pub use event::{
 };
 pub use read::{MAX_LINE, ReadError, Reader};
 pub use reorder::{NotEquivalent, State, Straightened, Uneven};
+pub use replay::{ChannelNow, InTransit, Passed, ProcessNow, Replay};
 pub use system::{Collected, Content, LinkError, Message, Snapshot, System};
 pub use verify::{Judged, Overall, Place, Report, Rule, Verdict, Verifier, Violation, Witness};
 pub use wire::{Malformed, write_event, write_header};

@@ -6,12 +6,13 @@
 //! (*postrecording*). No process can tell the difference, and between the two the system is in the
 //! very state that was recorded. A stable partition is what these swaps come to.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 
 use thiserror::Error;
 
 use crate::event::{Channel, Event, ProcessId, SnapshotId, What};
+use crate::replay::Replay;
 use crate::system::{Collected, Content, System};
 
 /// The events of a system, reordered so that the cut of a snapshot is one instant.
@@ -207,7 +208,7 @@ impl Straightened {
         let records: HashSet<usize> = snapshot.cut.values().copied().collect();
         let mut seen = HashSet::new();
         let mut last: BTreeMap<ProcessId, usize> = BTreeMap::new();
-        let mut replay = Replay::default();
+        let mut replay = Checked::default();
         let mut at_the_line = State::default();
         for (at, &index) in self.order.iter().enumerate() {
             let Some(event) = system.events.get(index).filter(|_| seen.insert(index)) else {
@@ -237,7 +238,7 @@ impl Straightened {
         }
         self.agree(system, &at_the_line)
             .map_err(|reason| not(self.cut.start, reason))?;
-        let mut real = Replay::default();
+        let mut real = Checked::default();
         for (at, event) in system.events.iter().enumerate() {
             real.event(event).map_err(|reason| not(at, reason))?;
         }
@@ -307,62 +308,81 @@ fn snapshot_of(what: &What) -> Option<SnapshotId> {
     }
 }
 
-/// A system that does what its events say, from nothing.
+/// A system that does what its events say, from nothing; markers are left out.
 #[derive(Default)]
-struct Replay {
-    /// `None` for one that died before it confirmed what it did: what it had is not known.
-    processes: BTreeMap<ProcessId, Option<u64>>,
-    /// What is in transit; no markers.
-    channels: BTreeMap<Channel, VecDeque<u64>>,
+struct Checked {
+    replay: Replay,
+    /// Those that died before they confirmed what they did: what they had is not known.
+    unknown: BTreeSet<ProcessId>,
 }
 
-impl Replay {
+impl Checked {
     fn state(&self) -> State {
-        let mut state = State::default();
-        for (process, amount) in &self.processes {
-            state.processes.insert(*process, amount.unwrap_or_default());
+        let processes = self.replay.processes().iter();
+        let channels = self.replay.channels();
+        State {
+            processes: processes
+                .map(|(process, now)| (*process, u64::try_from(now.balance).unwrap_or_default()))
+                .collect(),
+            channels: channels
+                .map(|(channel, now)| {
+                    let amounts = now.in_transit.iter();
+                    (
+                        channel,
+                        amounts.filter_map(|it| it.content.amount()).collect(),
+                    )
+                })
+                .filter(|(_, amounts): &(_, Vec<u64>)| !amounts.is_empty())
+                .collect(),
         }
-        for (channel, queue) in &self.channels {
-            let messages: Vec<u64> = queue.iter().copied().collect();
-            if !messages.is_empty() {
-                state.channels.insert(*channel, messages);
-            }
-        }
-        state
     }
 
     fn event(&mut self, event: &Event) -> Result<(), String> {
         if let Some(process) = event.what.process()
             && !matches!(event.what, What::Create { .. })
-            && !self.processes.contains_key(&process)
+            && !self.replay.processes().contains_key(&process)
         {
             return Err(format!("process {process} is not there yet"));
         }
         match event.what {
-            What::Create { process, amount } => {
-                self.processes.insert(process, Some(amount));
-            }
+            What::MarkerSent { .. } | What::MarkerReceived { .. } => return Ok(()),
             What::Send {
                 channel,
                 amount,
                 inferred,
                 ..
             } => {
-                self.withdraw(channel.from, amount, inferred)?;
-                self.send(channel, amount)?;
+                if inferred {
+                    self.unknown.insert(channel.from);
+                }
+                if let Some(state) = self.known(channel.from)
+                    && state < i128::from(amount)
+                {
+                    return Err(format!("{amount} is sent by one that has {state}"));
+                }
+                if !self.replay.processes().contains_key(&channel.to) {
+                    return Err(format!("process {} is not there yet", channel.to));
+                }
             }
             What::Receive {
                 channel, amount, ..
             } => {
-                self.receive(channel, amount)?;
-                if let Some(Some(state)) = self.processes.get_mut(&channel.to) {
-                    let sum = state.checked_add(amount);
-                    *state = sum.ok_or("its state grows above 64 bits")?;
+                let head = self.replay.channel(channel).in_transit.front();
+                match head.and_then(|head| head.content.amount()) {
+                    Some(head) if head == amount => {}
+                    Some(head) => {
+                        return Err(format!("{amount} is received where {head} is next"));
+                    }
+                    None => return Err(format!("{amount} is received before it is sent")),
+                }
+                let state = self.known(channel.to);
+                if state.is_some_and(|state| state + i128::from(amount) > u64::MAX.into()) {
+                    return Err("its state grows above 64 bits".to_owned());
                 }
             }
             What::Refuse { channel, amount } => {
-                if let Some(Some(state)) = self.processes.get(&channel.from)
-                    && *state >= amount
+                if let Some(state) = self.known(channel.from)
+                    && state >= i128::from(amount)
                 {
                     return Err(format!("{amount} is refused by a process that has {state}"));
                 }
@@ -370,8 +390,8 @@ impl Replay {
             What::Record {
                 process, amount, ..
             } => {
-                if let Some(Some(state)) = self.processes.get(&process)
-                    && *state != amount
+                if let Some(state) = self.known(process)
+                    && state != i128::from(amount)
                 {
                     return Err(format!(
                         "process {process} has {state} and records {amount}"
@@ -380,36 +400,14 @@ impl Replay {
             }
             _ => {}
         }
+        self.replay.apply(&event.what);
         Ok(())
     }
 
-    fn withdraw(&mut self, from: ProcessId, amount: u64, inferred: bool) -> Result<(), String> {
-        let Some(account) = self.processes.get_mut(&from) else {
-            return Ok(());
-        };
-        if inferred {
-            *account = None;
-        }
-        if let Some(state) = account {
-            let rest = state.checked_sub(amount);
-            *state = rest.ok_or_else(|| format!("{amount} is sent by one that has {state}"))?;
-        }
-        Ok(())
-    }
-
-    fn send(&mut self, channel: Channel, amount: u64) -> Result<(), String> {
-        if !self.processes.contains_key(&channel.to) {
-            return Err(format!("process {} is not there yet", channel.to));
-        }
-        self.channels.entry(channel).or_default().push_back(amount);
-        Ok(())
-    }
-
-    fn receive(&mut self, channel: Channel, amount: u64) -> Result<(), String> {
-        match self.channels.entry(channel).or_default().pop_front() {
-            Some(head) if head == amount => Ok(()),
-            Some(head) => Err(format!("{amount} is received where {head} is next")),
-            None => Err(format!("{amount} is received before it is sent")),
-        }
+    /// What a process has, where that is known.
+    fn known(&self, process: ProcessId) -> Option<i128> {
+        let is_known = !self.unknown.contains(&process);
+        let process = self.replay.processes().get(&process);
+        process.filter(|_| is_known).map(|process| process.balance)
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use thiserror::Error;
 
 use crate::event::{Channel, Event, ProcessId, SnapshotId, What};
+use crate::replay::{Passed, Replay};
 
 /// A system from its `start` to its `end`: its events, and what belongs together.
 ///
@@ -92,12 +93,12 @@ impl System {
     /// where something happens at a process that was never created, or before a system starts.
     pub fn link(events: impl IntoIterator<Item = Event>) -> Result<Vec<Self>, LinkError> {
         let mut systems: Vec<Self> = Vec::new();
-        let mut linker = Linker::default();
+        let mut replay = Replay::default();
         for (index, event) in events.into_iter().enumerate() {
             // The first line is the header.
             let line = index as u64 + 2;
             if event.what == What::Start {
-                linker = Linker::default();
+                replay = Replay::default();
                 systems.push(Self {
                     first_line: line,
                     ..Self::default()
@@ -107,9 +108,8 @@ impl System {
                 let reason = "this is before any system starts".to_owned();
                 return Err(LinkError { line, reason });
             };
-            let linked = linker.link(system, &event);
+            let linked = system.push(&mut replay, event);
             linked.map_err(|reason| LinkError { line, reason })?;
-            system.events.push(event);
         }
         Ok(systems)
     }
@@ -119,36 +119,18 @@ impl System {
     pub fn line_of(&self, event: usize) -> u64 {
         self.first_line + event as u64
     }
-}
 
-/// What is in transit while a system is linked.
-#[derive(Debug, Default)]
-struct Linker {
-    channels: HashMap<Channel, InTransit>,
-}
-
-#[derive(Debug, Default)]
-struct InTransit {
-    /// The messages sent and not received: indices in `messages`.
-    queue: std::collections::VecDeque<usize>,
-    /// How many messages, markers not counted, were sent and received.
-    sent: u64,
-    received: u64,
-}
-
-impl Linker {
-    /// Links the event that comes next.
-    fn link(&mut self, system: &mut System, event: &Event) -> Result<(), String> {
-        let index = system.events.len();
+    /// Adds and links the event that comes next; `replay` is how the system is before it.
+    fn push(&mut self, replay: &mut Replay, event: Event) -> Result<(), String> {
+        let index = self.events.len();
         if let Some(process) = event.what.process()
             && !matches!(event.what, What::Create { .. })
-            && !system.processes.contains_key(&process)
         {
-            return Err(format!("process {process} was never created"));
+            self.expect_created(process)?;
         }
         match event.what {
             What::Create { process, .. } => {
-                if system.processes.insert(process, index).is_some() {
+                if self.processes.insert(process, index).is_some() {
                     return Err(format!("process {process} is created a second time"));
                 }
             }
@@ -156,7 +138,7 @@ impl Linker {
                 process: Some(process),
                 ..
             } => {
-                system.deaths.entry(process).or_insert(index);
+                self.deaths.entry(process).or_insert(index);
             }
             What::Send {
                 channel,
@@ -164,34 +146,30 @@ impl Linker {
                 number,
                 ..
             } => {
-                let sent = &mut self.channels.entry(channel).or_default().sent;
-                *sent += 1;
-                expect_number(channel, number, *sent)?;
-                self.send(system, index, channel, Content::Amount(amount))?;
+                expect_number(channel, number, replay.channel(channel).sent)?;
+                self.send(index, channel, Content::Amount(amount))?;
             }
             What::MarkerSent {
                 channel, snapshot, ..
-            } => self.send(system, index, channel, Content::Marker(snapshot))?,
+            } => self.send(index, channel, Content::Marker(snapshot))?,
             What::Receive {
                 channel,
                 amount,
                 number,
             } => {
-                let received = &mut self.channels.entry(channel).or_default().received;
-                *received += 1;
-                expect_number(channel, number, *received)?;
-                self.receive(system, index, channel, Content::Amount(amount))?;
+                expect_number(channel, number, replay.channel(channel).received)?;
+                self.receive(index, channel, Content::Amount(amount), replay)?;
             }
             What::MarkerReceived { channel, snapshot } => {
-                self.receive(system, index, channel, Content::Marker(snapshot))?;
+                self.receive(index, channel, Content::Marker(snapshot), replay)?;
             }
             What::Begin { snapshot, .. } => {
-                system.snapshots.entry(snapshot).or_default().begin = Some(index);
+                self.snapshots.entry(snapshot).or_default().begin = Some(index);
             }
             What::Record {
                 process, snapshot, ..
             } => {
-                let cut = &mut system.snapshots.entry(snapshot).or_default().cut;
+                let cut = &mut self.snapshots.entry(snapshot).or_default().cut;
                 if cut.insert(process, index).is_some() {
                     return Err(format!(
                         "process {process} records its state for snapshot {snapshot} a second time"
@@ -203,7 +181,7 @@ impl Linker {
                 ref states,
                 ref channels,
             } => {
-                let snapshot = system.snapshots.entry(snapshot).or_default();
+                let snapshot = self.snapshots.entry(snapshot).or_default();
                 let collected = snapshot.collected.get_or_insert_default();
                 collected.event = index;
                 let states = states.iter().map(|state| (state.process, state.amount));
@@ -214,7 +192,7 @@ impl Linker {
                 }
             }
             What::Audit { snapshot, .. } => {
-                system.snapshots.entry(snapshot).or_default().audit = Some(index);
+                self.snapshots.entry(snapshot).or_default().audit = Some(index);
             }
             What::Start
             | What::End
@@ -222,67 +200,75 @@ impl Linker {
             | What::ChannelClosed { .. }
             | What::Death { process: None, .. } => {}
         }
+        replay.apply(&event.what);
+        self.events.push(event);
         Ok(())
     }
 
-    fn send(
-        &mut self,
-        system: &mut System,
-        event: usize,
-        channel: Channel,
-        content: Content,
-    ) -> Result<(), String> {
-        if !system.processes.contains_key(&channel.to) {
-            return Err(format!("process {} was never created", channel.to));
+    fn expect_created(&self, process: ProcessId) -> Result<(), String> {
+        match self.processes.contains_key(&process) {
+            true => Ok(()),
+            false => Err(format!("process {process} was never created")),
         }
-        let message = system.messages.len();
-        system.messages.push(Message {
+    }
+
+    fn send(&mut self, event: usize, channel: Channel, content: Content) -> Result<(), String> {
+        self.expect_created(channel.to)?;
+        self.message_of.insert(event, self.messages.len());
+        self.messages.push(Message {
             channel,
             content,
             sent: event,
             received: None,
         });
-        system.message_of.insert(event, message);
-        self.channels
-            .entry(channel)
-            .or_default()
-            .queue
-            .push_back(message);
         Ok(())
     }
 
     fn receive(
         &mut self,
-        system: &mut System,
         event: usize,
         channel: Channel,
         content: Content,
+        replay: &Replay,
     ) -> Result<(), String> {
-        let in_transit = self.channels.entry(channel).or_default();
-        let Some(message) = in_transit.queue.pop_front() else {
+        let Some(next) = replay.channel(channel).in_transit.front() else {
             return Err(format!(
                 "{content} is received from channel {channel}, where nothing is in transit"
             ));
         };
-        let sent = system.messages[message].content;
-        if sent != content {
+        let sent = next.sent as usize;
+        if next.content != content {
             return Err(format!(
-                "{content} is received from channel {channel}, where {sent} is next (line {})",
-                system.line_of(system.messages[message].sent)
+                "{content} is received from channel {channel}, where {} is next (line {})",
+                next.content,
+                self.line_of(sent)
             ));
         }
-        system.messages[message].received = Some(event);
-        system.message_of.insert(event, message);
+        let message = self.message_of[&sent];
+        self.messages[message].received = Some(event);
+        self.message_of.insert(event, message);
         Ok(())
     }
 }
 
-fn expect_number(channel: Channel, number: u64, expected: u64) -> Result<(), String> {
+fn expect_number(channel: Channel, number: u64, passed: Passed) -> Result<(), String> {
+    let expected = passed.messages + 1;
     match number == expected {
         true => Ok(()),
         false => Err(format!(
             "the message on channel {channel} has number {number}, and {expected} is next"
         )),
+    }
+}
+
+impl Content {
+    /// The amount; `None` for a marker.
+    #[must_use]
+    pub fn amount(self) -> Option<u64> {
+        match self {
+            Self::Amount(amount) => Some(amount),
+            Self::Marker(_) => None,
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use std::io::{BufReader, Read};
 use std::time::Instant;
 
 use history::{
-    Channel, Event, Header, Overall, ProcessId, ProcessState, Reader, SnapshotId, Tally, Verifier,
-    What, write_event, write_header,
+    Channel, Event, Header, Overall, ProcessId, ProcessState, Reader, Replay, SnapshotId, Tally,
+    Verifier, What, write_event, write_header,
 };
 
 const PROCESSES: u64 = 8;
@@ -35,6 +35,20 @@ fn a_million_events_take_seconds_and_no_memory() {
     );
     assert!(events >= EVENTS && snapshots > 100);
     assert_eq!(report.overall(), Overall::Valid);
+}
+
+#[test]
+#[ignore = "it takes seconds, and means something only with --release"]
+fn replaying_a_million_events_takes_less_than_a_second() {
+    let events: Vec<Event> = Reader::new(BufReader::new(Run::new()))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let begun = Instant::now();
+    let replay: Replay = events.iter().collect();
+    let seconds = begun.elapsed().as_secs_f64();
+    println!("{} events: {seconds:.3} s replayed", events.len());
+    assert!(!replay.is_running() && seconds < 1.0);
 }
 
 /// A history that is made while it is read: everybody sends to everybody else, 1 at a time, takes
