@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 
-use history::{Content, ProcessId, SnapshotId, System, What};
+use history::{Content, ProcessId, Replay, SnapshotId, System, What};
 
 use crate::labels;
 use crate::place::Columns;
@@ -363,7 +363,8 @@ fn lanes(system: &System, order: &[usize]) -> (Vec<Lane>, BTreeMap<ProcessId, us
         true => NARROW_GAP,
         false => LANE_GAP,
     };
-    let (before, after) = (states(system, first), states(system, last + 1));
+    let replayed = |events| system.events.iter().take(events).collect::<Replay>();
+    let (before, after) = (replayed(first), replayed(last + 1));
     let mut lanes = Vec::new();
     let empty = Lane {
         process: None,
@@ -376,15 +377,13 @@ fn lanes(system: &System, order: &[usize]) -> (Vec<Lane>, BTreeMap<ProcessId, us
         after: None,
     };
     for (index, process) in takes_part.iter().enumerate() {
-        let is_dead = system
-            .deaths
-            .get(process)
-            .is_some_and(|death| *death <= last);
+        let before = before.processes().get(process);
+        let after = after.processes().get(process);
         lanes.push(Lane {
             process: Some(*process),
             y: index as i32 * gap,
-            before: before.get(process).copied(),
-            after: after.get(process).copied().filter(|_| !is_dead),
+            before: before.map(|now| now.balance),
+            after: after.filter(|now| !now.is_dead).map(|now| now.balance),
             ..empty
         });
     }
@@ -394,28 +393,4 @@ fn lanes(system: &System, order: &[usize]) -> (Vec<Lane>, BTreeMap<ProcessId, us
     }
     let lane_of = takes_part.into_iter().zip(0..).collect();
     (lanes, lane_of)
-}
-
-/// The processes' states before this event.
-fn states(system: &System, event: usize) -> BTreeMap<ProcessId, i128> {
-    let mut states: BTreeMap<ProcessId, i128> = BTreeMap::new();
-    for event in system.events.iter().take(event) {
-        match event.what {
-            What::Create { process, amount } => {
-                states.insert(process, amount.into());
-            }
-            What::Send {
-                channel, amount, ..
-            } => {
-                *states.entry(channel.from).or_default() -= i128::from(amount);
-            }
-            What::Receive {
-                channel, amount, ..
-            } => {
-                *states.entry(channel.to).or_default() += i128::from(amount);
-            }
-            _ => {}
-        }
-    }
-    states
 }

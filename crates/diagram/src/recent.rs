@@ -1,8 +1,8 @@
-//! The last events of a system that runs, in bounded memory, and what is so after them.
+//! The last events of a system that runs, in bounded memory, and how it is after them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
-use history::{Channel, Content, Event, ProcessId, What};
+use history::{Event, Replay, What};
 
 /// More events are forgotten, the oldest first.
 const MAX_EVENTS: usize = 4000;
@@ -12,12 +12,7 @@ const MAX_EVENTS: usize = 4000;
 #[derive(Clone, Debug, Default)]
 pub struct Recent {
     pub(crate) steps: VecDeque<Step>,
-    /// How many events came before those in `steps`.
-    pub(crate) forgotten: u64,
-    pub(crate) processes: BTreeMap<ProcessId, Now>,
-    /// By sender, then by receiver; in the order in which it was sent. None of them is empty.
-    pub(crate) in_transit: BTreeMap<(ProcessId, ProcessId), VecDeque<InTransit>>,
-    pub(crate) is_ended: bool,
+    pub(crate) replay: Replay,
 }
 
 /// An event.
@@ -28,95 +23,34 @@ pub(crate) struct Step {
     pub(crate) sent: Option<u64>,
 }
 
-/// A process as it is now.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Now {
-    pub(crate) amount: u64,
-    pub(crate) is_dead: bool,
-}
-
-/// A message or marker in transit.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct InTransit {
-    pub(crate) content: Content,
-    /// The number of the event that sent it, counted from 0.
-    pub(crate) sent: u64,
-}
-
 impl Recent {
-    /// Hears the event that comes next.
+    /// Adds the event that comes next.
     pub fn push(&mut self, mut event: Event) {
-        if event.what == What::Start {
-            *self = Self::default();
-        }
-        let number = self.forgotten + self.steps.len() as u64;
-        let mut sent = None;
+        let received = self.replay.apply(&event.what);
         match &mut event.what {
-            What::Create { process, amount } => {
-                let (amount, is_dead) = (*amount, false);
-                self.processes.insert(*process, Now { amount, is_dead });
-            }
-            What::Send {
-                channel, amount, ..
-            } => {
-                if let Some(sender) = self.processes.get_mut(&channel.from) {
-                    sender.amount = sender.amount.saturating_sub(*amount);
-                }
-                self.send(*channel, Content::Amount(*amount), number);
-            }
-            What::MarkerSent {
-                channel, snapshot, ..
-            } => self.send(*channel, Content::Marker(*snapshot), number),
-            What::Receive {
-                channel, amount, ..
-            } => {
-                if let Some(receiver) = self.processes.get_mut(&channel.to) {
-                    receiver.amount = receiver.amount.saturating_add(*amount);
-                }
-                sent = self.receive(*channel);
-            }
-            What::MarkerReceived { channel, .. } => sent = self.receive(*channel),
-            What::Death {
-                process: Some(process),
-                ..
-            } => {
-                if let Some(dead) = self.processes.get_mut(process) {
-                    dead.is_dead = true;
-                }
-            }
+            What::Start => self.steps.clear(),
             // Their lists may be long, and are not drawn.
             What::Record { sent, received, .. } => (*sent, *received) = (Vec::new(), Vec::new()),
             What::Collect {
                 states, channels, ..
             } => (*states, *channels) = (Vec::new(), Vec::new()),
-            What::End => self.is_ended = true,
             _ => {}
         }
+        let sent = received.map(|received| received.sent);
         self.steps.push_back(Step { event, sent });
         if self.steps.len() > MAX_EVENTS {
             self.steps.pop_front();
-            self.forgotten += 1;
         }
     }
 
     /// Whether nothing has happened yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.processes.is_empty()
+        self.replay.processes().is_empty()
     }
 
-    fn send(&mut self, channel: Channel, content: Content, sent: u64) {
-        let queue = self.in_transit.entry((channel.from, channel.to));
-        queue.or_default().push_back(InTransit { content, sent });
-    }
-
-    fn receive(&mut self, channel: Channel) -> Option<u64> {
-        let key = (channel.from, channel.to);
-        let queue = self.in_transit.get_mut(&key)?;
-        let received = queue.pop_front();
-        if queue.is_empty() {
-            self.in_transit.remove(&key);
-        }
-        received.map(|message| message.sent)
+    /// How many events came before those in `steps`.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.replay.events() - self.steps.len() as u64
     }
 }

@@ -100,7 +100,7 @@ impl<'r> Picture<'r> {
         let room = |margin| options.width.saturating_sub(left + 1 + margin);
         let most = room(MARGIN) / SPACING.start() + 1;
         let taking_part: BTreeSet<ProcessId> = rows.iter().flat_map(Row::processes).collect();
-        let all: Vec<ProcessId> = recent.processes.keys().copied().collect();
+        let all: Vec<ProcessId> = recent.replay.processes().keys().copied().collect();
         let mut shown = match all.len() <= most {
             true => all.clone(),
             false => taking_part.into_iter().collect(),
@@ -151,7 +151,7 @@ impl<'r> Picture<'r> {
         for process in rows.iter().filter_map(is_created).chain(died) {
             before.remove(&process);
         }
-        for (process, now) in &recent.processes {
+        for (process, now) in recent.replay.processes() {
             let dies = |row: &Row| matches!(row.kind, Kind::At { process: at, symbol: Symbol::Died } if at == *process);
             // Its death is forgotten.
             if now.is_dead && !rows.iter().any(dies) {
@@ -212,7 +212,7 @@ impl<'r> Picture<'r> {
             lines.push(self.note(&format!(
                 "{hidden} earlier steps: `show {all}` has them too"
             )));
-        } else if self.recent.forgotten > 0 {
+        } else if self.recent.forgotten() > 0 {
             lines.push(self.note("what came earlier is forgotten"));
         }
         let mut line = self.line();
@@ -467,9 +467,9 @@ fn spacing(recent: &Recent, rows: &[Row], columns: usize, room: usize) -> usize 
     let has_arrow = |row: &&Row| !matches!(row.kind, Kind::Outside | Kind::At { .. });
     // A letter, a colon, the head, and two or three dashes on each side.
     let arrows = rows.iter().filter(has_arrow).map(|row| row.text.len() + 8);
-    let processes = recent.processes.iter();
+    let processes = recent.replay.processes().iter();
     let names =
-        processes.map(|(id, now)| id.to_string().len().max(now.amount.to_string().len()) + 3);
+        processes.map(|(id, now)| id.to_string().len().max(now.balance.to_string().len()) + 3);
     let wanted = arrows.chain(names).max().unwrap_or(0);
     let widest = room.checked_div(columns.saturating_sub(1)).unwrap_or(room);
     wanted.min(widest).clamp(*SPACING.start(), *SPACING.end())

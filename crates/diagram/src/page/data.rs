@@ -6,7 +6,7 @@ mod photograph;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use history::{Channel, Content, Header, Message, ProcessId, SnapshotId, System, What};
+use history::{Channel, Content, Header, Message, ProcessId, Replay, SnapshotId, System, What};
 use photograph::Photograph;
 use serde::Serialize;
 
@@ -172,58 +172,33 @@ impl<'a> Shown<'a> {
 
     /// The processes as they are before the first event shown.
     fn processes(&self) -> Vec<Process> {
-        let mut processes: Vec<Process> = self.lanes.keys().map(unborn).collect();
-        let mut states: BTreeMap<ProcessId, i128> = BTreeMap::new();
-        for event in &self.system.events[..self.events.start] {
-            match event.what {
-                What::Create { process, amount } => {
-                    states.insert(process, amount.into());
-                }
-                What::Send {
-                    channel, amount, ..
-                } => *states.entry(channel.from).or_default() -= i128::from(amount),
-                What::Receive {
-                    channel, amount, ..
-                } => *states.entry(channel.to).or_default() += i128::from(amount),
-                What::Death { process, .. } => {
-                    if let Some(lane) = process.and_then(|process| self.lane(process)) {
-                        processes[lane].died = true;
-                    }
-                }
-                ref what => self.note_recording(&mut processes, what),
+        let events = &self.system.events[..self.events.start];
+        let replay: Replay = events.iter().collect();
+        // The channels' ends that are recorded, by receiver and snapshot.
+        let mut closed: BTreeMap<_, BTreeSet<usize>> = BTreeMap::new();
+        for event in events {
+            if let What::ChannelClosed { channel, snapshot } = event.what {
+                let closed = closed.entry((channel.to, snapshot)).or_default();
+                closed.extend(self.lane(channel.from));
             }
         }
-        for (process, state) in states {
-            if let Some(lane) = self.lane(process) {
-                processes[lane].before = Some(state.to_string());
+        let process = |id: &ProcessId| {
+            let now = replay.processes().get(id);
+            let recording = |snapshot: &SnapshotId| {
+                Some(Recording {
+                    snapshot: *self.snapshots.get(snapshot)?,
+                    closed: closed.get(&(*id, *snapshot)).cloned().unwrap_or_default(),
+                })
+            };
+            let recorded = now.iter().flat_map(|now| &now.recorded);
+            Process {
+                id: id.to_string(),
+                before: now.map(|now| now.balance.to_string()),
+                died: now.is_some_and(|now| now.is_dead),
+                recording: recorded.filter_map(recording).collect(),
             }
-        }
-        processes
-    }
-
-    fn note_recording(&self, processes: &mut [Process], what: &What) {
-        let snapshot = about(what).and_then(|snapshot| self.snapshots.get(&snapshot));
-        let lane = what.process().and_then(|process| self.lane(process));
-        let Some(&snapshot) = snapshot else { return };
-        match (what, lane) {
-            (What::Record { .. }, Some(lane)) => processes[lane].recording.push(Recording {
-                snapshot,
-                closed: BTreeSet::new(),
-            }),
-            (What::ChannelClosed { channel, .. }, Some(lane)) => {
-                let recordings = &mut processes[lane].recording;
-                let recording = recordings.iter_mut().find(|it| it.snapshot == snapshot);
-                if let (Some(recording), Some(from)) = (recording, self.lane(channel.from)) {
-                    recording.closed.insert(from);
-                }
-            }
-            (What::Collect { .. }, _) => {
-                for process in processes {
-                    process.recording.retain(|it| it.snapshot != snapshot);
-                }
-            }
-            _ => {}
-        }
+        };
+        self.lanes.keys().map(process).collect()
     }
 
     fn event(&self, index: usize) -> Event {
@@ -294,15 +269,6 @@ impl<'a> Shown<'a> {
 
 fn indexed<T: Ord>(items: impl IntoIterator<Item = T>) -> BTreeMap<T, usize> {
     items.into_iter().zip(0..).collect()
-}
-
-fn unborn(process: &ProcessId) -> Process {
-    Process {
-        id: process.to_string(),
-        before: None,
-        died: false,
-        recording: Vec::new(),
-    }
 }
 
 /// Whether an event belongs to what a process does by the same rule of the algorithm as in the

@@ -1,10 +1,9 @@
 //! What stands beneath the rows: how it is after them.
 
-use history::Content;
+use history::{Channel, Content};
 
 use super::canvas::{Line, fit};
 use super::{Ink, Picture};
-use crate::recent::InTransit;
 
 /// So many channels are listed.
 const MAX_CHANNELS: usize = 6;
@@ -12,14 +11,15 @@ const MAX_CHANNELS: usize = 6;
 impl Picture<'_> {
     /// What each process has now, and what is in transit.
     pub(super) fn foot(&self) -> Vec<Line> {
+        let processes = self.recent.replay.processes();
         let mut line = self.line();
         for (column, process) in self.shown.iter().enumerate() {
-            let Some(now) = self.recent.processes.get(process) else {
+            let Some(now) = processes.get(process) else {
                 continue;
             };
             let (text, ink) = match now.is_dead {
                 true => ("dead".to_owned(), Ink::Bad),
-                false => (format!("={}", now.amount), Ink::Name),
+                false => (format!("={}", now.balance), Ink::Name),
             };
             let text = fit(&[text], self.spacing - 1, self.glyphs.ellipsis);
             line.put(self.x(column), &text, ink);
@@ -41,17 +41,20 @@ impl Picture<'_> {
     }
 
     fn in_transit(&self) -> Vec<Line> {
-        if self.recent.in_transit.is_empty() || self.recent.is_ended {
+        let replay = &self.recent.replay;
+        let channels = replay.channels().map(|(id, now)| (id, &now.in_transit));
+        let mut channels: Vec<_> = channels.filter(|(_, queue)| !queue.is_empty()).collect();
+        if channels.is_empty() || !replay.is_running() {
             return vec![self.note("in transit  nothing")];
         }
-        let mut channels: Vec<_> = self.recent.in_transit.iter().collect();
         // Where only markers are, is of less interest.
-        channels.sort_by_key(|(_, queue)| {
-            let is_marker = |message: &InTransit| matches!(message.content, Content::Marker(_));
-            queue.iter().all(is_marker)
+        channels.sort_by_key(|(id, queue)| {
+            let has_messages = queue.iter().any(|it| it.content.amount().is_some());
+            (!has_messages, *id)
         });
+        let more = channels.len().saturating_sub(MAX_CHANNELS);
         let mut lines: Vec<Line> = Vec::new();
-        for ((from, to), queue) in channels.into_iter().take(MAX_CHANNELS) {
+        for (Channel { from, to }, queue) in channels.into_iter().take(MAX_CHANNELS) {
             let title = if lines.is_empty() { "in transit" } else { "" };
             let mut text = format!("{title:10}  {from} → {to}: ");
             for (index, message) in queue.iter().enumerate() {
@@ -71,12 +74,11 @@ impl Picture<'_> {
                 }
                 text += &format!("{comma}{item}");
             }
-            if self.recent.processes.get(to).is_some_and(|to| to.is_dead) {
+            if replay.processes().get(&to).is_some_and(|to| to.is_dead) {
                 text += "; lost, since the receiver is dead";
             }
             lines.push(self.sentence(&text, Ink::Plain));
         }
-        let more = self.recent.in_transit.len().saturating_sub(MAX_CHANNELS);
         if more > 0 {
             lines.push(self.note(&format!("{:10}  and on {more} more channels", "")));
         }

@@ -64,7 +64,7 @@ impl Row {
 /// All rows. A `record` and its markers are one; what only follows from another event has none.
 pub(super) fn rows(recent: &Recent) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
-    let mut steps = (recent.forgotten..).zip(&recent.steps).peekable();
+    let mut steps = (recent.forgotten()..).zip(&recent.steps).peekable();
     while let Some((number, step)) = steps.next() {
         let (text, ink, kind) = match &step.event.what {
             What::Start | What::Begin { .. } | What::ChannelClosed { .. } => continue,
