@@ -29,7 +29,8 @@
 //! What it cannot see: that a process changed its state without a message. That is for the caller,
 //! who knows what a state means, and can check a state against its tallies.
 
-use std::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
@@ -222,6 +223,9 @@ fn disagreement(sent: Option<Tally>, arrived: Option<Tally>) -> Option<Reason> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::{String, ToString};
+    use alloc::vec;
+
     use super::*;
 
     /// The audit of one channel, 1 → 2: sent before the cut, received before it, recorded.

@@ -4,7 +4,7 @@
 //! one of a new snapshot. Snapshots are numbered more or less one after the other, so the past of
 //! a process that has seen a million of them is, as ranges, one entry or a few.
 
-use std::collections::BTreeMap;
+use alloc::collections::BTreeMap;
 
 use crate::SnapshotId;
 

@@ -161,14 +161,20 @@
 //!
 //! The audit shares no code with the recorder, on purpose: a definition and an algorithm that are
 //! written apart and agree are worth more than either.
+//!
+//! The crate is `no_std`: it needs an allocator and nothing else.
+
+#![no_std]
+
+extern crate alloc;
 
 pub mod audit;
 mod id_set;
 pub mod recorder;
 pub mod tally;
 
-use std::fmt;
-use std::marker::PhantomData;
+use core::fmt;
+use core::marker::PhantomData;
 
 use serde::de::{EnumAccess, VariantAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};

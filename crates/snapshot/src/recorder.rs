@@ -49,7 +49,8 @@
 //! must agree on: parts are handed over when *all* are complete, and while no channel is half
 //! open. Otherwise a process that has handed over would owe a marker it no longer knows of.
 
-use std::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 
 use crate::SnapshotId;
 use crate::id_set::IdSet;

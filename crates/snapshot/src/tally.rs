@@ -8,7 +8,7 @@
 //! A tally knows a message only as one `u64`, its *value*; which that is, is the caller's choice.
 //! It counts messages, never markers.
 
-use std::fmt;
+use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -97,6 +97,8 @@ const fn mix(bits: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString;
+
     use super::*;
 
     fn tally(values: &[u64]) -> Tally {

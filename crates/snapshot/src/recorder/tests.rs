@@ -1,5 +1,8 @@
 //! The rules one by one.
 
+use alloc::string::ToString;
+use alloc::vec;
+
 use super::*;
 
 type Three = Recorder<u32, &'static str, u64>;
