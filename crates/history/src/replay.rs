@@ -40,8 +40,9 @@ pub struct ProcessNow {
     pub balance: i128,
     /// Whether it has died.
     pub is_dead: bool,
-    /// The snapshots that it has recorded and that are neither collected nor audited, in the order
-    /// in which it recorded them.
+    /// The snapshots in progress that it has recorded, in the order in which it recorded them: those
+    /// whose markers it owes to a process that joins. They end when they are collected, and all of
+    /// them when the audit of one fails instead.
     pub recorded: Vec<SnapshotId>,
 }
 
@@ -125,9 +126,17 @@ impl Replay {
                     process.recorded.push(snapshot);
                 }
             }
-            What::Collect { snapshot, .. } | What::Audit { snapshot, .. } => {
+            What::Collect { snapshot, .. } => {
                 for process in self.processes.values_mut() {
                     process.recorded.retain(|recorded| *recorded != snapshot);
+                }
+            }
+            What::Audit {
+                snapshot,
+                verdict: Err(_),
+            } if self.is_in_progress(snapshot) => {
+                for process in self.processes.values_mut() {
+                    process.recorded.clear();
                 }
             }
             What::Death {
@@ -143,6 +152,7 @@ impl Replay {
             | What::Refuse { .. }
             | What::Begin { .. }
             | What::ChannelClosed { .. }
+            | What::Audit { .. }
             | What::Death { process: None, .. } => {}
         }
         None
@@ -182,6 +192,11 @@ impl Replay {
         self.channels
             .iter()
             .map(|(channel, state)| (*channel, state))
+    }
+
+    fn is_in_progress(&self, snapshot: SnapshotId) -> bool {
+        let mut processes = self.processes.values();
+        processes.any(|process| process.recorded.contains(&snapshot))
     }
 
     fn send(&mut self, channel: Channel, content: Content, sent: u64) -> &mut ChannelNow {
