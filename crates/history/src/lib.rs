@@ -50,10 +50,10 @@ pub use event::{
     Channel, ChannelState, Event, Header, ProcessId, ProcessState, SnapshotId, Tally, What,
 };
 pub use read::{MAX_LINE, ReadError, Reader};
-pub use reorder::{NotEquivalent, State, Straightened, Uneven};
+pub use reorder::{GlobalState, NotEquivalent, Straightened, Uneven};
 pub use replay::{ChannelNow, InTransit, Passed, ProcessNow, Replay};
 pub use system::{Collected, Content, LinkError, Message, Snapshot, System};
-pub use verify::{Judged, Overall, Place, Report, Rule, Verdict, Verifier, Violation, Witness};
+pub use verify::{Judged, Location, Overall, Report, Rule, Verdict, Verifier, Violation, Witness};
 pub use wire::{Malformed, write_event, write_header};
 
 /// The version of the schema; it changes when a reader of the old one would go wrong.

@@ -90,7 +90,7 @@ pub struct NotEquivalent {
 
 /// A state of the whole system.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct State {
+pub struct GlobalState {
     /// The processes' states.
     pub processes: BTreeMap<ProcessId, u64>,
     /// What is in transit, in order, on channels that are not empty; no markers.
@@ -201,7 +201,7 @@ impl Straightened {
     /// # Errors
     ///
     /// The first thing that does not fit.
-    pub fn check(&self, system: &System) -> Result<State, NotEquivalent> {
+    pub fn check(&self, system: &System) -> Result<GlobalState, NotEquivalent> {
         let Some(snapshot) = system.snapshots.get(&self.snapshot) else {
             return Err(not(0, format!("there is no snapshot {}", self.snapshot)));
         };
@@ -209,7 +209,7 @@ impl Straightened {
         let mut seen = HashSet::new();
         let mut last: BTreeMap<ProcessId, usize> = BTreeMap::new();
         let mut replay = Checked::default();
-        let mut at_the_line = State::default();
+        let mut at_the_line = GlobalState::default();
         for (at, &index) in self.order.iter().enumerate() {
             let Some(event) = system.events.get(index).filter(|_| seen.insert(index)) else {
                 return Err(not(at, format!("event {index} is unknown, or comes twice")));
@@ -252,7 +252,7 @@ impl Straightened {
     }
 
     /// Whether a state is the recorded one, and the collected one where there is one.
-    fn agree(&self, system: &System, state: &State) -> Result<(), String> {
+    fn agree(&self, system: &System, state: &GlobalState) -> Result<(), String> {
         let snapshot = &system.snapshots[&self.snapshot];
         let recorded = snapshot.cut.iter().map(|(process, record)| {
             let amount = match system.events[*record].what {
@@ -317,10 +317,10 @@ struct Checked {
 }
 
 impl Checked {
-    fn state(&self) -> State {
+    fn state(&self) -> GlobalState {
         let processes = self.replay.processes().iter();
         let channels = self.replay.channels();
-        State {
+        GlobalState {
             processes: processes
                 .map(|(process, now)| (*process, u64::try_from(now.balance).unwrap_or_default()))
                 .collect(),

@@ -6,7 +6,7 @@
 //! each channel and snapshot in progress) and with the messages in transit, not with the events.
 //!
 //! * `verify/rule.rs`: the rules, each with its source;
-//! * `verify/log.rs`: accounts and channels, replayed;
+//! * `verify/log.rs`: processes and channels, replayed;
 //! * `verify/running.rs`: a system on its way, and its snapshots in progress;
 //! * `verify/judge.rs`: the verdict on what was collected.
 
@@ -17,7 +17,7 @@ mod running;
 
 use std::collections::BTreeMap;
 
-pub use self::rule::{Place, Rule, Violation, Witness};
+pub use self::rule::{Location, Rule, Violation, Witness};
 use self::running::Running;
 use crate::event::{Event, SnapshotId, What};
 
@@ -107,7 +107,7 @@ impl Verifier {
     /// The event on this line of the history.
     pub fn on_event(&mut self, event: &Event, line: u64) {
         self.report.events += 1;
-        let at = Place {
+        let at = Location {
             history: line,
             script: event.line,
         };

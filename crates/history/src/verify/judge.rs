@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use super::Verdict;
 use super::log::{ChannelCut, Log};
-use super::rule::{Place, Rule, Violation};
-use super::running::Open;
+use super::rule::{Location, Rule, Violation};
+use super::running::InProgress;
 use crate::event::{Channel, ChannelState, ProcessId, ProcessState};
 use crate::system::Content;
 
 /// What was collected, so far.
 #[derive(Debug)]
 pub(super) struct Collecting {
-    at: Place,
+    at: Location,
     states: BTreeMap<ProcessId, u64>,
     /// A process that comes twice.
     twice: Option<ProcessId>,
@@ -20,7 +20,7 @@ pub(super) struct Collecting {
 }
 
 impl Collecting {
-    pub(super) fn new(at: Place) -> Self {
+    pub(super) fn new(at: Location) -> Self {
         Self {
             at,
             states: BTreeMap::new(),
@@ -59,7 +59,7 @@ struct Expected {
 /// perhaps not all of what was collected has been written.
 pub(super) fn judge(
     log: &Log,
-    mut open: Open,
+    mut open: InProgress,
     collecting: &Collecting,
     is_cut_off: bool,
 ) -> Verdict {
@@ -104,15 +104,21 @@ pub(super) fn judge(
 /// The messages sent before the sender's cut and received after the receiver's.
 fn in_transit(log: &Log, channel: Channel, cut: &ChannelCut) -> Vec<u64> {
     let mut amounts = cut.late.clone();
-    let (Some(sent), Some(_), Some(wire)) = (cut.sent, cut.received, log.wires.get(&channel))
+    let (Some(sent), Some(_), Some(channel_log)) =
+        (cut.sent, cut.received, log.channels.get(&channel))
     else {
         return amounts;
     };
     // Those that have not been received to this day.
-    amounts.extend(wire.queue.iter().filter_map(|item| match item.content {
-        Content::Amount(amount) if item.number <= sent => Some(amount),
-        _ => None,
-    }));
+    amounts.extend(
+        channel_log
+            .queue
+            .iter()
+            .filter_map(|item| match item.content {
+                Content::Amount(amount) if item.number <= sent => Some(amount),
+                _ => None,
+            }),
+    );
     amounts
 }
 
@@ -137,7 +143,7 @@ fn is_beginning(collecting: &Collecting, expected: &Expected) -> bool {
     states && channels && collecting.twice.is_none() && !is_all
 }
 
-fn incomplete(log: &Log, open: &Open, collecting: &Collecting) -> Option<Violation> {
+fn incomplete(log: &Log, open: &InProgress, collecting: &Collecting) -> Option<Violation> {
     let has_none = |process: &&ProcessId| !open.records.contains_key(process);
     let reason = match log.processes.keys().find(has_none) {
         Some(process) => {
@@ -150,7 +156,7 @@ fn incomplete(log: &Log, open: &Open, collecting: &Collecting) -> Option<Violati
     Some(violation.seen("collected", collecting.at))
 }
 
-fn wrong_state(open: &Open, collecting: &Collecting) -> Option<Violation> {
+fn wrong_state(open: &InProgress, collecting: &Collecting) -> Option<Violation> {
     let wrong = |reason: String| Violation::new(Rule::States, reason);
     if let Some(process) = collecting.twice {
         let reason = format!("the state of process {process} is collected twice");
@@ -174,7 +180,7 @@ fn wrong_state(open: &Open, collecting: &Collecting) -> Option<Violation> {
 
 fn wrong_channel(
     log: &Log,
-    open: &Open,
+    open: &InProgress,
     collecting: &Collecting,
     expected: &Expected,
 ) -> Option<Violation> {
@@ -237,10 +243,10 @@ fn wrong_total(log: &Log, collecting: &Collecting) -> Option<Violation> {
     (total != deposits).then_some(violation)
 }
 
-fn wrong_marker(log: &Log, open: &Open, collecting: &Collecting) -> Option<Violation> {
+fn wrong_marker(log: &Log, open: &InProgress, collecting: &Collecting) -> Option<Violation> {
     for (&from, sender) in &log.processes {
         for (&to, receiver) in &log.processes {
-            let is_before = |died: Option<Place>, created: Place| {
+            let is_before = |died: Option<Location>, created: Location| {
                 died.is_some_and(|died| died.history < created.history)
             };
             let never = is_before(sender.died, receiver.created)

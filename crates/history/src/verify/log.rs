@@ -1,30 +1,30 @@
-//! What happened, replayed: accounts and channels, as far as they can be known.
+//! What happened, replayed: processes and channels, as far as they can be known.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 
-use super::rule::{Place, Rule, Violation};
+use super::rule::{Location, Rule, Violation};
 use crate::event::{Channel, ProcessId, SnapshotId, Tally};
 use crate::system::Content;
 
-/// Accounts and channels at a point of a history.
+/// Processes and channels at a point of a history.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    pub(super) processes: BTreeMap<ProcessId, Account>,
-    pub(super) wires: HashMap<Channel, Wire>,
+    pub(super) processes: BTreeMap<ProcessId, ProcessLog>,
+    pub(super) channels: HashMap<Channel, ChannelLog>,
 }
 
 /// A process.
 #[derive(Debug)]
-pub(super) struct Account {
+pub(super) struct ProcessLog {
     /// Its first state.
     pub(super) deposit: u64,
     /// Its state; `None` once something was inferred: what else it did before it died is not known.
     pub(super) state: Option<u64>,
-    pub(super) created: Place,
-    pub(super) died: Option<Place>,
+    pub(super) created: Location,
+    pub(super) died: Option<Location>,
     /// The first thing that it did not confirm.
-    pub(super) inferred: Option<Place>,
+    pub(super) inferred: Option<Location>,
     /// What it must record next, and why.
     pub(super) due: Option<Due>,
     /// The snapshots not collected that it has recorded, in that order.
@@ -35,7 +35,7 @@ pub(super) struct Account {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Due {
     pub(super) snapshot: SnapshotId,
-    pub(super) at: Place,
+    pub(super) at: Location,
     /// The channel of the marker; none where the process is an initiator.
     pub(super) from: Option<Channel>,
 }
@@ -49,13 +49,13 @@ pub(super) struct Count {
 
 /// A channel.
 #[derive(Debug, Default)]
-pub(super) struct Wire {
+pub(super) struct ChannelLog {
     /// What is in transit.
     pub(super) queue: VecDeque<Item>,
     pub(super) sent: Count,
     pub(super) received: Count,
     /// The markers that its sender must send before any further message, and since when.
-    pub(super) owed: VecDeque<(SnapshotId, Place)>,
+    pub(super) owed: VecDeque<(SnapshotId, Location)>,
     /// The snapshots of which not everything about this channel is known.
     pub(super) cuts: Vec<ChannelCut>,
 }
@@ -66,7 +66,7 @@ pub(super) struct Item {
     pub(super) content: Content,
     /// A message's number.
     pub(super) number: u64,
-    pub(super) sent: Place,
+    pub(super) sent: Location,
 }
 
 /// Where the cut of a snapshot crosses a channel, by counting: the messages in transit are those
@@ -82,10 +82,10 @@ pub(super) struct ChannelCut {
     pub(super) late: Vec<u64>,
     /// A message sent after the sender's cut and received while the receiver had none: its number,
     /// and where it was sent and received.
-    pub(super) early: Option<(u64, Place, Place)>,
-    pub(super) marker_sent: Option<Place>,
-    pub(super) marker_received: Option<Place>,
-    pub(super) closed: Option<Place>,
+    pub(super) early: Option<(u64, Location, Location)>,
+    pub(super) marker_sent: Option<Location>,
+    pub(super) marker_received: Option<Location>,
+    pub(super) closed: Option<Location>,
 }
 
 impl ChannelCut {
@@ -103,7 +103,7 @@ impl ChannelCut {
     }
 
     /// A message is received, the `number`th of the channel.
-    fn on_message(&mut self, number: u64, amount: u64, sent: Place, received: Place) {
+    fn on_message(&mut self, number: u64, amount: u64, sent: Location, received: Location) {
         match (self.sent, self.received) {
             (Some(before), None) if number > before => {
                 self.early.get_or_insert((number, sent, received));
@@ -116,7 +116,7 @@ impl ChannelCut {
     }
 }
 
-impl Wire {
+impl ChannelLog {
     /// What is known of a snapshot's cut on this channel, unless that is everything.
     pub(super) fn cut(&mut self, snapshot: SnapshotId) -> &mut ChannelCut {
         let index = self.cuts.iter().position(|cut| cut.snapshot == snapshot);
@@ -138,7 +138,7 @@ impl Wire {
         Some(self.cuts.swap_remove(index))
     }
 
-    fn put(&mut self, content: Content, number: u64, sent: Place) {
+    fn put(&mut self, content: Content, number: u64, sent: Location) {
         self.queue.push_back(Item {
             content,
             number,
@@ -152,7 +152,7 @@ impl Wire {
         channel: Channel,
         content: Content,
         number: u64,
-        at: Place,
+        at: Location,
     ) -> Result<Item, Violation> {
         let received = format!("received {}", shown(content, number));
         let Some(head) = self.queue.pop_front() else {
@@ -222,9 +222,9 @@ impl Log {
         &mut self,
         process: ProcessId,
         amount: u64,
-        at: Place,
+        at: Location,
     ) -> Result<(), Violation> {
-        let account = Account {
+        let account = ProcessLog {
             deposit: amount,
             state: Some(amount),
             created: at,
@@ -249,8 +249,8 @@ impl Log {
         &mut self,
         process: ProcessId,
         is_inferred: bool,
-        at: Place,
-    ) -> Result<&mut Account, Violation> {
+        at: Location,
+    ) -> Result<&mut ProcessLog, Violation> {
         let Some(account) = self.processes.get_mut(&process) else {
             let reason = format!("this is of process {process}, which was never created");
             return Err(Violation::new(Rule::Order, reason).seen("happened", at));
@@ -275,7 +275,7 @@ impl Log {
         channel: Channel,
         amount: u64,
         number: u64,
-        at: Place,
+        at: Location,
     ) -> Result<(), Violation> {
         self.must_exist(channel, at)?;
         if let Some(account) = self.processes.get_mut(&channel.from)
@@ -292,18 +292,18 @@ impl Log {
             };
             *state = rest;
         }
-        let wire = self.wires.entry(channel).or_default();
-        if number != wire.sent.messages + 1 {
+        let channel_log = self.channels.entry(channel).or_default();
+        if number != channel_log.sent.messages + 1 {
             let reason = format!(
                 "the message sent has number {number}, and {} is next: messages are counted from 1",
-                wire.sent.messages + 1
+                channel_log.sent.messages + 1
             );
             return Err(Violation::new(Rule::Fifo, reason)
                 .on(channel)
                 .seen("sent", at));
         }
-        wire.sent.extend(amount);
-        wire.put(Content::Amount(amount), number, at);
+        channel_log.sent.extend(amount);
+        channel_log.put(Content::Amount(amount), number, at);
         Ok(())
     }
 
@@ -312,12 +312,12 @@ impl Log {
         channel: Channel,
         amount: u64,
         number: u64,
-        at: Place,
+        at: Location,
     ) -> Result<(), Violation> {
-        let wire = self.wires.entry(channel).or_default();
-        let item = wire.take(channel, Content::Amount(amount), number, at)?;
-        wire.received.extend(amount);
-        for cut in &mut wire.cuts {
+        let channel_log = self.channels.entry(channel).or_default();
+        let item = channel_log.take(channel, Content::Amount(amount), number, at)?;
+        channel_log.received.extend(amount);
+        for cut in &mut channel_log.cuts {
             cut.on_message(number, amount, item.sent, at);
         }
         if let Some(account) = self.processes.get_mut(&channel.to)
@@ -342,11 +342,11 @@ impl Log {
         &mut self,
         channel: Channel,
         snapshot: SnapshotId,
-        at: Place,
+        at: Location,
     ) -> Result<(), Violation> {
         self.must_exist(channel, at)?;
-        let wire = self.wires.entry(channel).or_default();
-        wire.put(Content::Marker(snapshot), 0, at);
+        let channel_log = self.channels.entry(channel).or_default();
+        channel_log.put(Content::Marker(snapshot), 0, at);
         Ok(())
     }
 
@@ -354,10 +354,10 @@ impl Log {
         &mut self,
         channel: Channel,
         snapshot: SnapshotId,
-        at: Place,
+        at: Location,
     ) -> Result<(), Violation> {
-        let wire = self.wires.entry(channel).or_default();
-        wire.take(channel, Content::Marker(snapshot), 0, at)?;
+        let channel_log = self.channels.entry(channel).or_default();
+        channel_log.take(channel, Content::Marker(snapshot), 0, at)?;
         Ok(())
     }
 
@@ -365,7 +365,7 @@ impl Log {
         &mut self,
         channel: Channel,
         amount: u64,
-        at: Place,
+        at: Location,
     ) -> Result<(), Violation> {
         self.must_exist(channel, at)?;
         match self.processes.get(&channel.from).and_then(|it| it.state) {
@@ -382,7 +382,7 @@ impl Log {
         }
     }
 
-    pub(super) fn die(&mut self, process: ProcessId, at: Place) -> Result<(), Violation> {
+    pub(super) fn die(&mut self, process: ProcessId, at: Location) -> Result<(), Violation> {
         let Some(account) = self.processes.get_mut(&process) else {
             let reason = format!("this is of process {process}, which was never created");
             return Err(Violation::new(Rule::Order, reason).seen("died", at));
@@ -402,8 +402,8 @@ impl Log {
     /// Somebody died: snapshots in progress may never be completed, and whether their markers are
     /// still sent does not matter. Of one that is collected after all, every marker is asked for.
     pub(super) fn forgive_markers(&mut self) {
-        for wire in self.wires.values_mut() {
-            wire.owed.clear();
+        for channel_log in self.channels.values_mut() {
+            channel_log.owed.clear();
         }
     }
 
@@ -422,7 +422,7 @@ impl Log {
         process: ProcessId,
         tallies: &[Tally],
         is_out: bool,
-        at: Place,
+        at: Location,
     ) -> Option<Violation> {
         let mut tallied: BTreeMap<ProcessId, Count> = BTreeMap::new();
         for tally in tallies {
@@ -441,9 +441,9 @@ impl Log {
             };
             let (from, to) = channel;
             let channel = Channel { from, to };
-            let counted = self.wires.get(&channel).map(|wire| match is_out {
-                true => wire.sent,
-                false => wire.received,
+            let counted = self.channels.get(&channel).map(|channel_log| match is_out {
+                true => channel_log.sent,
+                false => channel_log.received,
             });
             let counted = counted.unwrap_or_default();
             let recorded = tallied.get(peer).copied().unwrap_or_default();
@@ -459,7 +459,7 @@ impl Log {
     }
 
     /// That the process at the far end of a channel was ever created.
-    fn must_exist(&self, channel: Channel, at: Place) -> Result<(), Violation> {
+    fn must_exist(&self, channel: Channel, at: Location) -> Result<(), Violation> {
         match self.processes.contains_key(&channel.to) {
             true => Ok(()),
             false => {

@@ -18,7 +18,7 @@ use crate::event::Channel;
 
 /// Where an event is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// The line of the history, counted from 1; the header is line 1.
     pub history: u64,
     /// The line of the script that asked for it.
@@ -26,7 +26,7 @@ pub struct Place {
 }
 
 /// Shown as `line 14 of the history (line 7 of the script)`.
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "line {} of the history", self.history)?;
         match self.script {
@@ -36,7 +36,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// A rule. Of several that a snapshot breaks, the first in this order is told: what happened at
+/// A rule. Of several that a snapshot breaks, the first in this order is reported: what happened at
 /// all, then what a snapshot is, then how Chandy and Lamport take one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
@@ -211,7 +211,7 @@ pub struct Witness {
     /// What happened, in a few words.
     pub what: String,
     /// Where it is written.
-    pub at: Place,
+    pub at: Location,
 }
 
 /// A rule that is broken.
@@ -242,7 +242,7 @@ impl Violation {
         self
     }
 
-    pub(super) fn seen(mut self, what: impl Into<String>, at: Place) -> Self {
+    pub(super) fn seen(mut self, what: impl Into<String>, at: Location) -> Self {
         let what = what.into();
         self.events.push(Witness { what, at });
         self.events.sort_by_key(|event| event.at.history);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::judge::{Collecting, judge};
 use super::log::{ChannelCut, Due, Log};
-use super::rule::{Place, Rule, Violation};
+use super::rule::{Location, Rule, Violation};
 use super::{Judged, Report, Verdict};
 use crate::event::{Channel, ChannelState, Event, ProcessId, ProcessState, SnapshotId, What};
 use crate::system::System;
@@ -16,34 +16,34 @@ use crate::system::System;
 pub(super) struct Running {
     log: Log,
     /// The snapshots that were not collected so far.
-    open: BTreeMap<SnapshotId, Open>,
+    open: BTreeMap<SnapshotId, InProgress>,
     judged: BTreeMap<SnapshotId, Verdict>,
     /// Whether the audits in the history passed.
     audits: BTreeMap<SnapshotId, bool>,
     collecting: Option<(SnapshotId, Collecting)>,
     /// What is wrong with the log itself.
     broken: Option<Violation>,
-    started: Option<Place>,
-    ended: Option<Place>,
+    started: Option<Location>,
+    ended: Option<Location>,
     /// Whether a process has died: snapshots in progress may then never get on.
-    is_hurt: bool,
+    has_death: bool,
     /// All events so far, where the reordered run is wanted.
     events: Option<Vec<Event>>,
 }
 
 /// A snapshot in progress.
 #[derive(Debug, Default)]
-pub(super) struct Open {
-    pub(super) records: BTreeMap<ProcessId, (u64, Place)>,
+pub(super) struct InProgress {
+    pub(super) records: BTreeMap<ProcessId, (u64, Location)>,
     /// The cuts of channels about which everything is known.
     pub(super) settled: HashMap<Channel, ChannelCut>,
-    begun: Option<Place>,
+    begun: Option<Location>,
     /// The snapshots in progress that all its initiators had recorded before it.
     after: Option<Vec<SnapshotId>>,
     pub(super) violation: Option<Violation>,
 }
 
-impl Open {
+impl InProgress {
     /// Remembers what is wrong with it; of several things, the one whose rule comes first.
     pub(super) fn blame(&mut self, violation: Violation) {
         match &self.violation {
@@ -61,7 +61,7 @@ impl Running {
         }
     }
 
-    pub(super) fn on_event(&mut self, event: &Event, at: Place) {
+    pub(super) fn on_event(&mut self, event: &Event, at: Location) {
         match (&self.collecting, &event.what) {
             (Some((collecting, _)), What::Collect { snapshot, .. }) if snapshot == collecting => {}
             (Some(_), _) => self.judge(false),
@@ -78,7 +78,7 @@ impl Running {
             }
         }
         if let Some(violation) = &self.broken {
-            // Nothing can be said of what comes after; but what is collected is told.
+            // Nothing can be said of what comes after; but what is collected is reported.
             match event.what {
                 What::Begin { snapshot, .. } | What::Record { snapshot, .. } => {
                     self.open.entry(snapshot).or_default();
@@ -97,7 +97,7 @@ impl Running {
     }
 
     /// Another system starts.
-    pub(super) fn on_next_start(&mut self, at: Place) {
+    pub(super) fn on_next_start(&mut self, at: Location) {
         if let (Some(started), None, None) = (self.started, self.ended, &self.broken) {
             let violation =
                 Violation::new(Rule::Order, "a system starts before the last one has ended");
@@ -106,7 +106,7 @@ impl Running {
         }
     }
 
-    fn step(&mut self, event: &Event, at: Place) -> Result<(), Violation> {
+    fn step(&mut self, event: &Event, at: Location) -> Result<(), Violation> {
         let order = |reason: &str| Err(Violation::new(Rule::Order, reason).seen("happened", at));
         match (self.started, self.ended) {
             (_, Some(ended)) => {
@@ -182,7 +182,7 @@ impl Running {
                 ref verdict,
             } => self.audit(snapshot, verdict, at),
             What::Death { process, .. } => {
-                self.is_hurt = true;
+                self.has_death = true;
                 match process {
                     Some(process) => self.log.die(process, at)?,
                     None => self.log.forgive_markers(),
@@ -193,7 +193,7 @@ impl Running {
     }
 
     /// Whether the process at which something happens may do that. What it was to record, if it was.
-    fn at_its_process(&mut self, what: &What, at: Place) -> Result<Option<Due>, Violation> {
+    fn at_its_process(&mut self, what: &What, at: Location) -> Result<Option<Due>, Violation> {
         let process = match *what {
             What::Create { .. } | What::Death { .. } => None,
             _ => what.process(),
@@ -252,7 +252,7 @@ impl Running {
         snapshot: SnapshotId,
         states: &[ProcessState],
         channels: &[ChannelState],
-        at: Place,
+        at: Location,
     ) {
         if self.judged.contains_key(&snapshot) {
             let again = Violation::new(Rule::States, "it is collected a second time");
@@ -263,7 +263,7 @@ impl Running {
         collecting.extend(states, channels);
     }
 
-    fn audit(&mut self, snapshot: SnapshotId, audit: &Result<u64, String>, at: Place) {
+    fn audit(&mut self, snapshot: SnapshotId, audit: &Result<u64, String>, at: Location) {
         self.audits.insert(snapshot, audit.is_ok());
         if audit.is_err() && !self.judged.contains_key(&snapshot) {
             self.log.give_up_snapshots();
@@ -287,12 +287,16 @@ impl Running {
             return;
         };
         let mut open = self.open.remove(&snapshot).unwrap_or_default();
-        for (channel, wire) in &mut self.log.wires {
-            let mine = wire.cuts.iter().position(|cut| cut.snapshot == snapshot);
+        for (channel, channel_log) in &mut self.log.channels {
+            let mine = channel_log
+                .cuts
+                .iter()
+                .position(|cut| cut.snapshot == snapshot);
             if let Some(index) = mine {
-                open.settled.insert(*channel, wire.cuts.swap_remove(index));
+                open.settled
+                    .insert(*channel, channel_log.cuts.swap_remove(index));
             }
-            wire.owed.retain(|(owed, _)| *owed != snapshot);
+            channel_log.owed.retain(|(owed, _)| *owed != snapshot);
         }
         for account in self.log.processes.values_mut() {
             account.recorded.retain(|recorded| *recorded != snapshot);

@@ -5,8 +5,8 @@ use std::collections::hash_map::Entry;
 
 use super::Running;
 use crate::event::{Channel, ProcessId, SnapshotId, Tally};
-use crate::verify::log::{Account, ChannelCut, Due};
-use crate::verify::rule::{Place, Rule, Violation};
+use crate::verify::log::{ChannelCut, Due, ProcessLog};
+use crate::verify::rule::{Location, Rule, Violation};
 
 impl Running {
     /// What is known of a snapshot's cut on a channel.
@@ -14,27 +14,27 @@ impl Running {
         let open = self.open.entry(snapshot).or_default();
         match open.settled.entry(channel) {
             Entry::Occupied(settled) => settled.into_mut(),
-            Entry::Vacant(_) => self.log.wires.entry(channel).or_default().cut(snapshot),
+            Entry::Vacant(_) => self.log.channels.entry(channel).or_default().cut(snapshot),
         }
     }
 
     /// Puts a cut aside where everything is known of it.
     fn settle(&mut self, channel: Channel, snapshot: SnapshotId) {
-        let wire = self.log.wires.entry(channel).or_default();
-        if let Some(cut) = wire.settled(snapshot) {
+        let channel_log = self.log.channels.entry(channel).or_default();
+        if let Some(cut) = channel_log.settled(snapshot) {
             let open = self.open.entry(snapshot).or_default();
             open.settled.insert(channel, cut);
         }
     }
 
-    fn recorded(&self, process: ProcessId, snapshot: SnapshotId) -> Option<Place> {
+    fn recorded(&self, process: ProcessId, snapshot: SnapshotId) -> Option<Location> {
         let record = self.open.get(&snapshot)?.records.get(&process)?;
         Some(record.1)
     }
 
     /// A process joins: who has recorded owes it markers, and everything on the new channels is
     /// after their cuts.
-    pub(super) fn join(&mut self, process: ProcessId, at: Place) {
+    pub(super) fn join(&mut self, process: ProcessId, at: Location) {
         for (&peer, account) in &self.log.processes {
             if peer == process || account.died.is_some() {
                 continue;
@@ -42,23 +42,23 @@ impl Running {
             for &snapshot in &account.recorded {
                 let channels = [(peer, process), (process, peer)];
                 let [out, back] = channels.map(|(from, to)| Channel { from, to });
-                let wire = self.log.wires.entry(out).or_default();
-                wire.cut(snapshot).sent = Some(0);
-                if !self.is_hurt {
-                    wire.owed.push_back((snapshot, at));
+                let channel_log = self.log.channels.entry(out).or_default();
+                channel_log.cut(snapshot).sent = Some(0);
+                if !self.has_death {
+                    channel_log.owed.push_back((snapshot, at));
                 }
-                let wire = self.log.wires.entry(back).or_default();
-                wire.cut(snapshot).received = Some(0);
+                let channel_log = self.log.channels.entry(back).or_default();
+                channel_log.cut(snapshot).received = Some(0);
             }
         }
     }
 
     /// A message is sent: the markers owed on that channel had to come first.
-    pub(super) fn nothing_is_owed(&mut self, channel: Channel, number: u64, at: Place) {
-        let Some(wire) = self.log.wires.get_mut(&channel) else {
+    pub(super) fn nothing_is_owed(&mut self, channel: Channel, number: u64, at: Location) {
+        let Some(channel_log) = self.log.channels.get_mut(&channel) else {
             return;
         };
-        for (snapshot, since) in std::mem::take(&mut wire.owed) {
+        for (snapshot, since) in std::mem::take(&mut channel_log.owed) {
             let reason = format!(
                 "message {number} is sent before the marker: whoever receives it cannot know that \
                  it belongs after the cut"
@@ -69,7 +69,7 @@ impl Running {
         }
     }
 
-    pub(super) fn begin(&mut self, process: ProcessId, snapshot: SnapshotId, at: Place) {
+    pub(super) fn begin(&mut self, process: ProcessId, snapshot: SnapshotId, at: Location) {
         if self.judged.contains_key(&snapshot) {
             let reason = format!("process {process} begins it after it was collected");
             let violation = Violation::new(Rule::Moment, reason).seen("begun", at);
@@ -102,7 +102,7 @@ impl Running {
         process: ProcessId,
         snapshot: SnapshotId,
         due: Option<Due>,
-        at: Place,
+        at: Location,
     ) -> bool {
         let again = |reason: String| Violation::new(Rule::OneRecord, reason);
         if self.judged.contains_key(&snapshot) {
@@ -134,7 +134,7 @@ impl Running {
         snapshot: SnapshotId,
         amount: u64,
         tallies: [&[Tally]; 2],
-        at: Place,
+        at: Location,
     ) {
         let state = self.log.processes.get(&process).and_then(|it| it.state);
         if let Some(state) = state.filter(|state| *state != amount) {
@@ -159,7 +159,7 @@ impl Running {
         process: ProcessId,
         snapshot: SnapshotId,
         amount: u64,
-        at: Place,
+        at: Location,
     ) {
         self.is_after_what_it_depends_on(process, snapshot, at);
         let open = self.open.entry(snapshot).or_default();
@@ -169,22 +169,23 @@ impl Running {
         };
         account.recorded.push(snapshot);
         let created = account.created;
-        let is_connected = |peer: &Account| peer.died.is_none_or(|it| it.history > created.history);
+        let is_connected =
+            |peer: &ProcessLog| peer.died.is_none_or(|it| it.history > created.history);
         let peers = self.log.processes.iter().filter(|(_, it)| is_connected(it));
         let peers = peers.map(|(peer, it)| (*peer, it.died.is_none()));
         let peers: Vec<(ProcessId, bool)> = peers.filter(|(peer, _)| *peer != process).collect();
         for (peer, is_alive) in peers {
             let channels = [(process, peer), (peer, process)];
             let [out, back] = channels.map(|(from, to)| Channel { from, to });
-            let wire = self.log.wires.entry(out).or_default();
-            let sent = wire.sent.messages;
-            wire.cut(snapshot).sent = Some(sent);
-            if is_alive && !self.is_hurt {
-                wire.owed.push_back((snapshot, at));
+            let channel_log = self.log.channels.entry(out).or_default();
+            let sent = channel_log.sent.messages;
+            channel_log.cut(snapshot).sent = Some(sent);
+            if is_alive && !self.has_death {
+                channel_log.owed.push_back((snapshot, at));
             }
-            let wire = self.log.wires.entry(back).or_default();
-            let received = wire.received.messages;
-            let cut = wire.cut(snapshot);
+            let channel_log = self.log.channels.entry(back).or_default();
+            let received = channel_log.received.messages;
+            let cut = channel_log.cut(snapshot);
             cut.received = Some(received);
             if let Some((number, sent, received)) = cut.early {
                 let reason = format!(
@@ -205,7 +206,12 @@ impl Running {
     }
 
     /// Whether a process has recorded the snapshots that all initiators of this one had recorded.
-    fn is_after_what_it_depends_on(&mut self, process: ProcessId, snapshot: SnapshotId, at: Place) {
+    fn is_after_what_it_depends_on(
+        &mut self,
+        process: ProcessId,
+        snapshot: SnapshotId,
+        at: Location,
+    ) {
         let Some(open) = self.open.get(&snapshot) else {
             return;
         };
@@ -215,7 +221,7 @@ impl Running {
         for earlier in after {
             let is_missing =
                 self.open.contains_key(&earlier) && self.recorded(process, earlier).is_none();
-            if is_missing && !self.is_hurt {
+            if is_missing && !self.has_death {
                 let reason = format!(
                     "process {process} records snapshot {snapshot} and has not recorded snapshot \
                      {earlier}, which all who began snapshot {snapshot} had recorded before: its \
@@ -233,7 +239,7 @@ impl Running {
         channel: Channel,
         snapshot: SnapshotId,
         inferred: bool,
-        at: Place,
+        at: Location,
     ) {
         let wrong = |reason: String| Violation::new(Rule::Markers, reason).on(channel);
         if self.judged.contains_key(&snapshot) {
@@ -241,8 +247,8 @@ impl Running {
             return self.blame(snapshot, violation.seen("sent", at));
         }
         let has_recorded = self.recorded(channel.from, snapshot).is_some();
-        let wire = self.log.wires.entry(channel).or_default();
-        wire.owed.retain(|(owed, _)| *owed != snapshot);
+        let channel_log = self.log.channels.entry(channel).or_default();
+        channel_log.owed.retain(|(owed, _)| *owed != snapshot);
         let first = self.cut(channel, snapshot).marker_sent.replace(at);
         if let Some(first) = first {
             let violation = wrong("a second marker is sent".to_owned()).seen("sent", first);
@@ -257,7 +263,7 @@ impl Running {
         }
     }
 
-    pub(super) fn marker_received(&mut self, channel: Channel, snapshot: SnapshotId, at: Place) {
+    pub(super) fn marker_received(&mut self, channel: Channel, snapshot: SnapshotId, at: Location) {
         if self.judged.contains_key(&snapshot) {
             return;
         }
@@ -273,7 +279,7 @@ impl Running {
         self.settle(channel, snapshot);
     }
 
-    pub(super) fn channel_closed(&mut self, channel: Channel, snapshot: SnapshotId, at: Place) {
+    pub(super) fn channel_closed(&mut self, channel: Channel, snapshot: SnapshotId, at: Location) {
         let wrong = |reason: &str| Violation::new(Rule::Markers, reason).on(channel);
         if self.judged.contains_key(&snapshot) {
             let violation = wrong("its state is said to be complete after it was collected");
