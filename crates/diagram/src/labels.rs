@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use history::{Content, System, What};
 
+use crate::columns::{BESIDE, LABEL_PAD, beside_of, cut_name, label_of};
 use crate::layout::{Arrow, FONT, LABEL, Label, LabelKind, Layout, Point, Rect};
-use crate::place::{BESIDE, LABEL_PAD, beside_of, cut_name, label_of};
 use crate::text_width::text_width;
 
 /// The far side of the strip, counted from the lane.
@@ -224,9 +224,9 @@ fn at_height(from: Point, to: Point, y: i32) -> i32 {
 }
 
 /// A line that is drawn.
-struct Line(Point, Point);
+struct Segment(Point, Point);
 
-impl Line {
+impl Segment {
     /// Whether it passes through an area.
     fn crosses(&self, area: &Rect) -> bool {
         let (upper, lower) = match self.0.y < self.1.y {
@@ -243,13 +243,13 @@ impl Line {
 }
 
 /// The other arrows and the cuts that come near an arrow.
-fn lines_near(layout: &Layout, arrow: &Arrow, width: i32) -> Vec<Line> {
+fn lines_near(layout: &Layout, arrow: &Arrow, width: i32) -> Vec<Segment> {
     let (left, right) = (arrow.from.x - width, arrow.to.x + width);
     let others = layout.arrows.iter();
     let others = others.filter(|other| other.message != arrow.message);
-    let arrows = others.map(|other| Line(other.from, other.to));
+    let arrows = others.map(|other| Segment(other.from, other.to));
     let segments = layout.cuts.iter().flat_map(|cut| cut.points.windows(2));
-    let cuts = segments.map(|pair| Line(pair[0], pair[1]));
-    let is_near = |line: &Line| line.0.x.min(line.1.x) < right && line.0.x.max(line.1.x) > left;
+    let cuts = segments.map(|pair| Segment(pair[0], pair[1]));
+    let is_near = |line: &Segment| line.0.x.min(line.1.x) < right && line.0.x.max(line.1.x) > left;
     arrows.chain(cuts).filter(is_near).collect()
 }

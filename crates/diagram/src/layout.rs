@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 
 use history::{Content, ProcessId, Replay, SnapshotId, System, What};
 
+use crate::columns::Columns;
 use crate::labels;
-use crate::place::Columns;
 use crate::select::takes_part;
 
 /// A place.

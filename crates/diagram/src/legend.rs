@@ -2,8 +2,8 @@
 
 use history::{SnapshotId, System, What};
 
+use crate::columns::cut_name;
 use crate::layout::{LABEL, Layout, Rect};
-use crate::place::cut_name;
 use crate::text_width::text_width;
 
 /// How a text of the legend looks.
@@ -171,7 +171,7 @@ fn snapshot(flow: &mut Flow, system: &System, id: SnapshotId) {
     flow.y += ROW;
 }
 
-/// Divides a text between words into pieces of about so many characters.
+/// Divides a text between words into pieces of about this number of characters.
 fn wrap(text: &str, length: usize) -> Vec<String> {
     let mut pieces: Vec<String> = Vec::new();
     for word in text.split_whitespace() {

@@ -5,6 +5,7 @@
 //!
 //! Never here: files, pipes, processes.
 
+mod columns;
 mod describe;
 mod dot;
 mod format;
@@ -13,7 +14,6 @@ mod layout;
 mod legend;
 mod mermaid;
 mod page;
-mod place;
 mod recent;
 mod select;
 mod shiviz;

@@ -11,13 +11,13 @@ const MAX_EVENTS: usize = 4000;
 /// events it grows only with these.
 #[derive(Clone, Debug, Default)]
 pub struct Recent {
-    pub(crate) steps: VecDeque<Step>,
+    pub(crate) events: VecDeque<LinkedEvent>,
     pub(crate) replay: Replay,
 }
 
 /// An event.
 #[derive(Clone, Debug)]
-pub(crate) struct Step {
+pub(crate) struct LinkedEvent {
     pub(crate) event: Event,
     /// Where something is received: the number of the event that sent it.
     pub(crate) sent: Option<u64>,
@@ -28,7 +28,7 @@ impl Recent {
     pub fn push(&mut self, mut event: Event) {
         let received = self.replay.apply(&event.what);
         match &mut event.what {
-            What::Start => self.steps.clear(),
+            What::Start => self.events.clear(),
             // Their lists may be long, and are not drawn.
             What::Record { sent, received, .. } => (*sent, *received) = (Vec::new(), Vec::new()),
             What::Collect {
@@ -37,9 +37,9 @@ impl Recent {
             _ => {}
         }
         let sent = received.map(|received| received.sent);
-        self.steps.push_back(Step { event, sent });
-        if self.steps.len() > MAX_EVENTS {
-            self.steps.pop_front();
+        self.events.push_back(LinkedEvent { event, sent });
+        if self.events.len() > MAX_EVENTS {
+            self.events.pop_front();
         }
     }
 
@@ -49,8 +49,8 @@ impl Recent {
         self.replay.processes().is_empty()
     }
 
-    /// How many events came before those in `steps`.
+    /// How many events came before those in `events`.
     pub(crate) fn forgotten(&self) -> u64 {
-        self.replay.events() - self.steps.len() as u64
+        self.replay.events() - self.events.len() as u64
     }
 }

@@ -97,8 +97,8 @@ pub(crate) fn takes_part(
     processes
 }
 
-/// From the first event of these lines to the last one. What happened meanwhile of its own accord,
-/// as a death from outside, has no line and is among them.
+/// From the first event of these lines to the last one. What happened meanwhile without
+/// being asked for, as a death from outside, has no line and is among them.
 fn lines(
     system: &System,
     from: Option<u64>,

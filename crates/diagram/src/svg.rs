@@ -25,7 +25,7 @@ const PAD: i32 = 28;
 const TOP: i32 = 150;
 /// Below the last lane.
 const BOTTOM: i32 = 48;
-/// At most so many snapshots are shown around one message.
+/// More snapshots are not shown around one message.
 const PENS: usize = 4;
 /// The legend needs as much.
 const LEAST_WIDTH: i32 = 760;

@@ -20,7 +20,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use history::{ProcessId, SnapshotId};
 
-use self::canvas::{Line, fit};
+use self::canvas::{TextLine, fit};
 use self::glyphs::{ASCII, Glyphs, UNICODE};
 use self::rows::{Kind, Row, Symbol, rows};
 use crate::recent::Recent;
@@ -179,15 +179,15 @@ impl<'r> Picture<'r> {
         self.left + column * self.spacing
     }
 
-    fn line(&self) -> Line {
-        Line::new(self.options.width)
+    fn line(&self) -> TextLine {
+        TextLine::new(self.options.width)
     }
 
-    fn note(&self, text: &str) -> Line {
+    fn note(&self, text: &str) -> TextLine {
         self.sentence(text, Ink::Faint)
     }
 
-    fn sentence(&self, text: &str, ink: Ink) -> Line {
+    fn sentence(&self, text: &str, ink: Ink) -> TextLine {
         let mut line = self.line();
         let room = self.options.width.saturating_sub(2);
         let text = fit(&[self.harmless(text)], room, self.glyphs.ellipsis);
@@ -205,7 +205,7 @@ impl<'r> Picture<'r> {
     }
 
     /// What comes before the rows.
-    fn head(&self, hidden: usize) -> Vec<Line> {
+    fn head(&self, hidden: usize) -> Vec<TextLine> {
         let mut lines = Vec::new();
         if hidden > 0 {
             let all = hidden + self.rows.len();
@@ -229,7 +229,7 @@ impl<'r> Picture<'r> {
         lines
     }
 
-    fn body(&self) -> Vec<Line> {
+    fn body(&self) -> Vec<TextLine> {
         let mut lines = Vec::new();
         let mut alive = self.before.clone();
         let mut last = None;
@@ -272,7 +272,7 @@ impl<'r> Picture<'r> {
         lines
     }
 
-    fn draw(&self, row: &Row, line: &mut Line) {
+    fn draw(&self, row: &Row, line: &mut TextLine) {
         let glyphs = self.glyphs;
         let text = self.harmless(&row.text);
         let is_marker = matches!(row.ink, Ink::Snapshot(_));
@@ -368,7 +368,7 @@ impl<'r> Picture<'r> {
     }
 
     /// The sign of an event, and which of the others it is of.
-    fn mark(&self, line: &mut Line, process: ProcessId, symbol: &str, ink: Ink) {
+    fn mark(&self, line: &mut TextLine, process: ProcessId, symbol: &str, ink: Ink) {
         let column = self.column(process);
         line.put(self.x(column), symbol, ink);
         if column == self.shown.len() {
@@ -379,7 +379,7 @@ impl<'r> Picture<'r> {
     /// Arrows that begin at one process. They pass behind the columns between.
     fn arrows(
         &self,
-        line: &mut Line,
+        line: &mut TextLine,
         ink: Ink,
         from: ProcessId,
         to: &[ProcessId],
@@ -422,7 +422,7 @@ impl<'r> Picture<'r> {
     /// symbol where there is none.
     fn label(
         &self,
-        line: &mut Line,
+        line: &mut TextLine,
         ink: Ink,
         at: ProcessId,
         toward: Option<ProcessId>,
@@ -449,7 +449,7 @@ impl<'r> Picture<'r> {
     }
 
     /// Right of a symbol, or left of it where there is more room.
-    fn beside(&self, line: &mut Line, ink: Ink, column: usize, texts: &[String]) {
+    fn beside(&self, line: &mut TextLine, ink: Ink, column: usize, texts: &[String]) {
         let x = self.x(column);
         let right = self.options.width.saturating_sub(x + 2);
         let is_long = texts.iter().all(|text| text.chars().count() > right);

@@ -1,17 +1,17 @@
 //! What the page knows of a run. Ids and amounts are strings, since JavaScript's numbers have 53
 //! bits; lanes, events, messages and snapshots are named by their index in the page's lists.
 
-mod photograph;
+mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use history::{Channel, Content, Header, Message, ProcessId, Replay, SnapshotId, System, What};
-use photograph::Photograph;
 use serde::Serialize;
+use snapshot::SnapshotView;
 
 use super::PageError;
-use crate::place::about;
+use crate::columns::about;
 use crate::select::takes_part;
 
 /// The whole.
@@ -23,25 +23,25 @@ pub(super) struct Data {
     seed: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<String>,
-    processes: Vec<Process>,
-    events: Vec<Event>,
-    messages: Vec<Carried>,
-    snapshots: Vec<Photograph>,
+    processes: Vec<ProcessView>,
+    events: Vec<EventView>,
+    messages: Vec<MessageView>,
+    snapshots: Vec<SnapshotView>,
 }
 
 /// A process, and how it is before the first event shown.
 #[derive(Serialize)]
-struct Process {
+struct ProcessView {
     id: String,
     /// Its state; none where it is not there yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<String>,
     died: bool,
-    recording: Vec<Recording>,
+    recording: Vec<RecordingView>,
 }
 
 #[derive(Serialize)]
-struct Recording {
+struct RecordingView {
     snapshot: usize,
     /// The lanes whose channels are recorded already.
     closed: BTreeSet<usize>,
@@ -49,7 +49,7 @@ struct Recording {
 
 /// An event; what does not apply is left out.
 #[derive(Default, Serialize)]
-struct Event {
+struct EventView {
     kind: &'static str,
     /// It is part of what the process did in the event before.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -78,7 +78,7 @@ struct Event {
 
 /// A message or marker; `sent` and `received` are left out where that is not shown.
 #[derive(Serialize)]
-struct Carried {
+struct MessageView {
     from: usize,
     to: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -171,7 +171,7 @@ impl<'a> Shown<'a> {
     }
 
     /// The processes as they are before the first event shown.
-    fn processes(&self) -> Vec<Process> {
+    fn processes(&self) -> Vec<ProcessView> {
         let events = &self.system.events[..self.events.start];
         let replay: Replay = events.iter().collect();
         // The channels' ends that are recorded, by receiver and snapshot.
@@ -185,13 +185,13 @@ impl<'a> Shown<'a> {
         let process = |id: &ProcessId| {
             let now = replay.processes().get(id);
             let recording = |snapshot: &SnapshotId| {
-                Some(Recording {
+                Some(RecordingView {
                     snapshot: *self.snapshots.get(snapshot)?,
                     closed: closed.get(&(*id, *snapshot)).cloned().unwrap_or_default(),
                 })
             };
             let recorded = now.iter().flat_map(|now| &now.recorded);
-            Process {
+            ProcessView {
                 id: id.to_string(),
                 before: now.map(|now| now.balance.to_string()),
                 died: now.is_some_and(|now| now.is_dead),
@@ -201,7 +201,7 @@ impl<'a> Shown<'a> {
         self.lanes.keys().map(process).collect()
     }
 
-    fn event(&self, index: usize) -> Event {
+    fn event(&self, index: usize) -> EventView {
         let event = &self.system.events[index];
         let what = &event.what;
         let snapshot = about(what).and_then(|snapshot| self.snapshots.get(&snapshot));
@@ -226,7 +226,7 @@ impl<'a> Shown<'a> {
             What::Refuse { channel, .. } | What::ChannelClosed { channel, .. } => Some(channel),
             _ => None,
         };
-        Event {
+        EventView {
             kind,
             joins: index > self.events.start && joins(&self.system.events[index - 1].what, what),
             lane: what.process().and_then(|process| self.lane(process)),
@@ -245,7 +245,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    fn carried(&self, message: &Message) -> Carried {
+    fn carried(&self, message: &Message) -> MessageView {
         let (amount, snapshot) = match message.content {
             Content::Amount(amount) => (Some(amount.to_string()), None),
             Content::Marker(snapshot) => (None, self.snapshots.get(&snapshot).copied()),
@@ -254,7 +254,7 @@ impl<'a> Shown<'a> {
             What::Send { number, .. } => Some(number.to_string()),
             _ => None,
         };
-        Carried {
+        MessageView {
             from: self.lane(message.channel.from).unwrap_or_default(),
             to: self.lane(message.channel.to).unwrap_or_default(),
             amount,

@@ -66,11 +66,11 @@ function showSnapshot() {
 
 function explanation(snapshot, isStraight) {
   if (snapshot === undefined) return RUN.snapshots.length ? 'Choose a snapshot to see what it recorded.' : '';
-  if (snapshot.uneven !== undefined) return `The cut cannot be straightened: ${snapshot.uneven}.`;
+  if (snapshot.obstacle !== undefined) return `The cut cannot be straightened: ${snapshot.obstacle}.`;
   if (!isStraight) return '';
   return 'Same events, same order at every process, every message still received after it was sent: '
     + 'the snapshot is a state that the system could have been in at one instant. '
-    + 'Its own markers, faded, are no part of what they photograph.';
+    + 'Its own markers, faded, are no part of it.';
 }
 
 function recorded(snapshot) {

@@ -3,11 +3,11 @@
 use super::Ink;
 
 /// A line; what is right of its width is cut off.
-pub(super) struct Line {
+pub(super) struct TextLine {
     cells: Vec<(char, Ink)>,
 }
 
-impl Line {
+impl TextLine {
     pub(super) fn new(width: usize) -> Self {
         Self {
             cells: vec![(' ', Ink::Plain); width],

@@ -2,15 +2,15 @@
 
 use history::{Channel, Content};
 
-use super::canvas::{Line, fit};
+use super::canvas::{TextLine, fit};
 use super::{Ink, Picture};
 
-/// So many channels are listed.
+/// More channels are not listed.
 const MAX_CHANNELS: usize = 6;
 
 impl Picture<'_> {
     /// What each process has now, and what is in transit.
-    pub(super) fn foot(&self) -> Vec<Line> {
+    pub(super) fn foot(&self) -> Vec<TextLine> {
         let processes = self.recent.replay.processes();
         let mut line = self.line();
         for (column, process) in self.shown.iter().enumerate() {
@@ -40,7 +40,7 @@ impl Picture<'_> {
         lines
     }
 
-    fn in_transit(&self) -> Vec<Line> {
+    fn in_transit(&self) -> Vec<TextLine> {
         let replay = &self.recent.replay;
         let channels = replay.channels().map(|(id, now)| (id, &now.in_transit));
         let mut channels: Vec<_> = channels.filter(|(_, queue)| !queue.is_empty()).collect();
@@ -53,7 +53,7 @@ impl Picture<'_> {
             (!has_messages, *id)
         });
         let more = channels.len().saturating_sub(MAX_CHANNELS);
-        let mut lines: Vec<Line> = Vec::new();
+        let mut lines: Vec<TextLine> = Vec::new();
         for (Channel { from, to }, queue) in channels.into_iter().take(MAX_CHANNELS) {
             let title = if lines.is_empty() { "in transit" } else { "" };
             let mut text = format!("{title:10}  {from} → {to}: ");

@@ -64,9 +64,9 @@ impl Row {
 /// All rows. A `record` and its markers are one; what only follows from another event has none.
 pub(super) fn rows(recent: &Recent) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
-    let mut steps = (recent.forgotten()..).zip(&recent.steps).peekable();
-    while let Some((number, step)) = steps.next() {
-        let (text, ink, kind) = match &step.event.what {
+    let mut events = (recent.forgotten()..).zip(&recent.events).peekable();
+    while let Some((number, linked)) = events.next() {
+        let (text, ink, kind) = match &linked.event.what {
             What::Start | What::Begin { .. } | What::ChannelClosed { .. } => continue,
             // Its `audit` follows.
             What::Collect { .. } => continue,
@@ -92,7 +92,7 @@ pub(super) fn rows(recent: &Recent) -> Vec<Row> {
                 channel, amount, ..
             } => {
                 let (from, to) = (channel.from, channel.to);
-                let at_once = steps.next_if(|(_, next)| next.sent == Some(number));
+                let at_once = events.next_if(|(_, next)| next.sent == Some(number));
                 let kind = match at_once {
                     Some(_) => Kind::AtOnce { from, to },
                     None => sent(from, vec![to], Some(number), Symbol::Event),
@@ -102,7 +102,7 @@ pub(super) fn rows(recent: &Recent) -> Vec<Row> {
             What::Receive {
                 channel, amount, ..
             } => {
-                let (from, to, sent) = (channel.from, channel.to, step.sent);
+                let (from, to, sent) = (channel.from, channel.to, linked.sent);
                 let kind = Kind::Received { from, to, sent };
                 (amount.to_string(), Ink::Plain, kind)
             }
@@ -129,12 +129,12 @@ pub(super) fn rows(recent: &Recent) -> Vec<Row> {
                 (format!("S{snapshot}"), Ink::Snapshot(*snapshot), kind)
             }
             What::MarkerReceived { channel, snapshot } => {
-                let (from, to, sent) = (channel.from, channel.to, step.sent);
+                let (from, to, sent) = (channel.from, channel.to, linked.sent);
                 let kind = Kind::Received { from, to, sent };
                 (format!("S{snapshot}"), Ink::Snapshot(*snapshot), kind)
             }
         };
-        let line = step.event.line;
+        let line = linked.event.line;
         rows.push(Row {
             line,
             ink,

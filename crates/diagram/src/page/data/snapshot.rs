@@ -10,7 +10,7 @@ use crate::page::PageError;
 
 /// A snapshot.
 #[derive(Serialize)]
-pub(super) struct Photograph {
+pub(super) struct SnapshotView {
     id: String,
     colour: u64,
     /// The records shown, by lane.
@@ -30,15 +30,15 @@ pub(super) struct Photograph {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    straight: Option<Straight>,
+    straight: Option<StraightOrder>,
     /// Why the cut cannot be straight.
     #[serde(skip_serializing_if = "Option::is_none")]
-    uneven: Option<String>,
+    obstacle: Option<String>,
 }
 
 /// The order of the events in which a cut is straight.
 #[derive(Serialize)]
-struct Straight {
+struct StraightOrder {
     /// As runs: the first event, then how many follow each other.
     order: Vec<usize>,
     /// From where to where in the order the line is.
@@ -46,10 +46,10 @@ struct Straight {
 }
 
 impl Shown<'_> {
-    pub(super) fn snapshot(&self, id: SnapshotId) -> Result<Photograph, PageError> {
+    pub(super) fn snapshot(&self, id: SnapshotId) -> Result<SnapshotView, PageError> {
         let unknown = Snapshot::default();
         let snapshot = self.system.snapshots.get(&id).unwrap_or(&unknown);
-        let (straight, uneven) = match self.straight(id, snapshot)? {
+        let (straight, obstacle) = match self.straight(id, snapshot)? {
             Ok(straight) => (Some(straight), None),
             Err(reason) => (None, Some(reason)),
         };
@@ -59,7 +59,7 @@ impl Shown<'_> {
         let collected = collected.filter(|collected| collected.event < self.events.end);
         let channels = collected.map(|it| it.channels.iter()).into_iter().flatten();
         let channels = channels.filter(|(_, amounts)| !amounts.is_empty());
-        Ok(Photograph {
+        Ok(SnapshotView {
             id: id.to_string(),
             colour: id.0.wrapping_sub(1) % 6,
             cut: snapshot
@@ -87,7 +87,7 @@ impl Shown<'_> {
             },
             reason: verdict.and_then(reason_of),
             straight,
-            uneven,
+            obstacle,
         })
     }
 
@@ -128,7 +128,7 @@ impl Shown<'_> {
         &self,
         id: SnapshotId,
         snapshot: &Snapshot,
-    ) -> Result<Result<Straight, String>, PageError> {
+    ) -> Result<Result<StraightOrder, String>, PageError> {
         if snapshot
             .cut
             .values()
@@ -153,7 +153,7 @@ impl Shown<'_> {
         };
         let before = shown(&straight.order[..straight.cut.start]).len();
         let line = shown(&straight.order[straight.cut.clone()]).len();
-        Ok(Ok(Straight {
+        Ok(Ok(StraightOrder {
             order: runs(&shown(&straight.order)),
             line: [before, before + line],
         }))
