@@ -128,7 +128,7 @@ pub struct Cut {
     pub ends: [Point; 2],
 }
 
-/// What a label tells.
+/// What a label shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LabelKind {
     /// A process's state, at this event.
@@ -152,7 +152,7 @@ pub enum LabelKind {
 /// A text and the area it may take: no two of them overlap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
-    /// What it tells.
+    /// What it shows.
     pub kind: LabelKind,
     /// The text.
     pub text: String,

@@ -8,7 +8,7 @@
 //!          =700           =800
 //! ```
 //!
-//! A message that is received at once is one row. Nothing here knows a terminal: whoever calls says
+//! A message that is received at once is one row. Nothing here knows a terminal: the caller says
 //! how wide it is, and paints.
 
 mod canvas;

@@ -170,11 +170,14 @@ fn a_part_begins_in_the_state_of_then(browser: &mut Browser, run: &Shown, shown:
         );
     }
     assert_eq!(next, shown.len() + shown[0]);
-    let told =
+    let explanation =
         browser.evaluate("chooseSnapshot(0); document.querySelector('#explanation').textContent");
     assert!(
-        told.as_str().unwrap().contains("outside of what is shown"),
-        "{told}"
+        explanation
+            .as_str()
+            .unwrap()
+            .contains("outside of what is shown"),
+        "{explanation}"
     );
 }
 
@@ -200,8 +203,11 @@ fn cuts_are_straightened(browser: &mut Browser, run: &Shown) {
         let button = browser.middle("#straighten");
         browser.click(button);
         if run.system.straighten(*id).is_err() {
-            let told = browser.text("#explanation");
-            assert!(told.contains("cannot be straightened"), "{told}");
+            let explanation = browser.text("#explanation");
+            assert!(
+                explanation.contains("cannot be straightened"),
+                "{explanation}"
+            );
             continue;
         }
         straightened += 1;

@@ -28,7 +28,7 @@
 //! `time`: microseconds since the run began. `sent` and `received`: lists of `{"process": peer,
 //! "messages": how many, "sum": of their amounts}`; `states`: of `{"process", "amount"}`;
 //! `channels`: of `{"from", "to", "amounts": in order}`. In all of them what is empty may be left
-//! out; a `record` without `sent` and `received` tells no tallies, and is as good without.
+//! out; a `record` without `sent` and `received` has no tallies, and is as good without.
 //!
 //! A `send` or `marker_sent` with `inferred: true` was not confirmed by its process, which died; it
 //! is known by what its channel held, and may come after the `death`. Whatever else that process

@@ -17,7 +17,7 @@ use random::{history, seeds};
 
 const RUNS: u64 = 1_500;
 const MUTATED: u64 = 120;
-/// Of the events of a history, every so many-th is changed.
+/// Of a history's events, one in this number is changed.
 const EVERY: usize = 16;
 
 fn verify(events: &[Event], mut verifier: Verifier) -> Report {

@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::tally::Tally;
 
-/// What one process tells of its cut. A channel without an entry is one without a message.
+/// What one process reports of its cut. A channel without an entry is one without a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(bound(deserialize = "P: Deserialize<'de> + Ord, M: Deserialize<'de>"))]
 pub struct Part<P, M> {

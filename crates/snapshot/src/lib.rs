@@ -129,7 +129,7 @@
 //! of at most one channel, by putting a message at its end or taking the one at its head. A global
 //! state is the state of every process together with the sequence of messages in every channel.
 //!
-//! *The rules* (§3: marker-sending and marker-receiving rule, and why they terminate) are told
+//! *The rules* (§3: marker-sending and marker-receiving rule, and why they terminate) are explained
 //! where they are implemented, in [`Recorder`].
 //!
 //! *The property* (§4). Let the computation lead from global state S₀, where the snapshot begins,

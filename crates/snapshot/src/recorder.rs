@@ -1,4 +1,4 @@
-//! The algorithm, as it runs at one process: when to record, what to record, whom to tell.
+//! The algorithm, as it runs at one process: when to record, what to record, when to send markers.
 //!
 //! # The two rules
 //!
@@ -23,7 +23,7 @@
 //! A process is done with a snapshot once every incoming channel has brought its marker (§3.3).
 //! That comes to pass if every marker is received some day, and if each process can be reached
 //! from an initiator along channels. It need not be a full mesh: a ring will do. Several processes
-//! may initiate the same snapshot, unknown to each other; the rules do not mind.
+//! may initiate the same snapshot, unknown to each other; the rules allow it.
 //!
 //! # Several snapshots
 //!

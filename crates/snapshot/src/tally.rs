@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!((sent.count, sent.sum), (2, 700));
 ///
 /// assert_eq!(Tally::default().extended_by([300, 400]), sent);
-/// assert_ne!(Tally::default().extended_by([400, 300]), sent); // the digest minds the order
+/// assert_ne!(Tally::default().extended_by([400, 300]), sent); // the digest depends on the order
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Tally {
@@ -74,7 +74,7 @@ impl fmt::Display for Tally {
 /// Multipliers for Congruential Pseudorandom Number Generators", 2022).
 ///
 /// One multiplication and one addition are all that has to wait for the message before: mixing,
-/// which is dearer, does not. Under full load that chain is what costs.
+/// which costs more, does not. Under full load that chain is what costs.
 const STEP: u64 = 0xd134_2543_de82_ef95;
 
 /// The odd integer next to 2⁶⁴ divided by the golden ratio: the step of SplitMix64 (G. L. Steele
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_minds_order_number_and_value() {
+    fn the_digest_depends_on_order_number_and_value() {
         let different = [
             tally(&[]),
             tally(&[0]),

@@ -11,7 +11,7 @@ use faulty::{Bug, Faulty};
 use sim::honest::Honest;
 use sim::{Failure, run, seeds};
 
-/// Within so many schedules each bug must be caught. Most are within the first few.
+/// Each bug must be caught within this number of schedules. Most are within the first few.
 const SCHEDULES: u64 = 150;
 
 /// What a bug must be caught by.

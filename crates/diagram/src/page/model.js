@@ -20,7 +20,7 @@ const momentOf = RUN.events.map((event, index) => {
 linkMoments();
 for (const snapshot of RUN.snapshots) snapshot.crossing = new Set(snapshot.crossing);
 
-/** Each moment learns its neighbours: those that led to it, and those that it led to. */
+/** Gives each moment its neighbours: those that led to it, and those that it led to. */
 function linkMoments() {
   const lastOf = new Map();
   moments.forEach((moment, index) => {

@@ -13,7 +13,7 @@ function measure() {
   const longest = Math.max(1, ...RUN.processes.map(({ id }) => id.length), HAS_OBSERVER ? 8 : 0);
   drawn.digits ??= widestBalance();
   view.gutter = Math.round(longest * 7.2 + drawn.digits * 7 + 34);
-  // On a narrow screen the balances are told beside the diagram only.
+  // On a narrow screen the balances are shown beside the diagram only.
   const most = Math.max(view.width * 0.4, longest * 7.8 + 20);
   view.gutter = Math.round(Math.min(view.gutter, most));
   const room = Math.max(260, window.innerHeight * (isNarrow() ? 0.5 : 0.6));

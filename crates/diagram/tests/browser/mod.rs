@@ -240,7 +240,7 @@ impl Browser {
         self.call("Input.dispatchKeyEvent", up);
     }
 
-    /// Remembers what is being checked, for whoever has to read why it failed.
+    /// Remembers what is being checked, for the message of a failure.
     pub(crate) fn doing(&mut self, what: &'static str) {
         self.doing = what;
     }
