@@ -9,7 +9,7 @@
 
 mod data;
 
-use history::{Header, NotEquivalent, System};
+use history::{Header, System};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -33,7 +33,7 @@ pub enum PageError {
         /// The snapshot.
         snapshot: history::SnapshotId,
         /// What is wrong.
-        reason: NotEquivalent,
+        reason: history::Error,
     },
     /// The data cannot be written as JSON.
     #[error("the page's data cannot be written: {0}")]

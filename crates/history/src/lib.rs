@@ -38,6 +38,7 @@
 //! own order, and every message before its receipt. Never here: files, processes, how a snapshot
 //! is taken.
 
+mod error;
 mod event;
 mod read;
 mod reorder;
@@ -46,13 +47,14 @@ mod system;
 mod verify;
 mod wire;
 
+pub use error::{Error, Misfit};
 pub use event::{
     Channel, ChannelState, Event, Header, ProcessId, ProcessState, SnapshotId, Tally, What,
 };
-pub use read::{MAX_LINE, ReadError, Reader};
-pub use reorder::{GlobalState, NotEquivalent, Straightened, Uneven};
+pub use read::{MAX_LINE, Reader};
+pub use reorder::{GlobalState, Straightened};
 pub use replay::{ChannelNow, InTransit, Passed, ProcessNow, Replay};
-pub use system::{Collected, Content, LinkError, Message, Snapshot, System};
+pub use system::{Collected, Content, Message, Snapshot, System};
 pub use verify::{Judged, Location, Overall, Report, Rule, Verdict, Verifier, Violation, Witness};
 pub use wire::{Malformed, write_event, write_header};
 

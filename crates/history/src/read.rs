@@ -1,39 +1,13 @@
 //! Reading a history line by line, in bounded memory.
 
-use std::io::{self, BufRead, Read};
+use std::io::{BufRead, Read};
 
-use thiserror::Error;
-
+use crate::error::Error;
 use crate::event::{Event, Header};
 use crate::wire::{self, Malformed};
 
 /// No line is longer, in bytes; a long `collect` is written as several.
 pub const MAX_LINE: usize = 128 * 1024;
-
-/// Why a history cannot be read.
-#[derive(Debug, Error)]
-pub enum ReadError {
-    /// It cannot be read at all.
-    #[error("{0}")]
-    Io(#[from] io::Error),
-    /// There is not even a first line.
-    #[error("there is no history in it: not even the first line is whole")]
-    Empty,
-    /// A line is too long.
-    #[error("line {line}: it is longer than {MAX_LINE} bytes, as no line of a history is")]
-    TooLong {
-        /// Counted from 1.
-        line: u64,
-    },
-    /// A line is no event, or the first no header.
-    #[error("line {line}: {reason}")]
-    Malformed {
-        /// Counted from 1.
-        line: u64,
-        /// What is wrong.
-        reason: Malformed,
-    },
-}
 
 /// Reads the events of a history, one after the other.
 #[derive(Debug)]
@@ -51,7 +25,7 @@ impl<R: BufRead> Reader<R> {
     /// # Errors
     ///
     /// Where there is none.
-    pub fn new(input: R) -> Result<Self, ReadError> {
+    pub fn new(input: R) -> Result<Self, Error> {
         let mut reader = Self {
             input,
             header: Header::default(),
@@ -60,7 +34,7 @@ impl<R: BufRead> Reader<R> {
             is_truncated: false,
         };
         let header = reader.next_line(wire::read_header)?;
-        reader.header = header.ok_or(ReadError::Empty)?;
+        reader.header = header.ok_or(Error::Empty)?;
         Ok(reader)
     }
 
@@ -88,14 +62,14 @@ impl<R: BufRead> Reader<R> {
     /// # Errors
     ///
     /// Where the input cannot be read, or a line that is not truncated is no event.
-    pub fn next_event(&mut self) -> Result<Option<Event>, ReadError> {
+    pub fn next_event(&mut self) -> Result<Option<Event>, Error> {
         self.next_line(wire::read_event)
     }
 
     fn next_line<T>(
         &mut self,
         read: impl Fn(&[u8]) -> Result<T, Malformed>,
-    ) -> Result<Option<T>, ReadError> {
+    ) -> Result<Option<T>, Error> {
         self.buffer.clear();
         let mut limited = (&mut self.input).take(MAX_LINE as u64 + 1);
         limited.read_until(b'\n', &mut self.buffer)?;
@@ -106,7 +80,7 @@ impl<R: BufRead> Reader<R> {
         let line = self.line;
         let is_whole = self.buffer.pop_if(|byte| *byte == b'\n').is_some();
         if self.buffer.len() > MAX_LINE {
-            return Err(ReadError::TooLong { line });
+            return Err(Error::TooLong { line });
         }
         match read(&self.buffer) {
             Ok(event) => Ok(Some(event)),
@@ -114,13 +88,13 @@ impl<R: BufRead> Reader<R> {
                 self.is_truncated = true;
                 Ok(None)
             }
-            Err(reason) => Err(ReadError::Malformed { line, reason }),
+            Err(reason) => Err(Error::Malformed { line, reason }),
         }
     }
 }
 
 impl<R: BufRead> Iterator for Reader<R> {
-    type Item = Result<Event, ReadError>;
+    type Item = Result<Event, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.next_event().transpose()

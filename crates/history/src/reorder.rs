@@ -9,8 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 
-use thiserror::Error;
-
+use crate::error::{Error, Misfit};
 use crate::event::{Channel, Event, ProcessId, SnapshotId, What};
 use crate::replay::Replay;
 use crate::system::{Collected, Content, System};
@@ -42,52 +41,6 @@ pub struct Straightened {
     pub cut: Range<usize>,
 }
 
-/// Why a cut cannot be straightened.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum Uneven {
-    /// There is no such snapshot.
-    #[error("there is no snapshot {0}")]
-    Unknown(SnapshotId),
-    /// Not every process has its part in the cut.
-    #[error(
-        "process {process} never recorded its state for snapshot {snapshot}{}",
-        if *.died { ", and died" } else { "" }
-    )]
-    NeverRecorded {
-        /// The snapshot.
-        snapshot: SnapshotId,
-        /// The first process that did not.
-        process: ProcessId,
-        /// Whether it died.
-        died: bool,
-    },
-    /// The cut is not consistent: no order of the events has it as an instant.
-    #[error(
-        "a message on channel {channel} is received before the cut of snapshot {snapshot}, and sent \
-         after it"
-    )]
-    Inconsistent {
-        /// The snapshot.
-        snapshot: SnapshotId,
-        /// The channel.
-        channel: Channel,
-        /// The event that sent it.
-        sent: usize,
-        /// The event that received it.
-        received: usize,
-    },
-}
-
-/// Why an order is no equivalent execution with the snapshot at its line.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("at {at} of the order: {reason}")]
-pub struct NotEquivalent {
-    /// The place in the order.
-    pub at: usize,
-    /// What is wrong there.
-    pub reason: String,
-}
-
 /// A state of the whole system.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GlobalState {
@@ -114,13 +67,13 @@ impl System {
     /// # Errors
     ///
     /// Where a member never recorded its state, or the cut is not consistent.
-    pub fn straighten(&self, id: SnapshotId) -> Result<Straightened, Uneven> {
-        let snapshot = self.snapshots.get(&id).ok_or(Uneven::Unknown(id))?;
+    pub fn straighten(&self, id: SnapshotId) -> Result<Straightened, Error> {
+        let snapshot = self.snapshots.get(&id).ok_or(Error::NoSnapshot(id))?;
         let collected = snapshot.collected.as_ref().map(|collected| collected.event);
         for (&process, &created) in &self.processes {
             let is_member = collected.is_none_or(|collected| created < collected);
             if is_member && !snapshot.cut.contains_key(&process) {
-                return Err(Uneven::NeverRecorded {
+                return Err(Error::NeverRecorded {
                     snapshot: id,
                     process,
                     died: self.deaths.contains_key(&process),
@@ -133,7 +86,7 @@ impl System {
                 && matches!(message.content, Content::Amount(_))
                 && sides[received] < sides[message.sent]
             {
-                return Err(Uneven::Inconsistent {
+                return Err(Error::Inconsistent {
                     snapshot: id,
                     channel: message.channel,
                     sent: message.sent,
@@ -201,9 +154,9 @@ impl Straightened {
     /// # Errors
     ///
     /// The first thing that does not fit.
-    pub fn check(&self, system: &System) -> Result<GlobalState, NotEquivalent> {
+    pub fn check(&self, system: &System) -> Result<GlobalState, Error> {
         let Some(snapshot) = system.snapshots.get(&self.snapshot) else {
-            return Err(not(0, format!("there is no snapshot {}", self.snapshot)));
+            return Err(Error::NoSnapshot(self.snapshot));
         };
         let records: HashSet<usize> = snapshot.cut.values().copied().collect();
         let mut seen = HashSet::new();
@@ -212,29 +165,28 @@ impl Straightened {
         let mut at_the_line = GlobalState::default();
         for (at, &index) in self.order.iter().enumerate() {
             let Some(event) = system.events.get(index).filter(|_| seen.insert(index)) else {
-                return Err(not(at, format!("event {index} is unknown, or comes twice")));
+                return Err(not(at, Misfit::NoEvent(index)));
             };
             if at == self.cut.start {
                 at_the_line = replay.state();
             }
             let is_ours = snapshot_of(&event.what) == Some(self.snapshot);
             match self.cut.contains(&at) {
-                true if !is_ours => return Err(not(at, "this does not belong on the line".into())),
+                true if !is_ours => return Err(not(at, Misfit::OnTheLine)),
                 false if records.contains(&index) => {
-                    return Err(not(at, "this record is off the line".into()));
+                    return Err(not(at, Misfit::OffTheLine));
                 }
                 _ => {}
             }
             if let Some(process) = event.what.process()
                 && last.insert(process, index).is_some_and(|last| last > index)
             {
-                let reason = format!("process {process} did this before what it does here before");
-                return Err(not(at, reason));
+                return Err(not(at, Misfit::OwnOrder(process)));
             }
             replay.event(event).map_err(|reason| not(at, reason))?;
         }
         if seen.len() != system.events.len() {
-            return Err(not(self.order.len(), "events are missing".to_owned()));
+            return Err(not(self.order.len(), Misfit::Missing));
         }
         self.agree(system, &at_the_line)
             .map_err(|reason| not(self.cut.start, reason))?;
@@ -244,15 +196,12 @@ impl Straightened {
         }
         match real.state() == replay.state() {
             true => Ok(at_the_line),
-            false => Err(not(
-                self.order.len(),
-                "the run ended in another state".into(),
-            )),
+            false => Err(not(self.order.len(), Misfit::End)),
         }
     }
 
     /// Whether a state is the recorded one, and the collected one where there is one.
-    fn agree(&self, system: &System, state: &GlobalState) -> Result<(), String> {
+    fn agree(&self, system: &System, state: &GlobalState) -> Result<(), Misfit> {
         let snapshot = &system.snapshots[&self.snapshot];
         let recorded = snapshot.cut.iter().map(|(process, record)| {
             let amount = match system.events[*record].what {
@@ -263,10 +212,7 @@ impl Straightened {
         });
         let recorded: BTreeMap<ProcessId, u64> = recorded.collect();
         if recorded != state.processes {
-            return Err(format!(
-                "the processes' states are {:?}, and recorded were {recorded:?}",
-                state.processes
-            ));
+            return Err(Misfit::RecordedStates(state.processes.clone(), recorded));
         }
         let Some(Collected {
             states, channels, ..
@@ -275,25 +221,20 @@ impl Straightened {
             return Ok(());
         };
         if *states != state.processes {
-            return Err(format!(
-                "the processes' states are {:?}, and collected were {states:?}",
-                state.processes
-            ));
+            let found = state.processes.clone();
+            return Err(Misfit::CollectedStates(found, states.clone()));
         }
         let mut channels = channels.clone();
         channels.retain(|_, amounts| !amounts.is_empty());
         if channels != state.channels {
-            return Err(format!(
-                "in transit is {:?}, and collected was {channels:?}",
-                state.channels
-            ));
+            return Err(Misfit::CollectedChannels(state.channels.clone(), channels));
         }
         Ok(())
     }
 }
 
-fn not(at: usize, reason: String) -> NotEquivalent {
-    NotEquivalent { at, reason }
+fn not(at: usize, reason: Misfit) -> Error {
+    Error::NotEquivalent { at, reason }
 }
 
 /// The snapshot whose algorithm an event is a step of.
@@ -337,12 +278,12 @@ impl Checked {
         }
     }
 
-    fn event(&mut self, event: &Event) -> Result<(), String> {
+    fn event(&mut self, event: &Event) -> Result<(), Misfit> {
         if let Some(process) = event.what.process()
             && !matches!(event.what, What::Create { .. })
             && !self.replay.processes().contains_key(&process)
         {
-            return Err(format!("process {process} is not there yet"));
+            return Err(Misfit::NotYetCreated(process));
         }
         match event.what {
             What::MarkerSent { .. } | What::MarkerReceived { .. } => return Ok(()),
@@ -358,10 +299,10 @@ impl Checked {
                 if let Some(state) = self.known(channel.from)
                     && state < i128::from(amount)
                 {
-                    return Err(format!("{amount} is sent by one that has {state}"));
+                    return Err(Misfit::Overdrawn(amount, state));
                 }
                 if !self.replay.processes().contains_key(&channel.to) {
-                    return Err(format!("process {} is not there yet", channel.to));
+                    return Err(Misfit::NotYetCreated(channel.to));
                 }
             }
             What::Receive {
@@ -371,20 +312,20 @@ impl Checked {
                 match head.and_then(|head| head.content.amount()) {
                     Some(head) if head == amount => {}
                     Some(head) => {
-                        return Err(format!("{amount} is received where {head} is next"));
+                        return Err(Misfit::Overtaken(amount, head));
                     }
-                    None => return Err(format!("{amount} is received before it is sent")),
+                    None => return Err(Misfit::NotYetSent(amount)),
                 }
                 let state = self.known(channel.to);
                 if state.is_some_and(|state| state + i128::from(amount) > u64::MAX.into()) {
-                    return Err("its state grows above 64 bits".to_owned());
+                    return Err(Misfit::Overflow);
                 }
             }
             What::Refuse { channel, amount } => {
                 if let Some(state) = self.known(channel.from)
                     && state >= i128::from(amount)
                 {
-                    return Err(format!("{amount} is refused by a process that has {state}"));
+                    return Err(Misfit::Refused(amount, state));
                 }
             }
             What::Record {
@@ -393,9 +334,7 @@ impl Checked {
                 if let Some(state) = self.known(process)
                     && state != i128::from(amount)
                 {
-                    return Err(format!(
-                        "process {process} has {state} and records {amount}"
-                    ));
+                    return Err(Misfit::Recorded(process, state, amount));
                 }
             }
             _ => {}

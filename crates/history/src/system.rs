@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use thiserror::Error;
-
+use crate::error::{Error, Misfit};
 use crate::event::{Channel, Event, ProcessId, SnapshotId, What};
 use crate::replay::{Passed, Replay};
 
@@ -74,16 +73,6 @@ pub struct Collected {
     pub channels: BTreeMap<Channel, Vec<u64>>,
 }
 
-/// Why events do not make a system.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("line {line}: {reason}")]
-pub struct LinkError {
-    /// The line of the history.
-    pub line: u64,
-    /// What does not fit.
-    pub reason: String,
-}
-
 impl System {
     /// Divides a history's events into its systems and links each of them.
     ///
@@ -91,7 +80,7 @@ impl System {
     ///
     /// Where something is received that was not sent, or not in the order in which it was sent;
     /// where something happens at a process that was never created, or before a system starts.
-    pub fn link(events: impl IntoIterator<Item = Event>) -> Result<Vec<Self>, LinkError> {
+    pub fn link(events: impl IntoIterator<Item = Event>) -> Result<Vec<Self>, Error> {
         let mut systems: Vec<Self> = Vec::new();
         let mut replay = Replay::default();
         for (index, event) in events.into_iter().enumerate() {
@@ -105,11 +94,11 @@ impl System {
                 });
             }
             let Some(system) = systems.last_mut() else {
-                let reason = "this is before any system starts".to_owned();
-                return Err(LinkError { line, reason });
+                let reason = Misfit::BeforeStart;
+                return Err(Error::Unlinked { line, reason });
             };
             let linked = system.push(&mut replay, event);
-            linked.map_err(|reason| LinkError { line, reason })?;
+            linked.map_err(|reason| Error::Unlinked { line, reason })?;
         }
         Ok(systems)
     }
@@ -121,7 +110,7 @@ impl System {
     }
 
     /// Adds and links the event that comes next; `replay` is how the system is before it.
-    fn push(&mut self, replay: &mut Replay, event: Event) -> Result<(), String> {
+    fn push(&mut self, replay: &mut Replay, event: Event) -> Result<(), Misfit> {
         let index = self.events.len();
         if let Some(process) = event.what.process()
             && !matches!(event.what, What::Create { .. })
@@ -131,7 +120,7 @@ impl System {
         match event.what {
             What::Create { process, .. } => {
                 if self.processes.insert(process, index).is_some() {
-                    return Err(format!("process {process} is created a second time"));
+                    return Err(Misfit::CreatedTwice(process));
                 }
             }
             What::Death {
@@ -171,9 +160,7 @@ impl System {
             } => {
                 let cut = &mut self.snapshots.entry(snapshot).or_default().cut;
                 if cut.insert(process, index).is_some() {
-                    return Err(format!(
-                        "process {process} records its state for snapshot {snapshot} a second time"
-                    ));
+                    return Err(Misfit::RecordedTwice(process, snapshot));
                 }
             }
             What::Collect {
@@ -205,14 +192,14 @@ impl System {
         Ok(())
     }
 
-    fn expect_created(&self, process: ProcessId) -> Result<(), String> {
+    fn expect_created(&self, process: ProcessId) -> Result<(), Misfit> {
         match self.processes.contains_key(&process) {
             true => Ok(()),
-            false => Err(format!("process {process} was never created")),
+            false => Err(Misfit::NeverCreated(process)),
         }
     }
 
-    fn send(&mut self, event: usize, channel: Channel, content: Content) -> Result<(), String> {
+    fn send(&mut self, event: usize, channel: Channel, content: Content) -> Result<(), Misfit> {
         self.expect_created(channel.to)?;
         self.message_of.insert(event, self.messages.len());
         self.messages.push(Message {
@@ -230,18 +217,17 @@ impl System {
         channel: Channel,
         content: Content,
         replay: &Replay,
-    ) -> Result<(), String> {
+    ) -> Result<(), Misfit> {
         let Some(next) = replay.channel(channel).in_transit.front() else {
-            return Err(format!(
-                "{content} is received from channel {channel}, where nothing is in transit"
-            ));
+            return Err(Misfit::NothingInTransit(content, channel));
         };
         let sent = next.sent as usize;
         if next.content != content {
-            return Err(format!(
-                "{content} is received from channel {channel}, where {} is next (line {})",
+            return Err(Misfit::NotNext(
+                content,
+                channel,
                 next.content,
-                self.line_of(sent)
+                self.line_of(sent),
             ));
         }
         let message = self.message_of[&sent];
@@ -251,13 +237,11 @@ impl System {
     }
 }
 
-fn expect_number(channel: Channel, number: u64, passed: Passed) -> Result<(), String> {
+fn expect_number(channel: Channel, number: u64, passed: Passed) -> Result<(), Misfit> {
     let expected = passed.messages + 1;
     match number == expected {
         true => Ok(()),
-        false => Err(format!(
-            "the message on channel {channel} has number {number}, and {expected} is next"
-        )),
+        false => Err(Misfit::Number(channel, number, expected)),
     }
 }
 

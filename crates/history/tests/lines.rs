@@ -1,7 +1,7 @@
 //! Events are written as lines and read back.
 #![allow(clippy::unwrap_used)]
 
-use history::{Event, Header, ReadError, Reader, System, write_event, write_header};
+use history::{Error, Event, Header, Reader, System, write_event, write_header};
 
 const RUN: &str = r#"{"history":1,"seed":7,"script":"two.txt"}
 {"event":"start","line":1,"time":5}
@@ -28,7 +28,7 @@ const RUN: &str = r#"{"history":1,"seed":7,"script":"two.txt"}
 {"event":"end"}
 "#;
 
-fn read(text: &str) -> Result<(Header, Vec<Event>, bool), ReadError> {
+fn read(text: &str) -> Result<(Header, Vec<Event>, bool), Error> {
     let mut reader = Reader::new(text.as_bytes())?;
     let events = reader.by_ref().collect::<Result<_, _>>()?;
     Ok((reader.header().clone(), events, reader.is_truncated()))
@@ -80,7 +80,7 @@ fn anything_else_malformed_is_an_error_with_its_line() {
         let error = read(&format!("{{\"history\":1}}\n{line}\n")).unwrap_err();
         assert!(error.to_string().contains(expected), "{line}\n{error}");
     }
-    let nothing = ReadError::Empty.to_string();
+    let nothing = Error::Empty.to_string();
     for (text, expected) in [
         ("", &nothing[..]),
         ("{\"hist", &nothing),
@@ -95,7 +95,7 @@ fn anything_else_malformed_is_an_error_with_its_line() {
     }
     let long = "9".repeat(history::MAX_LINE + 1);
     let error = read(&format!("{{\"history\":1}}\n{long}\n")).unwrap_err();
-    assert!(matches!(error, ReadError::TooLong { line: 2 }));
+    assert!(matches!(error, Error::TooLong { line: 2 }));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::judge::{Collecting, judge};
 use super::log::{ChannelCut, Due, Log};
 use super::rule::{Location, Rule, Violation};
 use super::{Judged, Report, Verdict};
+use crate::error::Error;
 use crate::event::{Channel, ChannelState, Event, ProcessId, ProcessState, SnapshotId, What};
 use crate::system::System;
 
@@ -342,7 +343,11 @@ impl Running {
 
     /// Constructs and replays the reordered run of every valid snapshot.
     fn reorder(&mut self, events: Vec<Event>) {
-        let systems = System::link(events).map_err(|error| error.reason);
+        let systems = System::link(events).map_err(|error| match error {
+            // Its line would be counted from this system's first.
+            Error::Unlinked { reason, .. } => reason.to_string(),
+            error => error.to_string(),
+        });
         for (&snapshot, verdict) in &mut self.judged {
             if !matches!(verdict, Verdict::Valid { .. }) {
                 continue;

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use history::{ReadError, Reader, Verifier};
+use history::{Reader, Verifier};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
@@ -195,7 +195,7 @@ fn verify(history: Option<&Path>) -> io::Result<Option<String>> {
     };
     let mut reader = match Reader::new(BufReader::new(File::open(path)?)) {
         Ok(reader) => reader,
-        Err(ReadError::Empty) => return Ok(None),
+        Err(history::Error::Empty) => return Ok(None),
         Err(error) => return Ok(Some(error.to_string())),
     };
     let mut verifier = Verifier::new();

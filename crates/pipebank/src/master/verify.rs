@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use history::{Judged, Overall, ReadError, Reader, Report, Verdict, Verifier, Violation};
+use history::{Judged, Overall, Reader, Report, Verdict, Verifier, Violation};
 use serde::Serialize;
 
 use super::cli::Colour;
@@ -75,7 +75,7 @@ fn of(overall: Overall) -> u8 {
     }
 }
 
-fn read(options: &VerifyOptions, name: &str, painter: Painter) -> Result<Report, ReadError> {
+fn read(options: &VerifyOptions, name: &str, painter: Painter) -> Result<Report, history::Error> {
     let input: Box<dyn BufRead> = match options.history == Path::new("-") {
         true => Box::new(io::stdin().lock()),
         false => Box::new(BufReader::new(File::open(&options.history)?)),
