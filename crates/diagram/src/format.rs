@@ -1,11 +1,10 @@
 //! The formats, each known by the ending of a file's name.
 
 use history::{Header, System};
-use thiserror::Error;
 
+use crate::error::Error;
 use crate::layout::Layout;
-use crate::page::PageError;
-use crate::select::{SelectError, Selection, select};
+use crate::select::{Selection, select};
 
 /// A format that a history can be written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,32 +24,7 @@ pub enum Format {
 }
 
 /// Larger graphs and sequence diagrams are of no use, and take the programs that draw them long.
-const MAX_SMALL: usize = 500;
-
-/// Why a history cannot be written in a format.
-#[derive(Debug, Error)]
-pub enum DrawError {
-    /// What was selected cannot be drawn.
-    #[error(transparent)]
-    Select(#[from] SelectError),
-    /// The page cannot be made.
-    #[error(transparent)]
-    Page(#[from] PageError),
-    /// A part was selected.
-    #[error("a {0} file has the whole system: --from, --to and --snapshot are for .svg and .html")]
-    WholeOnly(&'static str),
-    /// The run is too long.
-    #[error(
-        "{events} events are too many for a {ending} file: at most {MAX_SMALL}; .svg, .shiviz and \
-         .trace.json take more"
-    )]
-    TooMany {
-        /// How many there are.
-        events: usize,
-        /// The format's ending.
-        ending: &'static str,
-    },
-}
+pub(crate) const MAX_SMALL: usize = 500;
 
 impl Format {
     /// All of them.
@@ -100,7 +74,7 @@ impl Format {
         system: &System,
         header: &Header,
         selection: Selection,
-    ) -> Result<String, DrawError> {
+    ) -> Result<String, Error> {
         if matches!(self, Self::Svg | Self::Html) {
             let order = select(system, selection)?;
             return Ok(match self {
@@ -109,13 +83,13 @@ impl Format {
             });
         }
         if selection != Selection::All {
-            return Err(DrawError::WholeOnly(self.ending()));
+            return Err(Error::WholeOnly(self.ending()));
         }
         let events = system.events.len();
         let is_small = matches!(self, Self::Mermaid | Self::Dot);
         if is_small && events > MAX_SMALL {
             let ending = self.ending();
-            return Err(DrawError::TooMany { events, ending });
+            return Err(Error::TooMany { events, ending });
         }
         Ok(match self {
             Self::Shiviz => crate::shiviz(system),

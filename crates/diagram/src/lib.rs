@@ -8,6 +8,7 @@
 mod columns;
 mod describe;
 mod dot;
+mod error;
 mod format;
 mod labels;
 mod layout;
@@ -25,12 +26,13 @@ mod xml;
 
 pub use describe::describe;
 pub use dot::dot;
-pub use format::{DrawError, Format};
+pub use error::Error;
+pub use format::Format;
 pub use layout::{Arrow, Cut, Edge, Label, LabelKind, Lane, Layout, Placed, Point, Rect};
 pub use mermaid::mermaid;
-pub use page::{PageError, page};
+pub use page::page;
 pub use recent::Recent;
-pub use select::{MAX_EVENTS, MAX_PROCESSES, SelectError, Selection, select};
+pub use select::{MAX_EVENTS, MAX_PROCESSES, Selection, select};
 pub use shiviz::{EXPRESSION, shiviz};
 pub use svg::svg;
 pub use text::{Ink, TextOptions, text};

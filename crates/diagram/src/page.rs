@@ -11,7 +11,8 @@ mod data;
 
 use history::{Header, System};
 use sha2::{Digest, Sha256};
-use thiserror::Error;
+
+use crate::error::Error;
 
 const FRAME: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
@@ -24,28 +25,12 @@ const SCRIPT: &str = concat!(
     include_str!("page/main.js"),
 );
 
-/// Why there is no page.
-#[derive(Debug, Error)]
-pub enum PageError {
-    /// An order that the proof promises is none: a bug, or a history of something impossible.
-    #[error("the cut of snapshot {snapshot} was not drawn straight: {reason}")]
-    NotEquivalent {
-        /// The snapshot.
-        snapshot: history::SnapshotId,
-        /// What is wrong.
-        reason: history::Error,
-    },
-    /// The data cannot be written as JSON.
-    #[error("the page's data cannot be written: {0}")]
-    Json(#[from] serde_json::Error),
-}
-
 /// The page that shows these events of a system, which follow each other in it.
 ///
 /// # Errors
 ///
 /// Where a cut was reordered and the order fails its check.
-pub fn page(system: &System, header: &Header, events: &[usize]) -> Result<String, PageError> {
+pub fn page(system: &System, header: &Header, events: &[usize]) -> Result<String, Error> {
     let data = data::of(system, header, events)?;
     // Nothing in it can end the element that it stands in.
     let data = serde_json::to_string(&data)?.replace('<', "\\u003c");

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use history::{ProcessId, SnapshotId, System, What};
-use thiserror::Error;
+
+use crate::error::Error;
 
 /// More events are not drawn: nobody could read them. One snapshot of 30 processes alone, which
 /// must be possible, is 2,600 events.
@@ -30,45 +31,12 @@ pub enum Selection {
     Snapshot(SnapshotId),
 }
 
-/// Why something cannot be drawn.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum SelectError {
-    /// There is no such line.
-    #[error("nothing in the history is of {lines}; it is of the script's lines {known}")]
-    NoSuchLines {
-        /// What was asked for.
-        lines: String,
-        /// What there is.
-        known: String,
-    },
-    /// There is no such snapshot.
-    #[error("there is no snapshot {snapshot} in this system; {known}")]
-    NoSuchSnapshot {
-        /// What was asked for.
-        snapshot: SnapshotId,
-        /// What there is.
-        known: String,
-    },
-    /// It is too much.
-    #[error(
-        "{events} events of {processes} processes are too much for one diagram: at most \
-         {MAX_EVENTS} events of {MAX_PROCESSES} processes; --from LINE and --to LINE (lines of the \
-         script) or --snapshot N draw a part"
-    )]
-    TooMuch {
-        /// How many events were selected.
-        events: usize,
-        /// How many processes take part in them.
-        processes: usize,
-    },
-}
-
 /// The selected events, in their order.
 ///
 /// # Errors
 ///
 /// Where there are none, or too many.
-pub fn select(system: &System, selection: Selection) -> Result<Vec<usize>, SelectError> {
+pub fn select(system: &System, selection: Selection) -> Result<Vec<usize>, Error> {
     let range = match selection {
         Selection::All => 0..system.events.len(),
         Selection::Lines { from, to } => lines(system, from, to)?,
@@ -76,7 +44,7 @@ pub fn select(system: &System, selection: Selection) -> Result<Vec<usize>, Selec
     };
     let (events, processes) = (range.len(), takes_part(system, range.clone()).len());
     if events > MAX_EVENTS || processes > MAX_PROCESSES {
-        return Err(SelectError::TooMuch { events, processes });
+        return Err(Error::TooMuch { events, processes });
     }
     Ok(range.collect())
 }
@@ -103,7 +71,7 @@ fn lines(
     system: &System,
     from: Option<u64>,
     to: Option<u64>,
-) -> Result<std::ops::Range<usize>, SelectError> {
+) -> Result<std::ops::Range<usize>, Error> {
     let wanted = from.unwrap_or(0)..=to.unwrap_or(u64::MAX);
     let is_wanted = |event: &history::Event| event.line.is_some_and(|line| wanted.contains(&line));
     let first = system.events.iter().position(is_wanted);
@@ -112,7 +80,7 @@ fn lines(
         return Ok(first..last + 1);
     }
     let known = || system.events.iter().filter_map(|event| event.line);
-    Err(SelectError::NoSuchLines {
+    Err(Error::NoSuchLines {
         lines: match (from, to) {
             (Some(from), Some(to)) => format!("lines {from} to {to}"),
             (Some(from), None) => format!("line {from} or later"),
@@ -126,7 +94,7 @@ fn lines(
     })
 }
 
-fn around(system: &System, snapshot: SnapshotId) -> Result<std::ops::Range<usize>, SelectError> {
+fn around(system: &System, snapshot: SnapshotId) -> Result<std::ops::Range<usize>, Error> {
     let is_part = |event: &history::Event| match event.what {
         What::Begin { snapshot: of, .. }
         | What::Record { snapshot: of, .. }
@@ -141,7 +109,7 @@ fn around(system: &System, snapshot: SnapshotId) -> Result<std::ops::Range<usize
         return Ok(first.saturating_sub(CONTEXT)..(last + 1 + CONTEXT).min(system.events.len()));
     }
     let last = system.snapshots.keys().next_back();
-    Err(SelectError::NoSuchSnapshot {
+    Err(Error::NoSuchSnapshot {
         snapshot,
         known: match last {
             Some(last) => format!("they are numbered from 1 to {last}"),

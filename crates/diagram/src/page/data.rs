@@ -10,8 +10,8 @@ use history::{Channel, Content, Header, Message, ProcessId, Replay, SnapshotId, 
 use serde::Serialize;
 use snapshot::SnapshotView;
 
-use super::PageError;
 use crate::columns::about;
+use crate::error::Error;
 use crate::select::takes_part;
 
 /// The whole.
@@ -97,7 +97,7 @@ struct MessageView {
 }
 
 /// What the page needs of these events, which follow each other in the system.
-pub(super) fn of(system: &System, header: &Header, events: &[usize]) -> Result<Data, PageError> {
+pub(super) fn of(system: &System, header: &Header, events: &[usize]) -> Result<Data, Error> {
     let shown = Shown::new(system, events);
     let carried = |message: &usize| shown.carried(&system.messages[*message]);
     Ok(Data {

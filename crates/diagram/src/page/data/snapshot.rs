@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use history::{Content, ProcessId, Snapshot, SnapshotId, What};
+use history::{Content, ProcessId, Snapshot, SnapshotId, Straightened, What};
 use serde::Serialize;
 
 use super::{Shown, reason_of};
-use crate::page::PageError;
+use crate::error::Error;
 
 /// A snapshot.
 #[derive(Serialize)]
@@ -46,12 +46,20 @@ struct StraightOrder {
 }
 
 impl Shown<'_> {
-    pub(super) fn snapshot(&self, id: SnapshotId) -> Result<SnapshotView, PageError> {
+    pub(super) fn snapshot(&self, id: SnapshotId) -> Result<SnapshotView, Error> {
         let unknown = Snapshot::default();
         let snapshot = self.system.snapshots.get(&id).unwrap_or(&unknown);
-        let (straight, obstacle) = match self.straight(id, snapshot)? {
-            Ok(straight) => (Some(straight), None),
-            Err(reason) => (None, Some(reason)),
+        let is_shown = |event: &usize| self.index(*event).is_some();
+        let straight = match snapshot.cut.values().all(is_shown) {
+            true => self
+                .system
+                .straighten(id)
+                .map_err(|error| error.to_string()),
+            false => Err("a part of it is outside of what is shown".to_owned()),
+        };
+        let (straight, obstacle) = match straight {
+            Ok(straight) => (Some(self.checked(&straight)?), None),
+            Err(obstacle) => (None, Some(obstacle)),
         };
         let audit = snapshot.audit.filter(|event| *event < self.events.end);
         let verdict = audit.map(|event| &self.system.events[event].what);
@@ -123,28 +131,14 @@ impl Shown<'_> {
         messages.map(|(_, index)| *index).collect()
     }
 
-    /// The order in which the cut is straight, checked; or why there is none.
-    fn straight(
-        &self,
-        id: SnapshotId,
-        snapshot: &Snapshot,
-    ) -> Result<Result<StraightOrder, String>, PageError> {
-        if snapshot
-            .cut
-            .values()
-            .any(|event| self.index(*event).is_none())
-        {
-            return Ok(Err("a part of it is outside of what is shown".to_owned()));
-        }
-        let straight = match self.system.straighten(id) {
-            Ok(straight) => straight,
-            Err(reason) => return Ok(Err(reason.to_string())),
-        };
-        let checked = straight.check(self.system);
-        checked.map_err(|reason| PageError::NotEquivalent {
-            snapshot: id,
-            reason,
-        })?;
+    /// An order in which a cut is straight, once it is checked.
+    fn checked(&self, straight: &Straightened) -> Result<StraightOrder, Error> {
+        straight
+            .check(self.system)
+            .map_err(|reason| Error::NotStraight {
+                snapshot: straight.snapshot,
+                reason,
+            })?;
         let shown = |events: &[usize]| -> Vec<usize> {
             events
                 .iter()
@@ -153,10 +147,10 @@ impl Shown<'_> {
         };
         let before = shown(&straight.order[..straight.cut.start]).len();
         let line = shown(&straight.order[straight.cut.clone()]).len();
-        Ok(Ok(StraightOrder {
+        Ok(StraightOrder {
             order: runs(&shown(&straight.order)),
             line: [before, before + line],
-        }))
+        })
     }
 }
 
