@@ -143,14 +143,14 @@ fn spread(system: &System, cells: &[Cell]) -> (Vec<i32>, i32) {
 
 /// Where an event that receives something was sent.
 fn sender_of(system: &System, event: usize) -> Option<usize> {
-    let message = &system.messages[*system.message_of.get(&event)?];
+    let message = system.message_at(event)?;
     (message.received == Some(event)).then_some(message.sent)
 }
 
 /// Whether an event at the same place belongs to the step of the one before; how many parts
 /// further it stands.
 fn step(before: &What, next: &What) -> Option<i32> {
-    let same_snapshot = about(before)? == about(next)?;
+    let same_snapshot = before.snapshot()? == next.snapshot()?;
     let further = match (before, next) {
         (What::MarkerReceived { .. }, What::Record { .. }) => 1,
         (What::Begin { .. }, What::Record { .. }) => 0,
@@ -162,20 +162,6 @@ fn step(before: &What, next: &What) -> Option<i32> {
         _ => return None,
     };
     same_snapshot.then_some(further)
-}
-
-/// The snapshot of which an event is a part.
-pub(crate) fn about(what: &What) -> Option<SnapshotId> {
-    match *what {
-        What::Begin { snapshot, .. }
-        | What::Record { snapshot, .. }
-        | What::MarkerSent { snapshot, .. }
-        | What::MarkerReceived { snapshot, .. }
-        | What::ChannelClosed { snapshot, .. }
-        | What::Collect { snapshot, .. }
-        | What::Audit { snapshot, .. } => Some(snapshot),
-        _ => None,
-    }
 }
 
 /// How much room an event needs to its right.

@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 
-use history::{Content, ProcessId, Replay, SnapshotId, System, What};
+use history::{ProcessId, Replay, SnapshotId, System, What};
 
 use crate::columns::Columns;
 use crate::labels;
@@ -279,6 +279,8 @@ impl Layout {
             let (Some(from), Some(to)) = (from, to) else {
                 continue;
             };
+            let is_crossed = |id: &SnapshotId| system.snapshots[id].crosses(message);
+            let drawn = self.cuts.iter().map(|cut| cut.snapshot);
             self.arrows.push(Arrow {
                 message: index,
                 from,
@@ -286,7 +288,7 @@ impl Layout {
                 is_sent: sent.is_some(),
                 is_received: received.is_some(),
                 is_lost,
-                crosses: self.crossed(system, index),
+                crosses: drawn.filter(is_crossed).collect(),
             });
         }
     }
@@ -319,26 +321,6 @@ impl Layout {
                 ends,
             });
         }
-    }
-
-    /// The snapshots of which a message is in a channel state: sent before the sender's record, and
-    /// received after the receiver's. Only those whose cut is drawn.
-    fn crossed(&self, system: &System, message: usize) -> Vec<SnapshotId> {
-        let message = &system.messages[message];
-        if matches!(message.content, Content::Marker(_)) {
-            return Vec::new();
-        }
-        let is_crossed = |id: &SnapshotId| {
-            let cut = &system.snapshots[id].cut;
-            let sender = cut.get(&message.channel.from);
-            let receiver = cut.get(&message.channel.to);
-            let (Some(sender), Some(receiver)) = (sender, receiver) else {
-                return false;
-            };
-            message.sent < *sender && message.received.is_some_and(|event| event > *receiver)
-        };
-        let drawn = self.cuts.iter().map(|cut| cut.snapshot);
-        drawn.filter(is_crossed).collect()
     }
 }
 

@@ -131,14 +131,10 @@ fn snapshot(flow: &mut Flow, system: &System, id: SnapshotId) {
     flow.y += ROW;
 
     flow.head(Look::Muted, "processes".to_owned());
-    let recorded =
-        snapshot
-            .cut
-            .iter()
-            .filter_map(|(process, event)| match system.events[*event].what {
-                What::Record { amount, .. } => Some((*process, amount)),
-                _ => None,
-            });
+    let recorded = snapshot.cut.iter().filter_map(|(process, event)| {
+        let amount = system.events[*event].what.recorded()?;
+        Some((*process, amount))
+    });
     let states: Vec<_> = match &snapshot.collected {
         Some(collected) => collected.states.iter().map(|(id, it)| (*id, *it)).collect(),
         None => recorded.collect(),

@@ -49,19 +49,13 @@ pub fn mermaid(system: &System) -> String {
 
 /// Whether a message is received at once, so that its arrow alone says everything.
 fn is_next(system: &System, event: usize) -> bool {
-    let message = system
-        .message_of
-        .get(&event)
-        .map(|it| &system.messages[*it]);
+    let message = system.message_at(event);
     message.is_some_and(|message| message.received == Some(event + 1))
 }
 
 /// What is never received has an arrow that ends in a cross.
 fn lost(out: &mut String, system: &System, event: usize) -> std::fmt::Result {
-    let message = system
-        .message_of
-        .get(&event)
-        .map(|it| &system.messages[*it]);
+    let message = system.message_at(event);
     let Some(message) = message.filter(|message| message.received.is_none()) else {
         return Ok(());
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use history::{ProcessId, SnapshotId, System, What};
+use history::{ProcessId, SnapshotId, System};
 
 use crate::error::Error;
 
@@ -57,9 +57,8 @@ pub(crate) fn takes_part(
     let mut processes = BTreeSet::new();
     for event in events {
         processes.extend(system.events[event].what.process());
-        if let Some(message) = system.message_of.get(&event) {
-            let channel = system.messages[*message].channel;
-            processes.extend([channel.from, channel.to]);
+        if let Some(message) = system.message_at(event) {
+            processes.extend([message.channel.from, message.channel.to]);
         }
     }
     processes
@@ -95,13 +94,8 @@ fn lines(
 }
 
 fn around(system: &System, snapshot: SnapshotId) -> Result<std::ops::Range<usize>, Error> {
-    let is_part = |event: &history::Event| match event.what {
-        What::Begin { snapshot: of, .. }
-        | What::Record { snapshot: of, .. }
-        | What::MarkerSent { snapshot: of, .. }
-        | What::MarkerReceived { snapshot: of, .. }
-        | What::ChannelClosed { snapshot: of, .. } => of == snapshot,
-        _ => false,
+    let is_part = |event: &history::Event| {
+        event.what.process().is_some() && event.what.snapshot() == Some(snapshot)
     };
     let first = system.events.iter().position(is_part);
     let last = system.events.iter().rposition(is_part);

@@ -236,4 +236,29 @@ impl What {
             Self::Start | Self::Collect { .. } | Self::Audit { .. } | Self::End => None,
         }
     }
+
+    /// The snapshot of which it is a step: at a process, one of the algorithm; outside of them, its
+    /// collection or audit.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<SnapshotId> {
+        match *self {
+            Self::Begin { snapshot, .. }
+            | Self::Record { snapshot, .. }
+            | Self::MarkerSent { snapshot, .. }
+            | Self::MarkerReceived { snapshot, .. }
+            | Self::ChannelClosed { snapshot, .. }
+            | Self::Collect { snapshot, .. }
+            | Self::Audit { snapshot, .. } => Some(snapshot),
+            _ => None,
+        }
+    }
+
+    /// The state that it records.
+    #[must_use]
+    pub fn recorded(&self) -> Option<u64> {
+        match *self {
+            Self::Record { amount, .. } => Some(amount),
+            _ => None,
+        }
+    }
 }

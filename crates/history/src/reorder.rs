@@ -12,7 +12,7 @@ use std::ops::Range;
 use crate::error::{Error, Misfit};
 use crate::event::{Channel, Event, ProcessId, SnapshotId, What};
 use crate::replay::Replay;
-use crate::system::{Collected, Content, System};
+use crate::system::{Collected, System};
 
 /// The events of a system, reordered so that the cut of a snapshot is one instant.
 ///
@@ -83,7 +83,7 @@ impl System {
         let sides = self.sides(id, &snapshot.cut);
         for message in &self.messages {
             if let Some(received) = message.received
-                && matches!(message.content, Content::Amount(_))
+                && message.content.amount().is_some()
                 && sides[received] < sides[message.sent]
             {
                 return Err(Error::Inconsistent {
@@ -117,7 +117,7 @@ impl System {
         for (process, &record) in cut {
             let events = by_process.remove(process).unwrap_or_default();
             let recorded = events.partition_point(|event| *event < record);
-            let is_ours = |event: &&usize| snapshot_of(&self.events[**event].what) == Some(id);
+            let is_ours = |event: &&usize| self.events[**event].what.snapshot() == Some(id);
             let led_to_it = events[..recorded].iter().rev().take_while(is_ours).count();
             let sent_at_once = |event: &&usize| {
                 is_ours(event) && matches!(self.events[**event].what, What::MarkerSent { .. })
@@ -170,7 +170,8 @@ impl Straightened {
             if at == self.cut.start {
                 at_the_line = replay.state();
             }
-            let is_ours = snapshot_of(&event.what) == Some(self.snapshot);
+            let process = event.what.process();
+            let is_ours = process.is_some() && event.what.snapshot() == Some(self.snapshot);
             match self.cut.contains(&at) {
                 true if !is_ours => return Err(not(at, Misfit::OnTheLine)),
                 false if records.contains(&index) => {
@@ -178,7 +179,7 @@ impl Straightened {
                 }
                 _ => {}
             }
-            if let Some(process) = event.what.process()
+            if let Some(process) = process
                 && last.insert(process, index).is_some_and(|last| last > index)
             {
                 return Err(not(at, Misfit::OwnOrder(process)));
@@ -203,12 +204,9 @@ impl Straightened {
     /// Whether a state is the recorded one, and the collected one where there is one.
     fn agree(&self, system: &System, state: &GlobalState) -> Result<(), Misfit> {
         let snapshot = &system.snapshots[&self.snapshot];
-        let recorded = snapshot.cut.iter().map(|(process, record)| {
-            let amount = match system.events[*record].what {
-                What::Record { amount, .. } => amount,
-                _ => 0,
-            };
-            (*process, amount)
+        let recorded = snapshot.cut.iter().filter_map(|(process, record)| {
+            let amount = system.events[*record].what.recorded()?;
+            Some((*process, amount))
         });
         let recorded: BTreeMap<ProcessId, u64> = recorded.collect();
         if recorded != state.processes {
@@ -235,18 +233,6 @@ impl Straightened {
 
 fn not(at: usize, reason: Misfit) -> Error {
     Error::NotEquivalent { at, reason }
-}
-
-/// The snapshot whose algorithm an event is a step of.
-fn snapshot_of(what: &What) -> Option<SnapshotId> {
-    match *what {
-        What::Begin { snapshot, .. }
-        | What::Record { snapshot, .. }
-        | What::MarkerSent { snapshot, .. }
-        | What::MarkerReceived { snapshot, .. }
-        | What::ChannelClosed { snapshot, .. } => Some(snapshot),
-        _ => None,
-    }
 }
 
 /// A system that does what its events say, from nothing; markers are left out.

@@ -109,6 +109,13 @@ impl System {
         self.first_line + event as u64
     }
 
+    /// The message or marker that an event sends or receives.
+    #[must_use]
+    pub fn message_at(&self, event: usize) -> Option<&Message> {
+        let message = self.message_of.get(&event)?;
+        self.messages.get(*message)
+    }
+
     /// Adds and links the event that comes next; `replay` is how the system is before it.
     fn push(&mut self, replay: &mut Replay, event: Event) -> Result<(), Misfit> {
         let index = self.events.len();
@@ -242,6 +249,21 @@ fn expect_number(channel: Channel, number: u64, passed: Passed) -> Result<(), Mi
     match number == expected {
         true => Ok(()),
         false => Err(Misfit::Number(channel, number, expected)),
+    }
+}
+
+impl Snapshot {
+    /// Whether its cut goes through a message: sent before the sender's record, and received after
+    /// the receiver's, it belongs to the state of its channel.
+    #[must_use]
+    pub fn crosses(&self, message: &Message) -> bool {
+        let cut = |process| self.cut.get(process).copied();
+        let (Some(from), Some(to)) = (cut(&message.channel.from), cut(&message.channel.to)) else {
+            return false;
+        };
+        message.content.amount().is_some()
+            && message.sent < from
+            && message.received.is_some_and(|received| received > to)
     }
 }
 

@@ -10,7 +10,6 @@ use history::{Channel, Content, Header, Message, ProcessId, Replay, SnapshotId, 
 use serde::Serialize;
 use snapshot::SnapshotView;
 
-use crate::columns::about;
 use crate::error::Error;
 use crate::select::takes_part;
 
@@ -135,7 +134,7 @@ impl<'a> Shown<'a> {
         let processes = takes_part(system, events.clone());
         let what = system.events[events.clone()].iter();
         let mut snapshots: BTreeSet<SnapshotId> =
-            what.filter_map(|event| about(&event.what)).collect();
+            what.filter_map(|event| event.what.snapshot()).collect();
         let on_lanes = |message: &Message| {
             let Channel { from, to } = message.channel;
             processes.contains(&from) && processes.contains(&to)
@@ -204,7 +203,9 @@ impl<'a> Shown<'a> {
     fn event(&self, index: usize) -> EventView {
         let event = &self.system.events[index];
         let what = &event.what;
-        let snapshot = about(what).and_then(|snapshot| self.snapshots.get(&snapshot));
+        let snapshot = what
+            .snapshot()
+            .and_then(|snapshot| self.snapshots.get(&snapshot));
         let message = self.system.message_of.get(&index);
         let (kind, amount) = match *what {
             What::Start => ("start", None),
@@ -274,12 +275,12 @@ fn indexed<T: Ord>(items: impl IntoIterator<Item = T>) -> BTreeMap<T, usize> {
 /// Whether an event belongs to what a process does by the same rule of the algorithm as in the
 /// event before.
 fn joins(before: &What, next: &What) -> bool {
-    if before.process() != next.process() || about(before) != about(next) {
+    if before.process() != next.process() || before.snapshot() != next.snapshot() {
         return false;
     }
     match next {
         What::Record { .. } => matches!(before, What::Begin { .. } | What::MarkerReceived { .. }),
-        What::MarkerSent { .. } | What::ChannelClosed { .. } => about(before).is_some(),
+        What::MarkerSent { .. } | What::ChannelClosed { .. } => before.snapshot().is_some(),
         What::Collect { .. } | What::Audit { .. } => matches!(before, What::Collect { .. }),
         _ => false,
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use history::{Content, ProcessId, Snapshot, SnapshotId, Straightened, What};
+use history::{ProcessId, Snapshot, SnapshotId, Straightened, What};
 use serde::Serialize;
 
 use super::{Shown, reason_of};
@@ -101,33 +101,20 @@ impl Shown<'_> {
 
     /// The states recorded in what is shown, or before it.
     fn recorded(&self, snapshot: &Snapshot) -> Vec<(String, String)> {
-        let recorded = snapshot
-            .cut
-            .iter()
-            .filter(|(_, event)| **event < self.events.end);
-        let states =
-            recorded.filter_map(|(process, event)| match self.system.events[*event].what {
-                What::Record { amount, .. } => Some((*process, amount)),
-                _ => None,
-            });
+        let cut = snapshot.cut.iter();
+        let recorded = cut.filter(|(_, event)| **event < self.events.end);
+        let states = recorded.filter_map(|(process, event)| {
+            let amount = self.system.events[*event].what.recorded()?;
+            Some((*process, amount))
+        });
         texts(&states.collect())
     }
 
-    /// The messages that were sent before the sender's part of the cut, and received after the
-    /// receiver's.
+    /// The messages through which the cut goes.
     fn crossing(&self, snapshot: &Snapshot) -> Vec<usize> {
-        let crosses = |message: &usize| {
-            let message = &self.system.messages[*message];
-            let cut = |process| snapshot.cut.get(process).copied();
-            let (Some(from), Some(to)) = (cut(&message.channel.from), cut(&message.channel.to))
-            else {
-                return false;
-            };
-            matches!(message.content, Content::Amount(_))
-                && message.sent < from
-                && message.received.is_some_and(|received| received > to)
-        };
-        let messages = self.messages.iter().filter(|(message, _)| crosses(message));
+        let crosses = |message: usize| snapshot.crosses(&self.system.messages[message]);
+        let messages = self.messages.iter();
+        let messages = messages.filter(|(message, _)| crosses(**message));
         messages.map(|(_, index)| *index).collect()
     }
 
