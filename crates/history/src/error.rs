@@ -39,7 +39,7 @@ pub enum Error {
         /// The line of the history.
         line: u64,
         /// What does not fit.
-        reason: Misfit,
+        reason: Mismatch,
     },
     /// There is no such snapshot.
     #[error("there is no snapshot {0}")]
@@ -79,13 +79,13 @@ pub enum Error {
         /// The place in the order.
         at: usize,
         /// What is wrong there.
-        reason: Misfit,
+        reason: Mismatch,
     },
 }
 
 /// Why an event does not fit those before it, or a state not what was recorded.
 #[derive(Debug, Error)]
-pub enum Misfit {
+pub enum Mismatch {
     /// Something happens outside of all systems.
     #[error("this is before any system starts")]
     BeforeStart,

@@ -35,8 +35,17 @@
 //! must have done before has no such mark.
 //!
 //! Lines are in an order in which the events can have happened: each process's own events in its
-//! own order, and every message before its receipt. Never here: files, processes, how a snapshot
-//! is taken.
+//! own order, and every message before its receipt. An `audit` that fails in place of a `collect`
+//! ends all snapshots in progress.
+//!
+//! | to | is |
+//! |---|---|
+//! | read and write it | [`Reader`], [`write_header`], [`write_event`] |
+//! | know how the system stands after each event | [`Replay`] |
+//! | know which events belong together, and draw a cut straight | [`System`], [`Straightened`] |
+//! | know whether its snapshots are right | [`Verifier`], which shares no bookkeeping with the others |
+//!
+//! Never here: files, processes, how a snapshot is taken.
 
 mod error;
 mod event;
@@ -47,7 +56,7 @@ mod system;
 mod verify;
 mod wire;
 
-pub use error::{Error, Misfit};
+pub use error::{Error, Mismatch};
 pub use event::{
     Channel, ChannelState, Event, Header, ProcessId, ProcessState, SnapshotId, Tally, What,
 };

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 
-use crate::error::{Error, Misfit};
+use crate::error::{Error, Mismatch};
 use crate::event::{Channel, Event, ProcessId, SnapshotId, What};
 use crate::replay::Replay;
 use crate::system::{Collected, System};
@@ -165,7 +165,7 @@ impl Straightened {
         let mut at_the_line = GlobalState::default();
         for (at, &index) in self.order.iter().enumerate() {
             let Some(event) = system.events.get(index).filter(|_| seen.insert(index)) else {
-                return Err(not(at, Misfit::NoEvent(index)));
+                return Err(not(at, Mismatch::NoEvent(index)));
             };
             if at == self.cut.start {
                 at_the_line = replay.state();
@@ -173,21 +173,21 @@ impl Straightened {
             let process = event.what.process();
             let is_ours = process.is_some() && event.what.snapshot() == Some(self.snapshot);
             match self.cut.contains(&at) {
-                true if !is_ours => return Err(not(at, Misfit::OnTheLine)),
+                true if !is_ours => return Err(not(at, Mismatch::OnTheLine)),
                 false if records.contains(&index) => {
-                    return Err(not(at, Misfit::OffTheLine));
+                    return Err(not(at, Mismatch::OffTheLine));
                 }
                 _ => {}
             }
             if let Some(process) = process
                 && last.insert(process, index).is_some_and(|last| last > index)
             {
-                return Err(not(at, Misfit::OwnOrder(process)));
+                return Err(not(at, Mismatch::OwnOrder(process)));
             }
             replay.event(event).map_err(|reason| not(at, reason))?;
         }
         if seen.len() != system.events.len() {
-            return Err(not(self.order.len(), Misfit::Missing));
+            return Err(not(self.order.len(), Mismatch::Missing));
         }
         self.agree(system, &at_the_line)
             .map_err(|reason| not(self.cut.start, reason))?;
@@ -197,12 +197,12 @@ impl Straightened {
         }
         match real.state() == replay.state() {
             true => Ok(at_the_line),
-            false => Err(not(self.order.len(), Misfit::End)),
+            false => Err(not(self.order.len(), Mismatch::End)),
         }
     }
 
     /// Whether a state is the recorded one, and the collected one where there is one.
-    fn agree(&self, system: &System, state: &GlobalState) -> Result<(), Misfit> {
+    fn agree(&self, system: &System, state: &GlobalState) -> Result<(), Mismatch> {
         let snapshot = &system.snapshots[&self.snapshot];
         let recorded = snapshot.cut.iter().filter_map(|(process, record)| {
             let amount = system.events[*record].what.recorded()?;
@@ -210,7 +210,7 @@ impl Straightened {
         });
         let recorded: BTreeMap<ProcessId, u64> = recorded.collect();
         if recorded != state.processes {
-            return Err(Misfit::RecordedStates(state.processes.clone(), recorded));
+            return Err(Mismatch::RecordedStates(state.processes.clone(), recorded));
         }
         let Some(Collected {
             states, channels, ..
@@ -220,18 +220,18 @@ impl Straightened {
         };
         if *states != state.processes {
             let found = state.processes.clone();
-            return Err(Misfit::CollectedStates(found, states.clone()));
+            return Err(Mismatch::CollectedStates(found, states.clone()));
         }
         let mut channels = channels.clone();
         channels.retain(|_, amounts| !amounts.is_empty());
         if channels != state.channels {
-            return Err(Misfit::CollectedChannels(state.channels.clone(), channels));
+            return Err(Mismatch::CollectedChannels(state.channels.clone(), channels));
         }
         Ok(())
     }
 }
 
-fn not(at: usize, reason: Misfit) -> Error {
+fn not(at: usize, reason: Mismatch) -> Error {
     Error::NotEquivalent { at, reason }
 }
 
@@ -264,12 +264,12 @@ impl Checked {
         }
     }
 
-    fn event(&mut self, event: &Event) -> Result<(), Misfit> {
+    fn event(&mut self, event: &Event) -> Result<(), Mismatch> {
         if let Some(process) = event.what.process()
             && !matches!(event.what, What::Create { .. })
             && !self.replay.processes().contains_key(&process)
         {
-            return Err(Misfit::NotYetCreated(process));
+            return Err(Mismatch::NotYetCreated(process));
         }
         match event.what {
             What::MarkerSent { .. } | What::MarkerReceived { .. } => return Ok(()),
@@ -285,10 +285,10 @@ impl Checked {
                 if let Some(state) = self.known(channel.from)
                     && state < i128::from(amount)
                 {
-                    return Err(Misfit::Overdrawn(amount, state));
+                    return Err(Mismatch::Overdrawn(amount, state));
                 }
                 if !self.replay.processes().contains_key(&channel.to) {
-                    return Err(Misfit::NotYetCreated(channel.to));
+                    return Err(Mismatch::NotYetCreated(channel.to));
                 }
             }
             What::Receive {
@@ -298,20 +298,20 @@ impl Checked {
                 match head.and_then(|head| head.content.amount()) {
                     Some(head) if head == amount => {}
                     Some(head) => {
-                        return Err(Misfit::Overtaken(amount, head));
+                        return Err(Mismatch::Overtaken(amount, head));
                     }
-                    None => return Err(Misfit::NotYetSent(amount)),
+                    None => return Err(Mismatch::NotYetSent(amount)),
                 }
                 let state = self.known(channel.to);
                 if state.is_some_and(|state| state + i128::from(amount) > u64::MAX.into()) {
-                    return Err(Misfit::Overflow);
+                    return Err(Mismatch::Overflow);
                 }
             }
             What::Refuse { channel, amount } => {
                 if let Some(state) = self.known(channel.from)
                     && state >= i128::from(amount)
                 {
-                    return Err(Misfit::Refused(amount, state));
+                    return Err(Mismatch::Refused(amount, state));
                 }
             }
             What::Record {
@@ -320,7 +320,7 @@ impl Checked {
                 if let Some(state) = self.known(process)
                     && state != i128::from(amount)
                 {
-                    return Err(Misfit::Recorded(process, state, amount));
+                    return Err(Mismatch::Recorded(process, state, amount));
                 }
             }
             _ => {}

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::error::{Error, Misfit};
+use crate::error::{Error, Mismatch};
 use crate::event::{Channel, Event, ProcessId, SnapshotId, What};
 use crate::replay::{Passed, Replay};
 
@@ -94,7 +94,7 @@ impl System {
                 });
             }
             let Some(system) = systems.last_mut() else {
-                let reason = Misfit::BeforeStart;
+                let reason = Mismatch::BeforeStart;
                 return Err(Error::Unlinked { line, reason });
             };
             let linked = system.push(&mut replay, event);
@@ -117,7 +117,7 @@ impl System {
     }
 
     /// Adds and links the event that comes next; `replay` is how the system is before it.
-    fn push(&mut self, replay: &mut Replay, event: Event) -> Result<(), Misfit> {
+    fn push(&mut self, replay: &mut Replay, event: Event) -> Result<(), Mismatch> {
         let index = self.events.len();
         if let Some(process) = event.what.process()
             && !matches!(event.what, What::Create { .. })
@@ -127,7 +127,7 @@ impl System {
         match event.what {
             What::Create { process, .. } => {
                 if self.processes.insert(process, index).is_some() {
-                    return Err(Misfit::CreatedTwice(process));
+                    return Err(Mismatch::CreatedTwice(process));
                 }
             }
             What::Death {
@@ -167,7 +167,7 @@ impl System {
             } => {
                 let cut = &mut self.snapshots.entry(snapshot).or_default().cut;
                 if cut.insert(process, index).is_some() {
-                    return Err(Misfit::RecordedTwice(process, snapshot));
+                    return Err(Mismatch::RecordedTwice(process, snapshot));
                 }
             }
             What::Collect {
@@ -199,14 +199,14 @@ impl System {
         Ok(())
     }
 
-    fn expect_created(&self, process: ProcessId) -> Result<(), Misfit> {
+    fn expect_created(&self, process: ProcessId) -> Result<(), Mismatch> {
         match self.processes.contains_key(&process) {
             true => Ok(()),
-            false => Err(Misfit::NeverCreated(process)),
+            false => Err(Mismatch::NeverCreated(process)),
         }
     }
 
-    fn send(&mut self, event: usize, channel: Channel, content: Content) -> Result<(), Misfit> {
+    fn send(&mut self, event: usize, channel: Channel, content: Content) -> Result<(), Mismatch> {
         self.expect_created(channel.to)?;
         self.message_of.insert(event, self.messages.len());
         self.messages.push(Message {
@@ -224,13 +224,13 @@ impl System {
         channel: Channel,
         content: Content,
         replay: &Replay,
-    ) -> Result<(), Misfit> {
+    ) -> Result<(), Mismatch> {
         let Some(next) = replay.channel(channel).in_transit.front() else {
-            return Err(Misfit::NothingInTransit(content, channel));
+            return Err(Mismatch::NothingInTransit(content, channel));
         };
         let sent = next.sent as usize;
         if next.content != content {
-            return Err(Misfit::NotNext(
+            return Err(Mismatch::NotNext(
                 content,
                 channel,
                 next.content,
@@ -244,11 +244,11 @@ impl System {
     }
 }
 
-fn expect_number(channel: Channel, number: u64, passed: Passed) -> Result<(), Misfit> {
+fn expect_number(channel: Channel, number: u64, passed: Passed) -> Result<(), Mismatch> {
     let expected = passed.messages + 1;
     match number == expected {
         true => Ok(()),
-        false => Err(Misfit::Number(channel, number, expected)),
+        false => Err(Mismatch::Number(channel, number, expected)),
     }
 }
 

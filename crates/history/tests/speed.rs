@@ -1,5 +1,5 @@
-//! How fast, and in how much memory: `cargo test --release -p history --test speed -- --ignored
-//! --nocapture`.
+//! How fast, and in how much memory: `cargo test --release -p pipebank-history --test speed --
+//! --ignored --nocapture`.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::VecDeque;
