@@ -225,7 +225,10 @@ impl Straightened {
         let mut channels = channels.clone();
         channels.retain(|_, amounts| !amounts.is_empty());
         if channels != state.channels {
-            return Err(Mismatch::CollectedChannels(state.channels.clone(), channels));
+            return Err(Mismatch::CollectedChannels(
+                state.channels.clone(),
+                channels,
+            ));
         }
         Ok(())
     }
