@@ -104,21 +104,15 @@ pub(super) fn judge(
 /// The messages sent before the sender's cut and received after the receiver's.
 fn in_transit(log: &Log, channel: Channel, cut: &ChannelCut) -> Vec<u64> {
     let mut amounts = cut.late.clone();
-    let (Some(sent), Some(_), Some(channel_log)) =
-        (cut.sent, cut.received, log.channels.get(&channel))
+    let (Some(sent), Some(_), Some(ends)) = (cut.sent, cut.received, log.channels.get(&channel))
     else {
         return amounts;
     };
     // Those that have not been received to this day.
-    amounts.extend(
-        channel_log
-            .queue
-            .iter()
-            .filter_map(|item| match item.content {
-                Content::Amount(amount) if item.number <= sent => Some(amount),
-                _ => None,
-            }),
-    );
+    amounts.extend(ends.queue.iter().filter_map(|item| match item.content {
+        Content::Amount(amount) if item.number <= sent => Some(amount),
+        _ => None,
+    }));
     amounts
 }
 

@@ -292,18 +292,18 @@ impl Log {
             };
             *state = rest;
         }
-        let channel_log = self.channels.entry(channel).or_default();
-        if number != channel_log.sent.messages + 1 {
+        let ends = self.channels.entry(channel).or_default();
+        if number != ends.sent.messages + 1 {
             let reason = format!(
                 "the message sent has number {number}, and {} is next: messages are counted from 1",
-                channel_log.sent.messages + 1
+                ends.sent.messages + 1
             );
             return Err(Violation::new(Rule::Fifo, reason)
                 .on(channel)
                 .seen("sent", at));
         }
-        channel_log.sent.extend(amount);
-        channel_log.put(Content::Amount(amount), number, at);
+        ends.sent.extend(amount);
+        ends.put(Content::Amount(amount), number, at);
         Ok(())
     }
 
@@ -314,10 +314,10 @@ impl Log {
         number: u64,
         at: Location,
     ) -> Result<(), Violation> {
-        let channel_log = self.channels.entry(channel).or_default();
-        let item = channel_log.take(channel, Content::Amount(amount), number, at)?;
-        channel_log.received.extend(amount);
-        for cut in &mut channel_log.cuts {
+        let ends = self.channels.entry(channel).or_default();
+        let item = ends.take(channel, Content::Amount(amount), number, at)?;
+        ends.received.extend(amount);
+        for cut in &mut ends.cuts {
             cut.on_message(number, amount, item.sent, at);
         }
         if let Some(account) = self.processes.get_mut(&channel.to)
@@ -345,8 +345,8 @@ impl Log {
         at: Location,
     ) -> Result<(), Violation> {
         self.must_exist(channel, at)?;
-        let channel_log = self.channels.entry(channel).or_default();
-        channel_log.put(Content::Marker(snapshot), 0, at);
+        let ends = self.channels.entry(channel).or_default();
+        ends.put(Content::Marker(snapshot), 0, at);
         Ok(())
     }
 
@@ -356,8 +356,8 @@ impl Log {
         snapshot: SnapshotId,
         at: Location,
     ) -> Result<(), Violation> {
-        let channel_log = self.channels.entry(channel).or_default();
-        channel_log.take(channel, Content::Marker(snapshot), 0, at)?;
+        let ends = self.channels.entry(channel).or_default();
+        ends.take(channel, Content::Marker(snapshot), 0, at)?;
         Ok(())
     }
 
@@ -402,8 +402,8 @@ impl Log {
     /// Somebody died: snapshots in progress may never be completed, and whether their markers are
     /// still sent does not matter. Of one that is collected after all, every marker is asked for.
     pub(super) fn forgive_markers(&mut self) {
-        for channel_log in self.channels.values_mut() {
-            channel_log.owed.clear();
+        for ends in self.channels.values_mut() {
+            ends.owed.clear();
         }
     }
 
@@ -441,9 +441,9 @@ impl Log {
             };
             let (from, to) = channel;
             let channel = Channel { from, to };
-            let counted = self.channels.get(&channel).map(|channel_log| match is_out {
-                true => channel_log.sent,
-                false => channel_log.received,
+            let counted = self.channels.get(&channel).map(|ends| match is_out {
+                true => ends.sent,
+                false => ends.received,
             });
             let counted = counted.unwrap_or_default();
             let recorded = tallied.get(peer).copied().unwrap_or_default();

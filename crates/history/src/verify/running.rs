@@ -288,16 +288,12 @@ impl Running {
             return;
         };
         let mut open = self.open.remove(&snapshot).unwrap_or_default();
-        for (channel, channel_log) in &mut self.log.channels {
-            let mine = channel_log
-                .cuts
-                .iter()
-                .position(|cut| cut.snapshot == snapshot);
+        for (channel, ends) in &mut self.log.channels {
+            let mine = ends.cuts.iter().position(|cut| cut.snapshot == snapshot);
             if let Some(index) = mine {
-                open.settled
-                    .insert(*channel, channel_log.cuts.swap_remove(index));
+                open.settled.insert(*channel, ends.cuts.swap_remove(index));
             }
-            channel_log.owed.retain(|(owed, _)| *owed != snapshot);
+            ends.owed.retain(|(owed, _)| *owed != snapshot);
         }
         for account in self.log.processes.values_mut() {
             account.recorded.retain(|recorded| *recorded != snapshot);

@@ -20,8 +20,8 @@ impl Running {
 
     /// Puts a cut aside where everything is known of it.
     fn settle(&mut self, channel: Channel, snapshot: SnapshotId) {
-        let channel_log = self.log.channels.entry(channel).or_default();
-        if let Some(cut) = channel_log.settled(snapshot) {
+        let ends = self.log.channels.entry(channel).or_default();
+        if let Some(cut) = ends.settled(snapshot) {
             let open = self.open.entry(snapshot).or_default();
             open.settled.insert(channel, cut);
         }
@@ -42,23 +42,23 @@ impl Running {
             for &snapshot in &account.recorded {
                 let channels = [(peer, process), (process, peer)];
                 let [out, back] = channels.map(|(from, to)| Channel { from, to });
-                let channel_log = self.log.channels.entry(out).or_default();
-                channel_log.cut(snapshot).sent = Some(0);
+                let ends = self.log.channels.entry(out).or_default();
+                ends.cut(snapshot).sent = Some(0);
                 if !self.has_death {
-                    channel_log.owed.push_back((snapshot, at));
+                    ends.owed.push_back((snapshot, at));
                 }
-                let channel_log = self.log.channels.entry(back).or_default();
-                channel_log.cut(snapshot).received = Some(0);
+                let ends = self.log.channels.entry(back).or_default();
+                ends.cut(snapshot).received = Some(0);
             }
         }
     }
 
     /// A message is sent: the markers owed on that channel had to come first.
     pub(super) fn nothing_is_owed(&mut self, channel: Channel, number: u64, at: Location) {
-        let Some(channel_log) = self.log.channels.get_mut(&channel) else {
+        let Some(ends) = self.log.channels.get_mut(&channel) else {
             return;
         };
-        for (snapshot, since) in std::mem::take(&mut channel_log.owed) {
+        for (snapshot, since) in std::mem::take(&mut ends.owed) {
             let reason = format!(
                 "message {number} is sent before the marker: whoever receives it cannot know that \
                  it belongs after the cut"
@@ -177,15 +177,15 @@ impl Running {
         for (peer, is_alive) in peers {
             let channels = [(process, peer), (peer, process)];
             let [out, back] = channels.map(|(from, to)| Channel { from, to });
-            let channel_log = self.log.channels.entry(out).or_default();
-            let sent = channel_log.sent.messages;
-            channel_log.cut(snapshot).sent = Some(sent);
+            let ends = self.log.channels.entry(out).or_default();
+            let sent = ends.sent.messages;
+            ends.cut(snapshot).sent = Some(sent);
             if is_alive && !self.has_death {
-                channel_log.owed.push_back((snapshot, at));
+                ends.owed.push_back((snapshot, at));
             }
-            let channel_log = self.log.channels.entry(back).or_default();
-            let received = channel_log.received.messages;
-            let cut = channel_log.cut(snapshot);
+            let ends = self.log.channels.entry(back).or_default();
+            let received = ends.received.messages;
+            let cut = ends.cut(snapshot);
             cut.received = Some(received);
             if let Some((number, sent, received)) = cut.early {
                 let reason = format!(
@@ -247,8 +247,8 @@ impl Running {
             return self.blame(snapshot, violation.seen("sent", at));
         }
         let has_recorded = self.recorded(channel.from, snapshot).is_some();
-        let channel_log = self.log.channels.entry(channel).or_default();
-        channel_log.owed.retain(|(owed, _)| *owed != snapshot);
+        let ends = self.log.channels.entry(channel).or_default();
+        ends.owed.retain(|(owed, _)| *owed != snapshot);
         let first = self.cut(channel, snapshot).marker_sent.replace(at);
         if let Some(first) = first {
             let violation = wrong("a second marker is sent".to_owned()).seen("sent", first);
