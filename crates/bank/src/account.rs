@@ -6,32 +6,35 @@
 use serde::{Deserialize, Serialize};
 use snapshot::Tally;
 
-use crate::id::NodeId;
+use crate::id::Place;
 
 /// Money on its way from one account to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Transfer(pub u64);
 
-/// A peer's place in an account's table: looked up once, then an index.
+/// An outgoing channel, by its index among those of its account: looked up once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Slot(pub usize);
+pub struct Outgoing(pub usize);
 
-/// What has passed to and from one peer, markers not counted.
+/// An incoming channel, by its index among those of its account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Incoming(pub usize);
+
+/// One end of a channel: what has passed through it, markers not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Ends {
-    /// At the other end of both channels.
-    pub peer: NodeId,
-    /// Transfers sent to the peer.
-    pub sent: Tally,
-    /// Transfers received from the peer.
-    pub received: Tally,
+pub struct End {
+    /// At the other end.
+    pub peer: Place,
+    /// The transfers.
+    pub tally: Tally,
 }
 
 /// An account as it is, and as a snapshot records it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Account {
     balance: u64,
-    ends: Vec<Ends>,
+    outgoing: Vec<End>,
+    incoming: Vec<End>,
 }
 
 /// Why an account does not change.
@@ -51,7 +54,8 @@ impl Account {
     pub fn new(deposit: u64) -> Self {
         Self {
             balance: deposit,
-            ends: Vec::new(),
+            outgoing: Vec::new(),
+            incoming: Vec::new(),
         }
     }
 
@@ -61,50 +65,60 @@ impl Account {
         self.balance
     }
 
-    /// What has passed through each pair of channel ends, in the order in which they opened.
+    /// What was sent on each outgoing channel, in the order in which they opened.
     #[must_use]
-    pub fn ends(&self) -> &[Ends] {
-        &self.ends
+    pub fn outgoing(&self) -> &[End] {
+        &self.outgoing
     }
 
-    /// Opens the channels to and from `peer`.
-    pub fn open(&mut self, peer: NodeId) -> Slot {
-        self.ends.push(Ends {
-            peer,
-            sent: Tally::default(),
-            received: Tally::default(),
-        });
-        Slot(self.ends.len() - 1)
+    /// What was received on each incoming channel, in the order in which they opened.
+    #[must_use]
+    pub fn incoming(&self) -> &[End] {
+        &self.incoming
     }
 
-    /// Withdraws what a transfer to the peer at `to` takes along.
+    /// Opens the channel to `peer`.
+    pub fn open_out(&mut self, peer: Place) -> Outgoing {
+        let tally = Tally::default();
+        self.outgoing.push(End { peer, tally });
+        Outgoing(self.outgoing.len() - 1)
+    }
+
+    /// Opens the channel from `peer`.
+    pub fn open_in(&mut self, peer: Place) -> Incoming {
+        let tally = Tally::default();
+        self.incoming.push(End { peer, tally });
+        Incoming(self.incoming.len() - 1)
+    }
+
+    /// Withdraws what a transfer on the channel `to` takes along.
     ///
     /// # Errors
     ///
     /// [`AccountError::TooSmall`]; nothing has changed.
-    pub fn send(&mut self, to: Slot, amount: u64) -> Result<Transfer, AccountError> {
+    pub fn send(&mut self, to: Outgoing, amount: u64) -> Result<Transfer, AccountError> {
         self.sending(to, |books| books.withdraw(amount))
     }
 
-    /// Deposits what a transfer from the peer at `from` brought.
+    /// Deposits what a transfer on the channel `from` brought.
     ///
     /// # Errors
     ///
     /// [`AccountError::Overflow`]; nothing has changed.
-    pub fn receive(&mut self, from: Slot, transfer: Transfer) -> Result<(), AccountError> {
+    pub fn receive(&mut self, from: Incoming, transfer: Transfer) -> Result<(), AccountError> {
         self.receiving(from, |books| books.deposit(transfer))
     }
 
-    /// Any number of withdrawals for the peer at `to`.
+    /// Any number of withdrawals for the channel `to`.
     #[inline]
-    pub fn sending<R>(&mut self, to: Slot, work: impl FnOnce(&mut Books) -> R) -> R {
-        work_on(&mut self.balance, &mut self.ends[to.0].sent, work)
+    pub fn sending<R>(&mut self, to: Outgoing, work: impl FnOnce(&mut Books) -> R) -> R {
+        work_on(&mut self.balance, &mut self.outgoing[to.0].tally, work)
     }
 
-    /// Any number of deposits from the peer at `from`.
+    /// Any number of deposits from the channel `from`.
     #[inline]
-    pub fn receiving<R>(&mut self, from: Slot, work: impl FnOnce(&mut Books) -> R) -> R {
-        work_on(&mut self.balance, &mut self.ends[from.0].received, work)
+    pub fn receiving<R>(&mut self, from: Incoming, work: impl FnOnce(&mut Books) -> R) -> R {
+        work_on(&mut self.balance, &mut self.incoming[from.0].tally, work)
     }
 }
 
@@ -169,7 +183,7 @@ mod tests {
     #[test]
     fn a_refused_send_changes_nothing() {
         let mut account = Account::new(10);
-        let peer = account.open(NodeId(2));
+        let peer = account.open_out(Place(1));
         let before = account.clone();
         assert_eq!(account.send(peer, 11), Err(AccountError::TooSmall));
         assert_eq!(account, before);
@@ -178,17 +192,17 @@ mod tests {
     #[test]
     fn the_whole_balance_can_be_sent_and_nothing_can_be_sent_from_nothing() {
         let mut account = Account::new(u64::MAX);
-        let peer = account.open(NodeId(2));
+        let peer = account.open_out(Place(1));
         assert_eq!(account.send(peer, u64::MAX), Ok(Transfer(u64::MAX)));
         assert_eq!(account.send(peer, 0), Ok(Transfer(0)));
         assert_eq!(account.send(peer, 1), Err(AccountError::TooSmall));
-        assert_eq!(account.ends()[0].sent.count, 2);
+        assert_eq!(account.outgoing()[0].tally.count, 2);
     }
 
     #[test]
     fn a_balance_never_wraps() {
         let mut account = Account::new(u64::MAX);
-        let peer = account.open(NodeId(2));
+        let peer = account.open_in(Place(1));
         let before = account.clone();
         let received = account.receive(peer, Transfer(1));
         assert_eq!(received, Err(AccountError::Overflow));

@@ -12,7 +12,7 @@ use rand_xoshiro::SplitMix64;
 use crate::id::NodeId;
 
 /// The generator of one run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Draw(ChaCha8Rng);
 
 impl Draw {
@@ -34,7 +34,7 @@ impl Draw {
 }
 
 /// The choices of one node under load.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct NodeDraw(SplitMix64);
 
 /// What transfers are to be worth on average: twice that, as a fixed-point number.

@@ -15,3 +15,30 @@ impl fmt::Display for NodeId {
         self.0.fmt(f)
     }
 }
+
+/// A node's place in the order of the `CreateNode`s since `StartMaster`, from 0, also of those that
+/// failed: what it is called inside. Its id is for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Place(pub u32);
+
+impl Place {
+    /// The place as an index into tables that have an entry for each node.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The place of that index.
+    ///
+    /// No system has 2³² nodes: more would need as many pids.
+    #[must_use]
+    pub fn at(index: usize) -> Self {
+        Self(index as u32)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}

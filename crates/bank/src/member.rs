@@ -4,28 +4,24 @@
 //! a member is handed inputs and returns what is to be sent. The same code runs in the node
 //! process, in simulations and in tests.
 
-use std::collections::HashMap;
-use std::hash::{Hash, Hasher};
-
 use snapshot::{LocalSnapshot, Markers, Recorder, SnapshotId};
 
-use crate::account::{Account, AccountError, Books, Slot, Transfer};
-use crate::id::NodeId;
+use crate::account::{Account, AccountError, Books, Incoming, Outgoing, Transfer};
+use crate::id::Place;
 
 /// What travels on a channel between two members.
 pub type Frame = snapshot::Frame<Transfer>;
 
 /// What a member recorded of one snapshot.
-pub type Part = LocalSnapshot<NodeId, Account, Transfer>;
+pub type Part = LocalSnapshot<Place, Account, Transfer>;
 
 /// An account that takes part in snapshots.
 ///
 /// A plain value like its two halves: two that are equal behave the same for ever.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Member {
     account: Account,
-    recorder: Recorder<NodeId, Account, Transfer>,
-    slots: HashMap<NodeId, Slot>,
+    recorder: Recorder<Place, Account, Transfer>,
 }
 
 /// A marker that a member received.
@@ -47,15 +43,7 @@ pub enum MemberError {
     Account(#[from] AccountError),
     /// The recorder refused a marker or a beginning.
     #[error(transparent)]
-    Snapshot(#[from] snapshot::Error<NodeId>),
-}
-
-/// The table of slots says nothing that the account does not: it is an index of it.
-impl Hash for Member {
-    fn hash<H: Hasher>(&self, hasher: &mut H) {
-        self.account.hash(hasher);
-        self.recorder.hash(hasher);
-    }
+    Snapshot(#[from] snapshot::Error<Place>),
 }
 
 impl Member {
@@ -65,7 +53,6 @@ impl Member {
         Self {
             account: Account::new(deposit),
             recorder: Recorder::new(),
-            slots: HashMap::new(),
         }
     }
 
@@ -75,39 +62,37 @@ impl Member {
         &self.account
     }
 
-    /// Where `peer` stands in the account's table, if there are channels to and from it.
-    #[must_use]
-    pub fn slot(&self, peer: NodeId) -> Option<Slot> {
-        self.slots.get(&peer).copied()
-    }
-
-    /// Opens the channels to and from `peer`. The frames that are returned must be the first on
-    /// the channel to it: the markers of the snapshots this member has recorded.
+    /// Opens the channel to `peer`. The frames that are returned must be the first on it: the
+    /// markers of the snapshots this member has recorded.
     #[must_use = "these frames must be the first on the new channel"]
-    pub fn open(&mut self, peer: NodeId) -> Vec<Frame> {
-        let slot = self.account.open(peer);
-        self.slots.insert(peer, slot);
-        self.recorder.open_in(peer);
+    pub fn open_out(&mut self, peer: Place) -> Vec<Frame> {
+        self.account.open_out(peer);
         let owed = self.recorder.open_out(peer);
         owed.into_iter().map(Frame::Marker).collect()
     }
 
-    /// Withdraws `amount`; the frame that is returned is to be sent to the peer at `to`.
+    /// Opens the channel from `peer`.
+    pub fn open_in(&mut self, peer: Place) {
+        self.account.open_in(peer);
+        self.recorder.open_in(peer);
+    }
+
+    /// Withdraws `amount`; the frame that is returned is to be sent on the channel `to`.
     ///
     /// # Errors
     ///
     /// [`AccountError::TooSmall`]: nothing has changed and nothing is to be sent.
-    pub fn send(&mut self, to: Slot, amount: u64) -> Result<Frame, AccountError> {
+    pub fn send(&mut self, to: Outgoing, amount: u64) -> Result<Frame, AccountError> {
         self.account.send(to, amount).map(Frame::Message)
     }
 
-    /// Any number of withdrawals; what they return is to be sent, in order, to the peer at `to`.
+    /// Any number of withdrawals; what they return is to be sent, in order, on the channel `to`.
     #[inline]
-    pub fn sending<R>(&mut self, to: Slot, work: impl FnOnce(&mut Books) -> R) -> R {
+    pub fn sending<R>(&mut self, to: Outgoing, work: impl FnOnce(&mut Books) -> R) -> R {
         self.account.sending(to, work)
     }
 
-    /// Receives frames of the channel from the peer at `from`, one after the other, up to the first
+    /// Receives frames of the channel `from`, one after the other, up to the first
     /// marker, which is returned; what is behind it is not asked for. The recorder sees a transfer
     /// before the balance changes.
     ///
@@ -117,10 +102,10 @@ impl Member {
     #[inline]
     pub fn receive(
         &mut self,
-        from: Slot,
+        from: Incoming,
         frames: impl IntoIterator<Item = Frame>,
     ) -> Result<Option<Marker>, MemberError> {
-        let peer = self.account.ends()[from.0].peer;
+        let peer = self.account.incoming()[from.0].peer;
         let recorder = &mut self.recorder;
         let first_marker = self.account.receiving(from, |books| {
             for frame in frames {
@@ -153,7 +138,7 @@ impl Member {
     /// The peers whose marker of `snapshot` has not come; `None` where the state has not been
     /// recorded either.
     #[must_use]
-    pub fn waiting_for(&self, snapshot: SnapshotId) -> Option<Vec<NodeId>> {
+    pub fn waiting_for(&self, snapshot: SnapshotId) -> Option<Vec<Place>> {
         self.recorder
             .waiting_for(snapshot)
             .map(|peers| peers.collect())
@@ -176,29 +161,29 @@ mod tests {
     #[test]
     fn nothing_behind_a_marker_is_received_with_it() {
         let mut member = Member::new(10);
-        let _ = member.open(NodeId(2));
+        member.open_in(Place(1));
         let marker = Frame::Marker(SnapshotId(1));
         let mut frames = [transfer(5), marker, transfer(7)].into_iter();
 
-        let received = member.receive(Slot(0), frames.by_ref()).unwrap();
+        let received = member.receive(Incoming(0), frames.by_ref()).unwrap();
         let relay = received.and_then(|marker| marker.relay);
         assert_eq!(relay.map(|markers| markers.id()), Some(SnapshotId(1)));
         assert_eq!(frames.len(), 1);
 
-        assert_eq!(member.receive(Slot(0), frames).unwrap(), None);
+        assert_eq!(member.receive(Incoming(0), frames).unwrap(), None);
         assert_eq!(member.account().balance(), 22);
         let part = member.hand_over(SnapshotId(1)).unwrap();
         assert_eq!(part.state.balance(), 15, "the cut is at the marker");
-        assert_eq!(part.state.ends()[0].received.count, 1);
+        assert_eq!(part.state.incoming()[0].tally.count, 1);
     }
 
     #[test]
     fn of_several_transfers_those_before_a_refused_one_count() {
         let mut member = Member::new(u64::MAX - 3);
-        let _ = member.open(NodeId(2));
+        member.open_in(Place(1));
         let frames = [transfer(1), transfer(1), transfer(2), transfer(1)];
-        assert!(member.receive(Slot(0), frames).is_err());
+        assert!(member.receive(Incoming(0), frames).is_err());
         assert_eq!(member.account().balance(), u64::MAX - 1);
-        assert_eq!(member.account().ends()[0].received.count, 2);
+        assert_eq!(member.account().incoming()[0].tally.count, 2);
     }
 }

@@ -1,13 +1,14 @@
 //! Who says what to whom: every frame of the system but those between nodes
-//! ([`Frame`](crate::member::Frame)).
+//! ([`Frame`]).
 //!
 //! | from → to | frame | answered by |
 //! |---|---|---|
 //! | master → node | [`Command::Open`] | [`Reply::Opened`] |
-//! | | [`Command::Send`] | [`Reply::Sent`], [`Reply::Refused`] or [`Reply::PeerGone`] |
+//! | | [`Command::Send`] | [`Reply::Sent`] or [`Reply::Refused`] |
 //! | | [`Command::Receive`] | [`Reply::Transfer`], [`Reply::Marker`] or [`Reply::Ended`] |
 //! | | [`Command::AwaitTake`] | [`Reply::Began`] or [`Reply::ObserverGone`] |
 //! | | [`Command::ReadAhead`] | [`Reply::Ahead`] |
+//! | | [`Command::ReadToEnd`] | [`Reply::Found`] …, the last of which says so |
 //! | | [`Command::Report`] | [`Reply::Balance`] |
 //! | | [`Command::Load`] | [`Reply::Generated`], once it has generated all it will |
 //! | | [`Command::Rest`] | nothing of its own: it hastens [`Reply::Generated`] |
@@ -21,12 +22,16 @@
 //! | | [`Request::Rest`] | [`Answer::Rested`], once no snapshot is in progress |
 //! | observer → node | [`Order::Take`] | nothing: see [`Command::AwaitTake`] |
 //! | | [`Order::Ask`] | [`Report::Waiting`] …, then [`Report::Asked`] |
-//! | | [`Order::Give`] | [`Report::Account`], [`Report::Channel`], [`Report::Transit`] …, then [`Report::Given`] |
+//! | | [`Order::Give`] | [`Report::Account`], [`Report::Sent`] …, [`Report::Received`] …, [`Report::Transit`] …, then [`Report::Given`] |
 //!
 //! A node answers every command with exactly one reply, in the order of the commands, so neither
-//! carries a number: the n-th reply belongs to the n-th command. (Under load the replies to
+//! carries a number: the n-th reply belongs to the n-th command, and both ends count. (Only what is
+//! found in a channel may take several frames.) (Under load the replies to
 //! [`Command::Load`] and [`Command::Settle`] come when it is time, each of a kind of its own.) Who
 //! sent a frame is known by the pipe it came from.
+//!
+//! Nodes are called by their places here: names are for people. Ids travel where a node or the
+//! observer has something to say to somebody outside.
 //!
 //! Under load nobody joins, so a part that is complete stays so: from [`Command::Load`] on a node
 //! begins a snapshot as soon as it is ordered to, and hands its part over by itself.
@@ -38,36 +43,47 @@ use snapshot::{SnapshotId, Tally};
 
 use self::list::list;
 use crate::audit::Unsound;
-use crate::id::NodeId;
+use crate::id::{NodeId, Place};
+use crate::member::Frame;
 
 /// How many ids or amounts one frame carries at most (8 bytes each): the frame stays well within
 /// the limit of 4,096 bytes.
 pub const CHUNK: usize = 480;
 
+/// How many frames of a channel one reply carries at most (13 bytes each).
+pub const FRAMES: usize = 256;
+
+/// How many channels one [`Command::Open`] opens at most: as many as one hand-over carries ends.
+pub const CHANNELS: usize = 240;
+
 /// Master's commands to a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Take the ends of the channels to and from each of these peers from the hatch: for each
-    /// the write end, then the read end.
+    /// Take the ends of these channels from the hatch: the write ends of the outgoing ones, then
+    /// the read ends of the incoming ones. The markers of the snapshots that the node has recorded
+    /// and not handed over go out first on the new channels.
     Open {
-        /// At most as many as one hand-over carries.
+        /// The receivers at the other ends of the outgoing channels.
         #[serde(deserialize_with = "list")]
-        peers: Vec<NodeId>,
-        /// Whether the markers of snapshots in progress go out first, as the algorithm has it; not
-        /// where none of them can be collected any more.
+        outgoing: Vec<Peer>,
+        /// The senders at the other ends of the incoming channels. With `outgoing`, at most
+        /// [`CHANNELS`].
+        #[serde(deserialize_with = "list")]
+        incoming: Vec<Peer>,
+        /// Whether those markers are sent; not where no snapshot can be collected any more.
         owing: bool,
     },
     /// Withdraw and enqueue a transfer.
     Send {
         /// The receiver.
-        to: NodeId,
+        to: Place,
         /// The amount.
         amount: u64,
     },
     /// Take the frame at the head of a channel; wait for it where it is still on its way.
     Receive {
         /// The channel's sender.
-        from: NodeId,
+        from: Place,
     },
     /// The observer's order to take this snapshot, which comes over another pipe, belongs here
     /// in the order of commands: wait for it, and carry it out.
@@ -78,13 +94,18 @@ pub enum Command {
     /// Read a channel ahead, without receiving, until this many frames are there or it ends.
     ReadAhead {
         /// The channel's sender.
-        from: NodeId,
-        /// How many frames; `u64::MAX` for all until the end of file.
+        from: Place,
+        /// How many frames.
         frames: u64,
+    },
+    /// Read the channel of a dead node to its end, without receiving, and say what is there.
+    ReadToEnd {
+        /// The channel's sender.
+        from: Place,
     },
     /// Say what the balance is.
     Report,
-    /// From now on make transfers of your own accord, and receive what comes as it comes.
+    /// From now on make random transfers, and receive what comes as it comes.
     Load {
         /// What the choices are drawn from, together with the node's id.
         seed: u64,
@@ -102,13 +123,22 @@ pub enum Command {
     SentTo {
         /// At most [`CHUNK`].
         #[serde(deserialize_with = "list")]
-        peers: Vec<NodeId>,
+        peers: Vec<Place>,
     },
     /// Say what the balance is once you have received this many transfers in all.
     Settle {
         /// As many as were sent to the node.
         transfers: u64,
     },
+}
+
+/// A node at the other end of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peer {
+    /// What it is called in messages.
+    pub place: Place,
+    /// What people call it.
+    pub id: NodeId,
 }
 
 /// A node's replies, one for each [`Command`], in order.
@@ -126,8 +156,6 @@ pub enum Reply {
         /// What there is.
         balance: u64,
     },
-    /// The peer is dead; nothing was sent, the money stays here.
-    PeerGone,
     /// A transfer was received.
     Transfer {
         /// What it brought.
@@ -149,21 +177,26 @@ pub enum Reply {
     Began,
     /// The observer died before it gave the order.
     ObserverGone,
-    /// What is there to be received from a channel that was read ahead.
+    /// The channel is read ahead.
     Ahead {
-        /// Transfers.
-        transfers: u64,
-        /// Their sum.
-        amount: u128,
-        /// Markers.
-        markers: u64,
+        /// How many frames of it are there to be received.
+        frames: u64,
+    },
+    /// What a dead node had written into its channel and was not received, in order; several
+    /// replies where one does not hold it.
+    Found {
+        /// At most [`FRAMES`].
+        #[serde(deserialize_with = "list")]
+        frames: Vec<Frame>,
+        /// Nothing comes after these.
+        last: bool,
     },
     /// The balance.
     Balance {
         /// What there is.
         balance: u64,
     },
-    /// The node makes no more transfers of its own accord.
+    /// The node makes no more transfers.
     Generated,
     /// How far it is.
     Counted {
@@ -192,7 +225,7 @@ pub enum Request {
     /// for [`Report`]s from the hatch.
     Join {
         /// The node.
-        node: NodeId,
+        node: Peer,
         /// What was in its account at first.
         deposit: u64,
     },
@@ -201,7 +234,7 @@ pub enum Request {
         /// The snapshot.
         snapshot: SnapshotId,
         /// Its initiator.
-        node: NodeId,
+        node: Place,
     },
     /// Collect these snapshots, all of them or none.
     Collect {
@@ -210,7 +243,7 @@ pub enum Request {
         /// The last; all between are meant too.
         last: SnapshotId,
     },
-    /// From now on take snapshots of your own accord, the members in turn being the initiators.
+    /// From now on take one snapshot after the other, the nodes in turn being the initiators.
     Watch {
         /// From the beginning of one to that of the next; 0: as soon as may be.
         every_ms: u64,
@@ -274,13 +307,13 @@ pub enum Answer {
     /// A node died; nothing was collected.
     NodeGone {
         /// The node.
-        node: NodeId,
+        node: Place,
     },
     /// A snapshot was taken under load, and has passed its audit.
     Watched {
         /// The snapshot.
         snapshot: SnapshotId,
-        /// From its beginning until it had passed.
+        /// From its beginning until the last part of it was there.
         nanoseconds: u64,
         /// How many transfers were in transit.
         transfers: u64,
@@ -322,7 +355,7 @@ pub enum Report {
         recorded: bool,
         /// At most [`CHUNK`].
         #[serde(deserialize_with = "list")]
-        peers: Vec<NodeId>,
+        peers: Vec<Place>,
     },
     /// Everything that is waited for has been said: nothing, where the part is complete.
     Asked,
@@ -333,19 +366,25 @@ pub enum Report {
         /// The balance at the cut.
         balance: u64,
     },
-    /// The tallies at the cut of the channels to and from one peer.
-    Channel {
-        /// The peer.
-        peer: NodeId,
-        /// Sent to it.
-        sent: Tally,
+    /// The tally at the cut of an outgoing channel; those on which nothing was sent are left out.
+    Sent {
+        /// The channel's receiver.
+        to: Place,
+        /// Sent on it.
+        tally: Tally,
+    },
+    /// The tally at the cut of an incoming channel; those on which nothing was received are left
+    /// out.
+    Received {
+        /// The channel's sender.
+        from: Place,
         /// Received from it.
-        received: Tally,
+        tally: Tally,
     },
     /// What was in transit from one peer, in order; several frames where one does not hold it.
     Transit {
-        /// The peer.
-        from: NodeId,
+        /// The channel's sender.
+        from: Place,
         /// At most [`CHUNK`].
         #[serde(deserialize_with = "list")]
         amounts: Vec<u64>,

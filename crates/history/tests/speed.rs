@@ -1,5 +1,5 @@
 //! How fast, and in how much memory: `cargo test --release -p pipebank-history --test speed --
-//! --ignored --nocapture`.
+//! --ignored --nocapture`. It has a program of its own, since it measures the memory of its process.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::VecDeque;

@@ -1,37 +1,41 @@
-//! The node process: moves frames between pipes and a [`Member`], and decides nothing.
+//! The node process: moves frames between pipes and a [`bank::node::Node`], and decides nothing.
 //!
 //! ```text
 //!            commands          orders
 //!               │                │
 //!            ┌──▼────────────────▼──┐
-//!  frames ──▶│ Receiver… Member …   │──▶ frames          one pair for every peer
+//!  frames ──▶│ Receiver…  value …   │──▶ frames          one pipe for every channel
 //!            │           …Sender    │
 //!            └──┬────────────────┬──┘
 //!               ▼                ▼
 //!            replies          reports
 //! ```
 //!
-//! Commands are carried out one after the other, in order; one that waits (for a frame, for the
-//! observer's order) holds up those behind it, but never the outboxes, nor the observer's
-//! questions. A node ends at the end of file of its commands.
+//! What comes is handed to the value, and what its effects say is done: that is all. A command that
+//! waits (for a frame, for the observer's order) holds up those behind it, but never the outboxes,
+//! nor the observer's orders. A node ends at the end of file of its commands, whatever it waits for.
 //!
-//! `node/snapshots.rs` is its share of snapshots; `node/load.rs` what it does of its own accord.
+//! `node/load.rs` is the loop of a node that runs freely.
 
 mod load;
-mod snapshots;
 
-use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
 
-use pipes::{Fill, Flush, Hatch, Receiver, Sender, WaitSet, Yielder};
-use snapshot::SnapshotId;
+use pipes::{Fill, Flush, Hatch, Receiver, Scratch, Sender, WaitSet, Yielder};
 
-use self::load::Load;
 use crate::say::say;
-use bank::account::{Slot, Transfer};
+use bank::account::{Incoming, Outgoing};
 use bank::id::NodeId;
-use bank::member::{Frame, Marker, Member, MemberError};
+use bank::member::Frame;
 use bank::messages::{Command, Order, Reply, Report};
+use bank::node::{Effect, Input};
+
+/// Replies that a node holds back while a command waits, in bytes: to wake master for each would
+/// halve the rate, and what it needs to go on is on its way already.
+const HELD_BACK: usize = 16 * 1024;
+
+/// How often a node that waits for a frame makes way for others before it sleeps.
+const GIVE_WAY: usize = 2;
 
 /// Why a node ends before master tells it to.
 #[derive(Debug, thiserror::Error)]
@@ -44,77 +48,52 @@ pub enum NodeError {
         /// What happened.
         source: pipes::Error,
     },
-    /// What came from a peer breaks a rule.
-    #[error("channel from node {from}: {source}")]
-    Member {
-        /// The peer.
-        from: NodeId,
-        /// The rule.
-        source: MemberError,
-    },
-    /// The observer's order breaks a rule.
-    #[error("order of the observer: {0}")]
-    Order(MemberError),
-    /// Master named a peer to which there are no channels.
-    #[error("master named node {0}, to which there are no channels")]
-    UnknownPeer(NodeId),
-    /// The order that came is not the one that master announced.
-    #[error("the observer ordered snapshot {ordered} where master announced {announced}")]
-    WrongOrder {
-        /// What the observer said.
-        ordered: SnapshotId,
-        /// What master said.
-        announced: SnapshotId,
-    },
+    /// A rule was broken.
+    #[error(transparent)]
+    Rule(#[from] bank::node::NodeError),
 }
 
-/// Both directions between this node and one peer.
-struct Channel {
-    outgoing: Sender<Frame>,
-    incoming: Receiver<Frame>,
+/// Where an outgoing channel begins.
+struct Out {
+    pipe: Sender<Frame>,
     /// The outbox may not be empty.
     dirty: bool,
 }
 
-/// Replies that a node holds back while it waits for a frame, in bytes: to wake master for each
-/// would halve the rate, and what it needs to go on is on its way already.
-const HELD_BACK: usize = 16 * 1024;
-
-/// How often a node that waits for a frame makes way for others before it sleeps.
-const GIVE_WAY: usize = 2;
-
-/// What became of a command.
-enum Progress {
-    Done(Reply),
-    /// It waits for more to come on this channel.
-    AwaitsFrame(Slot),
-    /// It waits for the observer's order.
-    AwaitsOrder,
-    /// The reply comes when it is time; the commands behind it go on.
-    RepliesLater,
+/// What the value has asked for and not got yet.
+#[derive(Clone, Copy)]
+enum Wanted {
+    /// The next frame.
+    Frame(Incoming),
+    /// So many frames that are there to be taken.
+    Ahead(Incoming, u64),
+    /// All frames up to the end.
+    ToEnd(Incoming),
 }
 
 /// A node between its pipes.
 pub struct Node {
-    id: NodeId,
-    member: Member,
-    verbose: bool,
+    value: bank::node::Node,
+    /// What it has said and was not done yet; empty between steps.
+    effects: Vec<Effect>,
+    wanted: Option<Wanted>,
     commands: Receiver<Command>,
     replies: ManuallyDrop<Sender<Reply>>,
     hatch: Hatch,
     orders: Receiver<Order>,
     reports: Sender<Report>,
-    /// In the order of the account's slots.
-    channels: Vec<Channel>,
-    /// Slots of the channels with `dirty` set: with something in the outbox.
+    /// In the order in which the channels opened, as [`Outgoing`] counts.
+    outgoing: Vec<Out>,
+    /// As [`Incoming`] counts.
+    incoming: Vec<Receiver<Frame>>,
+    /// The outgoing channels with `dirty` set.
     dirty: Vec<usize>,
-    /// The command that waits, and for which channel, if for one.
-    waiting: Option<(Command, Option<Slot>)>,
-    /// Orders to take a snapshot whose place in the stream of commands has not come.
-    takes: VecDeque<SnapshotId>,
     yielder: Yielder,
-    /// What it does of its own accord, if that was asked for.
-    load: Option<Load>,
+    runs_freely: bool,
+    /// What the incoming channels read into, one after the other, when it runs freely.
+    reading: Scratch,
+    /// What batches are written into.
+    writing: Scratch,
 }
 
 impl Node {
@@ -139,21 +118,25 @@ impl Node {
         let (Some(orders), Some(reports)) = (ends.next(), ends.next()) else {
             unreachable!("the hatch gives as many ends as it was asked for");
         };
+        if verbose {
+            say(format_args!("node {id}: starts with {deposit}"));
+        }
         Ok(Self {
-            id,
-            member: Member::new(deposit),
-            verbose,
+            value: bank::node::Node::new(id, deposit, verbose),
+            effects: Vec::new(),
+            wanted: None,
             commands: receiver,
             replies: sender,
             hatch,
             orders: orders.into_receiver(),
             reports: reports.into_sender(),
-            channels: Vec::new(),
+            outgoing: Vec::new(),
+            incoming: Vec::new(),
             dirty: Vec::new(),
-            waiting: None,
-            takes: VecDeque::new(),
             yielder: Yielder::default(),
-            load: None,
+            runs_freely: false,
+            reading: Scratch::default(),
+            writing: Scratch::default(),
         })
     }
 
@@ -163,10 +146,9 @@ impl Node {
     ///
     /// A pipe failed, or what came through it breaks a rule.
     pub fn run(mut self) -> Result<(), NodeError> {
-        self.tell(|node| format!("starts with {}", node.member.account().balance()));
         loop {
-            self.carry_out_commands()?;
-            if self.load.is_some() {
+            self.go_on()?;
+            if self.runs_freely {
                 return self.run_freely();
             }
             self.flush()?;
@@ -177,184 +159,96 @@ impl Node {
         }
     }
 
-    fn carry_out_commands(&mut self) -> Result<(), NodeError> {
+    /// Hands in what was asked for and the commands that have come, as far as the value takes them.
+    fn go_on(&mut self) -> Result<(), NodeError> {
         loop {
-            let command = match self.waiting.take() {
-                Some((command, _)) => command,
-                None => match self.commands.next_frame().map_err(on("commands"))? {
-                    Some(command) => command,
-                    None => return Ok(()),
-                },
+            let input = if let Some(wanted) = self.wanted {
+                self.look_for(wanted)?
+            } else if self.value.is_waiting() {
+                // For the observer's order.
+                None
+            } else {
+                let command = self.commands.next_frame().map_err(on("commands"))?;
+                command.map(Input::Command)
             };
-            match self.carry_out(&command)? {
-                Progress::Done(reply) => self.replies.push(&reply).map_err(on("replies"))?,
-                Progress::AwaitsFrame(slot) => {
-                    self.waiting = Some((command, Some(slot)));
-                    return Ok(());
-                }
-                Progress::AwaitsOrder => {
-                    self.waiting = Some((command, None));
-                    return Ok(());
-                }
-                Progress::RepliesLater => {}
-            }
-        }
-    }
-
-    fn carry_out(&mut self, command: &Command) -> Result<Progress, NodeError> {
-        match command {
-            Command::Open { peers, owing } => self.open(peers, *owing),
-            Command::Send { to, amount } => self.send(*to, *amount).map(Progress::Done),
-            Command::Receive { from } => self.receive(*from),
-            Command::AwaitTake { snapshot } => self.take_snapshot(*snapshot),
-            Command::ReadAhead { from, frames } => self.read_ahead(*from, *frames),
-            Command::Report => {
-                let balance = self.member.account().balance();
-                Ok(Progress::Done(Reply::Balance { balance }))
-            }
-            Command::Load { seed, quota, pin } => self.start_load(*seed, *quota, *pin),
-            Command::Rest => self.rest(),
-            Command::Count => {
-                let received = self.received();
-                Ok(Progress::Done(Reply::Counted { received }))
-            }
-            Command::SentTo { peers } => self.sent_to(peers).map(Progress::Done),
-            Command::Settle { transfers } => self.settle(*transfers),
-        }
-    }
-
-    fn open(&mut self, peers: &[NodeId], owing: bool) -> Result<Progress, NodeError> {
-        let mut ends = self
-            .hatch
-            .take(2 * peers.len())
-            .map_err(on("hatch"))?
-            .into_iter();
-        for peer in peers {
-            let (Some(write), Some(read)) = (ends.next(), ends.next()) else {
-                unreachable!("the hatch gives as many ends as it was asked for");
+            let Some(input) = input else {
+                return Ok(());
             };
-            let slot = Slot(self.channels.len());
-            self.channels.push(Channel {
-                outgoing: write.into_sender(),
-                incoming: read.into_receiver(),
-                dirty: false,
-            });
-            let owed = self.member.open(*peer);
-            for frame in owed.iter().filter(|_| owing) {
-                self.enqueue(slot, frame)?;
-            }
-            self.tell(|_| format!("opens its channels to and from node {peer}"));
-        }
-        Ok(Progress::Done(Reply::Opened))
-    }
-
-    fn send(&mut self, to: NodeId, amount: u64) -> Result<Reply, NodeError> {
-        let slot = self.slot(to)?;
-        if self.channels[slot.0].outgoing.is_closed() {
-            return Ok(Reply::PeerGone);
-        }
-        let sent = self.member.send(slot, amount);
-        let balance = self.member.account().balance();
-        match sent {
-            Ok(frame) => {
-                self.enqueue(slot, &frame)?;
-                self.tell(|_| format!("sends {amount} to node {to}, balance {balance}"));
-                Ok(Reply::Sent { balance })
-            }
-            Err(reason) => {
-                self.tell(|_| format!("refuses to send {amount} to node {to}: {reason}"));
-                Ok(Reply::Refused { balance })
-            }
+            self.wanted = None;
+            self.step(input)?;
         }
     }
 
-    fn receive(&mut self, from: NodeId) -> Result<Progress, NodeError> {
-        let slot = self.slot(from)?;
-        let incoming = &mut self.channels[slot.0].incoming;
-        let on_channel = on_channel_from(from);
-        let frame = loop {
-            if let Some(frame) = incoming.next_frame().map_err(&on_channel)? {
-                break frame;
-            }
-            match incoming.fill().map_err(&on_channel)? {
-                Fill::More => {}
-                Fill::Empty => return Ok(Progress::AwaitsFrame(slot)),
-                Fill::Ended => return Ok(Progress::Done(Reply::Ended)),
-            }
-        };
-        let marker = self
-            .member
-            .receive(slot, [frame])
-            .map_err(|source| NodeError::Member { from, source })?;
-        match frame {
-            Frame::Message(Transfer(amount)) => {
-                let balance = self.member.account().balance();
-                self.tell(|_| format!("receives {amount} from node {from}, balance {balance}"));
-                Ok(Progress::Done(Reply::Transfer { amount, balance }))
-            }
-            Frame::Marker(snapshot) => {
-                let relay = marker.and_then(|Marker { relay, .. }| relay);
-                let recorded = relay.is_some();
-                self.tell(|_| match recorded {
-                    true => format!("receives the marker of snapshot {snapshot} from node {from}"),
-                    false => format!(
-                        "receives the marker of snapshot {snapshot} from node {from}: \
-                         the channel's state is complete"
-                    ),
-                });
-                if let Some(markers) = relay {
-                    self.broadcast(markers)?;
-                }
-                Ok(Progress::Done(Reply::Marker { snapshot, recorded }))
-            }
-        }
+    #[inline]
+    fn step(&mut self, input: Input) -> Result<(), NodeError> {
+        self.value.step(input, &mut self.effects)?;
+        self.do_what_was_said()
     }
 
-    fn read_ahead(&mut self, from: NodeId, frames: u64) -> Result<Progress, NodeError> {
-        /// What every frame between nodes takes at least.
-        const SMALLEST_FRAME: u64 = 14;
-        let slot = self.slot(from)?;
-        let incoming = &mut self.channels[slot.0].incoming;
-        let on_channel = on_channel_from(from);
-        while incoming.fill().map_err(&on_channel)? == Fill::More {}
-        let enough = incoming.buffered() as u64 / SMALLEST_FRAME >= frames;
-        if !enough && !incoming.is_ended() {
-            return Ok(Progress::AwaitsFrame(slot));
-        }
-        let (mut transfers, mut amount, mut markers) = (0, 0, 0);
-        for frame in incoming.frames_ahead().map_err(&on_channel)? {
-            match frame {
-                Frame::Message(transfer) => {
-                    transfers += 1;
-                    amount += u128::from(transfer.0);
-                }
-                Frame::Marker(_) => markers += 1,
+    fn do_what_was_said(&mut self) -> Result<(), NodeError> {
+        let mut effects = std::mem::take(&mut self.effects);
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Reply(reply) => self.replies.push(&reply).map_err(on("replies"))?,
+                Effect::Report(report) => self.reports.push(&report).map_err(on("reports"))?,
+                Effect::Frame(to, frame) => self.enqueue(to, &frame)?,
+                Effect::Open { outgoing, incoming } => self.open(outgoing, incoming)?,
+                Effect::Take(from) => self.wanted = Some(Wanted::Frame(from)),
+                Effect::ReadAhead(from, frames) => self.wanted = Some(Wanted::Ahead(from, frames)),
+                Effect::ReadToEnd(from) => self.wanted = Some(Wanted::ToEnd(from)),
+                Effect::RunFreely { pin } => self.begin_to_run_freely(pin)?,
+                Effect::Say(line) => say(line),
             }
         }
-        Ok(Progress::Done(Reply::Ahead {
-            transfers,
-            amount,
-            markers,
-        }))
+        self.effects = effects;
+        Ok(())
     }
 
-    fn enqueue(&mut self, slot: Slot, frame: &Frame) -> Result<(), NodeError> {
-        let channel = &mut self.channels[slot.0];
-        channel.outgoing.push(frame).map_err(on("channels"))?;
+    fn open(&mut self, outgoing: usize, incoming: usize) -> Result<(), NodeError> {
+        let ends = self.hatch.take(outgoing + incoming).map_err(on("hatch"))?;
+        let mut ends = ends.into_iter();
+        let write_ends = ends.by_ref().take(outgoing);
+        self.outgoing.extend(write_ends.map(|end| Out {
+            pipe: end.into_sender(),
+            dirty: false,
+        }));
+        self.incoming.extend(ends.map(|end| end.into_receiver()));
+        Ok(())
+    }
+
+    #[inline]
+    fn enqueue(&mut self, to: Outgoing, frame: &Frame) -> Result<(), NodeError> {
+        let channel = &mut self.outgoing[to.0];
+        channel.pipe.push(frame).map_err(on("channels"))?;
         if !channel.dirty {
             channel.dirty = true;
-            self.dirty.push(slot.0);
+            self.dirty.push(to.0);
         }
         Ok(())
     }
 
+    /// What is wanted, if it is there by now.
+    fn look_for(&mut self, wanted: Wanted) -> Result<Option<Input>, NodeError> {
+        let (Wanted::Frame(from) | Wanted::Ahead(from, _) | Wanted::ToEnd(from)) = wanted;
+        let incoming = &mut self.incoming[from.0];
+        let found = match wanted {
+            Wanted::Frame(_) => next_frame(incoming),
+            Wanted::Ahead(_, frames) => read_ahead(incoming, frames),
+            Wanted::ToEnd(_) => read_to_end(incoming),
+        };
+        found.map_err(|source| NodeError::Pipe {
+            on: format!("channel from node {}", self.value.sender(from)),
+            source,
+        })
+    }
+
     /// Writes what there is to write. Channels first: somebody may be waiting for a frame.
     fn flush(&mut self) -> Result<(), NodeError> {
-        let channels = &mut self.channels;
+        let channels = &mut self.outgoing;
         let mut outcome = Ok(());
-        self.dirty.retain(|slot| {
-            let channel = &mut channels[*slot];
-            match channel.outgoing.flush() {
+        self.dirty.retain(|to| {
+            let channel = &mut channels[*to];
+            match channel.pipe.flush() {
                 Ok(flush) => channel.dirty = flush == Flush::Full,
                 Err(error) => outcome = Err(error),
             }
@@ -362,30 +256,42 @@ impl Node {
         });
         outcome.map_err(on("channels"))?;
         self.reports.flush().map_err(on("reports"))?;
-        if self.waiting.is_none() || self.replies.pending() >= HELD_BACK {
+        if !self.holds_replies_back() {
             self.replies.flush().map_err(on("replies"))?;
         }
         Ok(())
     }
 
+    fn holds_replies_back(&self) -> bool {
+        self.value.is_waiting() && self.replies.pending() < HELD_BACK
+    }
+
+    /// The channel from which something is wanted.
+    fn awaited(&self) -> Option<usize> {
+        self.wanted.map(|wanted| match wanted {
+            Wanted::Frame(from) | Wanted::Ahead(from, _) | Wanted::ToEnd(from) => from.0,
+        })
+    }
+
     /// Makes way for others, so that the frame that is waited for may come; whether it has.
     fn frame_has_come(&mut self) -> Result<bool, NodeError> {
-        let Some((_, Some(slot))) = self.waiting else {
+        let Some(from) = self.awaited() else {
             return Ok(false);
         };
         for _ in 0..GIVE_WAY {
             if !self.yielder.give_way() {
                 return Ok(false);
             }
-            let filled = self.channels[slot.0].incoming.fill();
-            if filled.map_err(on("channels"))? != Fill::Empty {
+            if self.incoming[from].fill().map_err(on("channels"))? != Fill::Empty {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    /// Waits until something can go on, and reads what came from master and the observer.
+    /// Waits until something can go on, and reads what came from master and the observer. Of the
+    /// incoming channels only the one that is waited for is watched: what comes from others can
+    /// wait.
     fn wait(&mut self) -> Result<(), NodeError> {
         if self.frame_has_come()? {
             return Ok(());
@@ -393,18 +299,16 @@ impl Node {
         let mut set = WaitSet::new();
         let commands = set.read(&self.commands);
         let orders = set.read(&self.orders);
-        if let Some((_, Some(slot))) = self.waiting {
-            set.read(&self.channels[slot.0].incoming);
+        if let Some(from) = self.awaited() {
+            set.read(&self.incoming[from]);
         }
-        for slot in &self.dirty {
-            set.write(&self.channels[*slot].outgoing);
+        for to in &self.dirty {
+            set.write(&self.outgoing[*to].pipe);
         }
         if self.reports.pending() > 0 {
             set.write(&self.reports);
         }
-        if self.replies.pending() > 0
-            && (self.waiting.is_none() || self.replies.pending() >= HELD_BACK)
-        {
+        if self.replies.pending() > 0 && !self.holds_replies_back() {
             set.write(&self.replies);
         }
         set.wait().map_err(on("pipes"))?;
@@ -412,41 +316,62 @@ impl Node {
         self.hear(commands, orders)
     }
 
-    /// Reads what came from master and the observer, and obeys the latter.
+    /// Reads what came from master and the observer; hands in the latter's orders.
     fn hear(&mut self, commands: bool, orders: bool) -> Result<(), NodeError> {
         if commands {
             self.commands.fill().map_err(on("commands"))?;
         }
         if orders {
-            self.orders.fill().map_err(on("orders"))?;
+            let fill = self.orders.fill().map_err(on("orders"))?;
             while let Some(order) = self.orders.next_frame().map_err(on("orders"))? {
-                self.obey(order)?;
+                self.step(Input::Order(order))?;
+            }
+            if fill == Fill::Ended {
+                self.step(Input::ObserverGone)?;
             }
         }
         Ok(())
     }
+}
 
-    fn slot(&self, peer: NodeId) -> Result<Slot, NodeError> {
-        self.member.slot(peer).ok_or(NodeError::UnknownPeer(peer))
-    }
-
-    fn tell(&self, what: impl FnOnce(&Self) -> String) {
-        if self.verbose {
-            say(format_args!("node {}: {}", self.id, what(self)));
+fn next_frame(incoming: &mut Receiver<Frame>) -> Result<Option<Input>, pipes::Error> {
+    loop {
+        if let Some(frame) = incoming.next_frame()? {
+            return Ok(Some(Input::Frame(frame)));
+        }
+        match incoming.fill()? {
+            Fill::More => {}
+            Fill::Empty => return Ok(None),
+            Fill::Ended => return Ok(Some(Input::End)),
         }
     }
+}
+
+fn read_ahead(incoming: &mut Receiver<Frame>, frames: u64) -> Result<Option<Input>, pipes::Error> {
+    /// What every frame between nodes takes at least: they are counted only where there are enough.
+    const SMALLEST_FRAME: u64 = 14;
+    while incoming.fill()? == Fill::More {}
+    let there_may_be = incoming.buffered() as u64 / SMALLEST_FRAME;
+    if there_may_be < frames && !incoming.is_ended() {
+        return Ok(None);
+    }
+    let there_are = incoming.frames_ahead()?.len() as u64;
+    let is_over = there_are >= frames || incoming.is_ended();
+    Ok(is_over.then_some(Input::Ahead(there_are)))
+}
+
+/// A part of a frame at the end was never sent.
+fn read_to_end(incoming: &mut Receiver<Frame>) -> Result<Option<Input>, pipes::Error> {
+    while incoming.fill()? == Fill::More {}
+    if !incoming.is_ended() {
+        return Ok(None);
+    }
+    Ok(Some(Input::Found(incoming.frames_ahead()?)))
 }
 
 fn on(pipe: &'static str) -> impl Fn(pipes::Error) -> NodeError {
     move |source| NodeError::Pipe {
         on: pipe.to_owned(),
-        source,
-    }
-}
-
-fn on_channel_from(peer: NodeId) -> impl Fn(pipes::Error) -> NodeError {
-    move |source| NodeError::Pipe {
-        on: format!("channel from node {peer}"),
         source,
     }
 }

@@ -1,24 +1,30 @@
-//! The observer process: has nodes begin snapshots, collects their parts, and audits the whole.
+//! The observer process: moves frames between pipes and a [`bank::observer::Observer`], and decides
+//! nothing.
+//!
+//! ```text
+//!        requests       reports of node 1, 2, 3 …
+//!           │                │
+//!        ┌──▼────────────────▼──┐
+//!        │ Receiver…  value …   │◀── the time
+//!        │           …Sender    │
+//!        └──┬────────────────┬──┘
+//!           ▼                ▼
+//!        answers        orders to node 1, 2, 3 …
+//! ```
 //!
 //! It never touches the bank's traffic: it has a pipe for orders to every node and one for reports
-//! from it, and nothing else. It keeps no snapshots: what has passed the audit goes to master.
-//!
-//! `observer/watch.rs` is what it does of its own accord, under load.
-
-mod watch;
+//! from it, and nothing else. It ends at the end of file of the requests, whatever it is about.
 
 use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
+use std::time::{Duration, Instant};
 
 use pipes::{Fill, Hatch, Poller, Receiver, Sender, Token};
-use snapshot::SnapshotId;
 
-use self::watch::Watch;
 use crate::say::say;
-use bank::audit::{GlobalSnapshot, Handed, audit};
-use bank::id::NodeId;
-use bank::messages::{Answer, CHUNK, Order, Report, Request};
-use bank::observer::Added;
+use bank::id::Place;
+use bank::messages::{Answer, Order, Report, Request};
+use bank::observer::{Effect, Input};
 
 /// Why the observer ends before master tells it to.
 #[derive(Debug, thiserror::Error)]
@@ -31,61 +37,41 @@ pub enum ObserverError {
         /// What happened.
         source: pipes::Error,
     },
-    /// A node said something that does not belong where it was said.
-    #[error("unexpected report from node {node}: {report:?}")]
-    Unexpected {
-        /// The node.
-        node: NodeId,
-        /// What it said.
-        report: Report,
-    },
-    /// Master named a node that has not joined.
-    #[error("master named node {0}, which has not joined")]
-    UnknownNode(NodeId),
-    /// Master has closed the pipe of requests: not a failure.
-    #[error("master has nothing more to ask")]
-    Done,
+    /// A rule was broken.
+    #[error(transparent)]
+    Rule(#[from] bank::observer::ObserverError),
 }
 
 /// The pipes to and from one node.
-struct Member {
+struct Pipes {
     orders: Sender<Order>,
     reports: Receiver<Report>,
+    /// The outbox may not be empty, or is watched.
+    dirty: bool,
 }
 
 const REQUESTS: Token = 0;
 const ANSWERS: Token = 1;
-/// Any pipe to or from a node: woken by one, the observer looks where it was waiting.
-const MEMBER: Token = 2;
-/// Under load, the reports of the first node; those of the others follow.
+/// The orders to any node: woken by one, the observer looks where it was waiting.
+const ORDERS: Token = 2;
+/// The reports of the node at place 0; those of the others follow.
 const REPORTS: Token = 3;
 
 /// The observer between its pipes.
 pub struct Observer {
+    value: bank::observer::Observer,
+    /// What it has said and was not done yet; empty between steps.
+    effects: Vec<Effect>,
     requests: Receiver<Request>,
     answers: ManuallyDrop<Sender<Answer>>,
     hatch: Hatch,
-    members: BTreeMap<NodeId, Member>,
-    deposits: BTreeMap<NodeId, u64>,
+    nodes: BTreeMap<Place, Pipes>,
+    /// The nodes with `dirty` set.
+    dirty: Vec<Place>,
     poller: Poller,
     ready: Vec<Token>,
-    verbose: bool,
-    /// What it does of its own accord, if that was asked for.
-    watch: Option<Watch>,
-}
-
-/// Why a collection ended without its snapshots.
-enum NotCollected {
-    /// A node died.
-    NodeGone(NodeId),
-    /// The observer itself cannot go on.
-    Failed(ObserverError),
-}
-
-impl From<ObserverError> for NotCollected {
-    fn from(error: ObserverError) -> Self {
-        Self::Failed(error)
-    }
+    /// From when the value's time counts.
+    beginning: Instant,
 }
 
 impl Observer {
@@ -99,15 +85,16 @@ impl Observer {
         parent: pipes::Parent<Answer, Request>,
     ) -> Result<Self, ObserverError> {
         Ok(Self {
+            value: bank::observer::Observer::new(verbose),
+            effects: Vec::new(),
             requests: parent.receiver,
             answers: parent.sender,
             hatch: parent.hatch,
-            members: BTreeMap::new(),
-            deposits: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            dirty: Vec::new(),
             poller: Poller::new().map_err(on("poller"))?,
             ready: Vec::new(),
-            verbose,
-            watch: None,
+            beginning: Instant::now(),
         })
     }
 
@@ -117,282 +104,144 @@ impl Observer {
     ///
     /// A pipe failed, or what came through it breaks a rule.
     pub fn run(mut self) -> Result<(), ObserverError> {
-        match self.serve() {
-            Err(ObserverError::Done) => Ok(()),
-            outcome => outcome,
-        }
-    }
-
-    fn serve(&mut self) -> Result<(), ObserverError> {
-        self.watch_requests()?;
+        self.requests
+            .watch(&self.poller, REQUESTS, true)
+            .map_err(on("requests"))?;
         loop {
-            while let Some(request) = self.requests.next_frame().map_err(on("requests"))? {
-                self.carry_out(request)?;
+            self.wait()?;
+            self.step(Input::Now(self.now()))?;
+            let ready = std::mem::take(&mut self.ready);
+            for token in &ready {
+                match *token {
+                    REQUESTS => self.hear_master()?,
+                    ANSWERS | ORDERS => {}
+                    token => self.hear_node(Place::at((token - REPORTS) as usize))?,
+                }
             }
-            if self.watch.is_some() {
-                self.go_on_watching()?;
+            self.ready = ready;
+            if self.requests.is_ended() {
+                return Ok(());
             }
             self.flush()?;
-            self.wait()?;
         }
     }
 
-    fn carry_out(&mut self, request: Request) -> Result<(), ObserverError> {
-        match request {
-            Request::Join { node, deposit } => {
-                let mut ends = self.hatch.take(2).map_err(on("hatch"))?.into_iter();
-                let (Some(orders), Some(reports)) = (ends.next(), ends.next()) else {
-                    unreachable!("the hatch gives as many ends as it was asked for");
-                };
-                let member = Member {
-                    orders: orders.into_sender(),
-                    reports: reports.into_receiver(),
-                };
-                self.members.insert(node, member);
-                self.deposits.insert(node, deposit);
-                self.answer(Answer::Joined)
-            }
-            Request::Begin { snapshot, node } => {
-                self.tell(|| format!("orders node {node} to begin snapshot {snapshot}"));
-                self.order(node, Order::Take { snapshot })
-            }
-            Request::Watch {
-                every_ms,
-                concurrent,
-            } => self.start_watching(every_ms, concurrent),
-            Request::Rest => self.rest(),
-            Request::Collect { first, last } => {
-                let ids = (first.0..=last.0).map(SnapshotId);
-                match self.collect(ids) {
-                    Ok(()) => Ok(()),
-                    Err(NotCollected::NodeGone(node)) => self.answer(Answer::NodeGone { node }),
-                    Err(NotCollected::Failed(error)) => Err(error),
-                }
-            }
-        }
+    fn wait(&mut self) -> Result<(), ObserverError> {
+        let wakes_at = self.value.wakes_at();
+        let deadline = wakes_at.map(|time| self.beginning + Duration::from_nanos(time));
+        self.poller
+            .wait(&mut self.ready, deadline)
+            .map_err(on("poller"))
     }
 
-    /// Collects all of these snapshots or none: asks everybody first, takes parts only when all
-    /// are complete, and tells master only of what has passed the audit.
-    fn collect(
-        &mut self,
-        ids: impl Iterator<Item = SnapshotId> + Clone,
-    ) -> Result<(), NotCollected> {
-        let mut complete = true;
-        for snapshot in ids.clone() {
-            complete &= self.ask(snapshot)?;
-        }
-        if !complete {
-            self.answer(Answer::Incomplete)?;
-            return Ok(());
-        }
-        // Also after one that is unsound: master counts on it that all parts are handed over.
-        let mut collected = Vec::new();
-        let mut unsound = None;
-        for snapshot in ids {
-            let handed = self.gather(snapshot)?;
-            match audit(snapshot, handed, &self.deposits) {
-                Ok(global) => {
-                    self.tell(|| {
-                        format!("snapshot {snapshot} is collected and has passed its audit")
-                    });
-                    collected.push(global);
-                }
-                Err(reason) => {
-                    unsound.get_or_insert(Answer::Unsound { snapshot, reason });
-                }
-            }
-        }
-        if let Some(unsound) = unsound {
-            self.answer(unsound)?;
-            return Ok(());
-        }
-        for global in collected {
-            self.give(global)?;
-        }
-        self.answer(Answer::Collected)?;
-        Ok(())
+    fn now(&self) -> u64 {
+        self.beginning.elapsed().as_nanos() as u64
     }
 
-    /// Asks every node for the markers it waits for; says them to master. Whether there are none.
-    fn ask(&mut self, snapshot: SnapshotId) -> Result<bool, NotCollected> {
-        self.order_everybody(Order::Ask { snapshot })?;
-        let mut complete = true;
-        for node in self.nodes() {
-            loop {
-                match self.next_report(node)? {
-                    Report::Waiting { recorded, peers } => {
-                        complete = false;
-                        self.answer(Answer::Waiting {
-                            snapshot,
-                            node,
-                            recorded,
-                            peers,
-                        })?;
-                    }
-                    Report::Asked => break,
-                    report => return Err(ObserverError::Unexpected { node, report }.into()),
-                }
-            }
-        }
-        Ok(complete)
-    }
-
-    /// Takes every node's part of a snapshot. A node that does not give one is left out: the audit
-    /// will say so.
-    fn gather(&mut self, snapshot: SnapshotId) -> Result<BTreeMap<NodeId, Handed>, NotCollected> {
-        self.order_everybody(Order::Give { snapshot })?;
-        let mut all = BTreeMap::new();
-        for node in self.nodes() {
-            let mut handed = Handed::default();
-            loop {
-                match handed.add(self.next_report(node)?) {
-                    Ok(Added::More) => {}
-                    Ok(Added::Begins(id)) if id == snapshot => {}
-                    Ok(Added::Ends { complete }) => {
-                        if complete {
-                            all.insert(node, handed);
-                        }
-                        break;
-                    }
-                    Ok(Added::Begins(snapshot)) => {
-                        let balance = handed.balance;
-                        let report = Report::Account { snapshot, balance };
-                        return Err(ObserverError::Unexpected { node, report }.into());
-                    }
-                    Err(report) => return Err(ObserverError::Unexpected { node, report }.into()),
-                }
-            }
-        }
-        Ok(all)
-    }
-
-    /// Hands a snapshot to master.
-    fn give(&mut self, global: GlobalSnapshot) -> Result<(), ObserverError> {
-        let snapshot = global.id;
-        for (node, balance) in global.accounts {
-            self.answer(Answer::Account {
-                snapshot,
-                node,
-                balance,
-            })?;
-        }
-        for ((from, to), amounts) in global.transit {
-            for amounts in amounts.chunks(CHUNK) {
-                self.answer(Answer::Transit {
-                    snapshot,
-                    from,
-                    to,
-                    amounts: amounts.to_vec(),
-                })?;
-            }
+    fn hear_master(&mut self) -> Result<(), ObserverError> {
+        self.requests.fill().map_err(on("requests"))?;
+        while let Some(request) = self.requests.next_frame().map_err(on("requests"))? {
+            self.step(Input::Request(request))?;
         }
         Ok(())
     }
 
-    /// The next report of a node, waiting for it. What others report meanwhile waits in their
-    /// pipes.
-    fn next_report(&mut self, node: NodeId) -> Result<Report, NotCollected> {
+    /// Hands in all that one node has reported.
+    fn hear_node(&mut self, place: Place) -> Result<(), ObserverError> {
         loop {
-            let reports = &mut self.member(node)?.reports;
-            if let Some(report) = reports.next_frame().map_err(on("reports"))? {
-                return Ok(report);
+            let now = self.now();
+            let Some(Pipes { reports, .. }) = self.nodes.get_mut(&place) else {
+                return Ok(());
+            };
+            let fill = reports.fill().map_err(on("reports"))?;
+            self.value.step(Input::Now(now), &mut self.effects)?;
+            while let Some(report) = reports.next_frame().map_err(on("reports"))? {
+                let report = Input::Report(place, report);
+                self.value.step(report, &mut self.effects)?;
             }
-            match reports.fill().map_err(on("reports"))? {
-                Fill::More => {}
-                Fill::Ended => return Err(NotCollected::NodeGone(node)),
-                Fill::Empty => {
-                    self.flush()?;
-                    self.watch_reports(node, true)?;
-                    self.wait()?;
-                    self.watch_reports(node, false)?;
-                }
+            let was_short = reports.was_short();
+            self.do_what_was_said()?;
+            match fill {
+                Fill::More if !was_short => {}
+                Fill::More | Fill::Empty => return Ok(()),
+                Fill::Ended => return self.step(Input::NodeGone(place)),
             }
         }
     }
 
-    fn watch_reports(&mut self, node: NodeId, wanted: bool) -> Result<(), ObserverError> {
-        let member = self
-            .members
-            .get_mut(&node)
-            .ok_or(ObserverError::UnknownNode(node))?;
-        member
+    fn step(&mut self, input: Input) -> Result<(), ObserverError> {
+        self.value.step(input, &mut self.effects)?;
+        self.do_what_was_said()
+    }
+
+    fn do_what_was_said(&mut self) -> Result<(), ObserverError> {
+        let mut effects = std::mem::take(&mut self.effects);
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Join(place) => self.join(place)?,
+                Effect::Order(place, order) => self.order(place, order)?,
+                Effect::Answer(answer) => self.answers.push(&answer).map_err(on("answers"))?,
+                Effect::Say(line) => say(line),
+            }
+        }
+        self.effects = effects;
+        Ok(())
+    }
+
+    fn join(&mut self, place: Place) -> Result<(), ObserverError> {
+        let mut ends = self.hatch.take(2).map_err(on("hatch"))?.into_iter();
+        let (Some(orders), Some(reports)) = (ends.next(), ends.next()) else {
+            unreachable!("the hatch gives as many ends as it was asked for");
+        };
+        let mut pipes = Pipes {
+            orders: orders.into_sender(),
+            reports: reports.into_receiver(),
+            dirty: false,
+        };
+        let token = REPORTS + place.index() as Token;
+        pipes
             .reports
-            .watch(&self.poller, MEMBER, wanted)
-            .map_err(on("reports"))
+            .watch(&self.poller, token, true)
+            .map_err(on("reports"))?;
+        self.nodes.insert(place, pipes);
+        Ok(())
     }
 
-    fn order_everybody(&mut self, order: Order) -> Result<(), ObserverError> {
-        for node in self.nodes() {
-            self.order(node, order)?;
+    fn order(&mut self, place: Place, order: Order) -> Result<(), ObserverError> {
+        let Some(pipes) = self.nodes.get_mut(&place) else {
+            unreachable!("only those who have joined are given orders");
+        };
+        pipes.orders.push(&order).map_err(on("orders"))?;
+        if !pipes.dirty {
+            pipes.dirty = true;
+            self.dirty.push(place);
         }
         Ok(())
     }
 
-    fn order(&mut self, node: NodeId, order: Order) -> Result<(), ObserverError> {
-        let member = self.member(node)?;
-        member.orders.push(&order).map_err(on("orders"))?;
-        member.orders.flush().map_err(on("orders"))?;
-        Ok(())
-    }
-
-    fn answer(&mut self, answer: Answer) -> Result<(), ObserverError> {
-        self.answers.push(&answer).map_err(on("answers"))
-    }
-
+    /// Writes what there is to write. Orders first: a snapshot waits for them.
     fn flush(&mut self) -> Result<(), ObserverError> {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        let mut outcome = Ok(());
+        dirty.retain(|place| {
+            let Some(Pipes { orders, dirty, .. }) = self.nodes.get_mut(place) else {
+                return false;
+            };
+            let flushed = orders
+                .flush()
+                .and_then(|_| orders.watch_if_pending(&self.poller, ORDERS));
+            *dirty = orders.pending() > 0;
+            if let Err(error) = flushed {
+                outcome = Err(error);
+            }
+            *dirty
+        });
+        self.dirty = dirty;
+        outcome.map_err(on("orders"))?;
         self.answers.flush().map_err(on("answers"))?;
         self.answers
             .watch_if_pending(&self.poller, ANSWERS)
-            .map_err(on("answers"))?;
-        for member in self.members.values_mut() {
-            if member.orders.pending() > 0 {
-                member.orders.flush().map_err(on("orders"))?;
-            }
-            member
-                .orders
-                .watch_if_pending(&self.poller, MEMBER)
-                .map_err(on("orders"))?;
-        }
-        Ok(())
-    }
-
-    /// Waits until something can go on; the end of the requests ends the observer, whatever it is
-    /// about.
-    fn wait(&mut self) -> Result<(), ObserverError> {
-        let deadline = self.watch.as_ref().and_then(Watch::next_begin);
-        self.poller
-            .wait(&mut self.ready, deadline)
-            .map_err(on("poller"))?;
-        if self.ready.contains(&REQUESTS) {
-            self.requests.fill().map_err(on("requests"))?;
-            if self.requests.is_ended() {
-                return Err(ObserverError::Done);
-            }
-        }
-        Ok(())
-    }
-
-    fn watch_requests(&mut self) -> Result<(), ObserverError> {
-        self.requests
-            .watch(&self.poller, REQUESTS, true)
-            .map_err(on("requests"))
-    }
-
-    fn nodes(&self) -> Vec<NodeId> {
-        self.members.keys().copied().collect()
-    }
-
-    fn member(&mut self, node: NodeId) -> Result<&mut Member, ObserverError> {
-        self.members
-            .get_mut(&node)
-            .ok_or(ObserverError::UnknownNode(node))
-    }
-
-    fn tell(&self, what: impl FnOnce() -> String) {
-        if self.verbose {
-            say(format_args!("observer: {}", what()));
-        }
+            .map_err(on("answers"))
     }
 }
 

@@ -2,20 +2,19 @@
 //! all in bounded memory. (Amounts: testdata/amounts.txt, testdata/refused-numbers.txt and
 //! testdata/refused-deposits.txt; the richest bank under load: load.rs.)
 //!
-//! What takes long is ignored: `cargo test --release --test limits -- --ignored`.
+//! It has a program of its own: what it measures is the memory of every process that its own has
+//! started. What takes long is ignored: `cargo test --release -p pipebank --test limits -- --ignored`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod common;
 
 use std::fmt::Write as _;
 use std::fs::File;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::{Master, Place, master, mesh};
 use nix::sys::resource::{UsageWho, getrusage};
 use serde_json::Value;
+use testing::{Master, Place, master, mesh};
 
 /// How much memory any process takes at most, in KiB, whatever master is given to read.
 const MODEST: i64 = 100 * 1024;
@@ -106,7 +105,7 @@ fn a_line_of(bytes: u64) {
     assert!(from_input.err.contains(told), "{from_input:#?}");
     from_input.expect_status(1);
 
-    let mut command = Command::new(common::master());
+    let mut command = Command::new(testing::master());
     command.arg("long.txt");
     let mut master = Master::start_in(place, command);
     master.lose_patience_after(LONG);

@@ -1,13 +1,12 @@
 //! What a line may refer to, given the lines before it.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use rustc_hash::FxHashMap;
 
-use super::command::{Command, Keyword, Quantity};
+use super::command::{Command, Keyword, Places, Quantity};
 use super::lines::LINE_LIMIT;
 use super::parse::{Guess, Parsed, Word, guess, parse};
 use super::refusal::{Problem, Problems, Refusal};
-use crate::id::NodeId;
+use crate::id::{NodeId, Place};
 
 /// Checks lines one after the other.
 ///
@@ -17,14 +16,23 @@ pub struct Checker {
     master: Master,
     /// The line of the `KillAll` that last ended a master.
     killed: Option<u64>,
-    /// The ids that exist since `StartMaster`, each with the line that created it.
-    ids: HashMap<NodeId, u64, BuildHasherDefault<IdHasher>>,
+    /// The ids that exist since `StartMaster`.
+    ids: FxHashMap<NodeId, Created>,
+    /// How many `CreateNode`s were accepted since `StartMaster`: the place of the next.
+    created: u32,
     /// What those lines deposited, all together.
     deposits: u64,
     /// The line of the last `StartMaster`, also of a refused one in a file. Ids from before it are
     /// there only in a file with mistakes, and whether they will be there once it is repaired
     /// cannot be known: they may be referred to, and may be created again.
     doubtful_before: u64,
+}
+
+/// A node that a line has created.
+#[derive(Clone, Copy, Debug)]
+struct Created {
+    line: u64,
+    place: Place,
 }
 
 impl Checker {
@@ -41,15 +49,19 @@ impl Checker {
     /// # Errors
     ///
     /// Everything that is wrong with the line, from left to right; at least one refusal.
-    pub fn line(&mut self, number: u64, text: &[u8]) -> Result<Option<Command>, Vec<Refusal>> {
+    pub fn line(
+        &mut self,
+        number: u64,
+        text: &[u8],
+    ) -> Result<Option<Command<Place>>, Vec<Refusal>> {
         let text = content(number, text);
         let mut problems = Problems::default();
         let mut command = None;
         if text.len() > LINE_LIMIT {
             problems.push(Word::default(), Problem::LineTooLong);
         } else if let Some(parsed) = parse(text, &mut problems) {
-            self.check(&parsed, &mut problems);
-            command = parsed.help.keyword.with(parsed.values);
+            let places = self.check(&parsed, &mut problems);
+            command = parsed.help.keyword.with(parsed.values, places);
         }
         if !problems.is_empty() {
             return Err(problems.into_refusals(number, text));
@@ -92,7 +104,7 @@ impl Checker {
         if let (Keyword::CreateNode, Some(id)) = (keyword, first.map(NodeId))
             && self.taken(id).is_none()
         {
-            self.ids.insert(id, number);
+            self.create(id, number);
             let deposits = second.and_then(|amount| self.deposits.checked_add(amount));
             self.deposits = deposits.unwrap_or(self.deposits);
         }
@@ -111,7 +123,8 @@ enum Master {
 }
 
 impl Checker {
-    fn check(&self, line: &Parsed, problems: &mut Problems) {
+    /// The nodes that the line names.
+    fn check(&self, line: &Parsed, problems: &mut Problems) -> Places {
         let keyword = line.help.keyword;
         let mut ids_are_known = true;
         match (keyword, self.master) {
@@ -128,8 +141,9 @@ impl Checker {
         }
         if keyword == Keyword::CreateNode {
             self.check_deposit(line, problems);
+            Places::default()
         } else {
-            self.check_ids(line, ids_are_known, problems);
+            self.check_ids(line, ids_are_known, problems)
         }
     }
 
@@ -147,7 +161,8 @@ impl Checker {
         }
     }
 
-    fn check_ids(&self, line: &Parsed, ids_are_known: bool, problems: &mut Problems) {
+    fn check_ids(&self, line: &Parsed, ids_are_known: bool, problems: &mut Problems) -> Places {
+        let mut places = Places::default();
         for (position, &quantity) in line.help.quantities.iter().enumerate() {
             let (Quantity::Id, Some(id)) = (quantity, line.values[position]) else {
                 continue;
@@ -162,7 +177,9 @@ impl Checker {
                     Problem::ReceiveFromItself { id }
                 };
                 problems.push(line.argument(position), problem);
-            } else if ids_are_known && !self.ids.contains_key(&id) {
+            } else if let Some(created) = self.ids.get(&id) {
+                places[position] = Some(created.place);
+            } else if ids_are_known {
                 let forgotten = self
                     .killed
                     .map(|killed| Problem::ForgottenNode { id, killed });
@@ -170,17 +187,24 @@ impl Checker {
                 problems.push(line.argument(position), problem);
             }
         }
+        places
+    }
+
+    fn create(&mut self, id: NodeId, line: u64) {
+        let place = Place(self.created);
+        self.created += 1;
+        self.ids.insert(id, Created { line, place });
     }
 
     /// Where the id was created, unless it may be created now.
     fn taken(&self, id: NodeId) -> Option<u64> {
         self.ids
             .get(&id)
-            .copied()
+            .map(|created| created.line)
             .filter(|&line| line >= self.doubtful_before)
     }
 
-    fn accept(&mut self, number: u64, command: Command) {
+    fn accept(&mut self, number: u64, command: Command<Place>) {
         match command {
             Command::StartMaster => {
                 self.master = Master::Running { since: number };
@@ -192,10 +216,10 @@ impl Checker {
                 }
                 self.master = Master::Off;
                 // Not cleared: that takes as long as the table is large, for every KillAll.
-                self.ids = HashMap::default();
+                self.ids = FxHashMap::default();
             }
             Command::CreateNode { id, amount } => {
-                self.ids.insert(id, number);
+                self.create(id, number);
                 // Checked: the sum fits.
                 self.deposits = self.deposits.saturating_add(amount);
             }
@@ -206,6 +230,7 @@ impl Checker {
     fn begin_anew(&mut self, number: u64) {
         self.doubtful_before = number;
         self.deposits = 0;
+        self.created = 0;
     }
 }
 
@@ -219,29 +244,4 @@ fn content(number: u64, text: &[u8]) -> &[u8] {
         None
     };
     marked.unwrap_or(text)
-}
-
-/// Hashes ids in a nanosecond: the two halves of a product, folded. Every bit of an id reaches the
-/// low and the high bits of the hash, which is what the table looks at; nobody attacks their own
-/// script.
-#[derive(Default)]
-struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write_u64(&mut self, id: u64) {
-        /// The first digits of the golden ratio, odd.
-        const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-        let product = u128::from(id ^ self.0 ^ FACTOR.rotate_left(32)) * u128::from(FACTOR);
-        self.0 = (product as u64) ^ ((product >> 64) as u64);
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(byte.into());
-        }
-    }
 }

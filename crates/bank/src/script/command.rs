@@ -2,13 +2,16 @@
 
 use std::fmt;
 
-use crate::id::NodeId;
+use crate::id::{NodeId, Place};
 
 /// One command, its words checked.
 ///
-/// Printed, it is a line of a script that reads back as the same command.
+/// Nodes are called by their ids, as people do, or by their places, as [`Statement`]s do: names are
+/// looked up once. Printed with ids, it is a line of a script that reads back as the same command.
+///
+/// [`Statement`]: super::Statement
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
+pub enum Command<N = NodeId> {
     /// Start the master's side and the observer.
     StartMaster,
     /// End every process of the system.
@@ -23,26 +26,26 @@ pub enum Command {
     /// Enqueue a transfer on the channel `from → to`.
     Send {
         /// Who pays.
-        from: NodeId,
+        from: N,
         /// Who will be paid; never `from`.
-        to: NodeId,
+        to: N,
         /// How much.
         amount: u64,
     },
     /// Take the message at the head of a channel into `to`.
     Receive {
         /// The receiver.
-        to: NodeId,
+        to: N,
         /// The sender, never `to`; `None` for one picked at random among those with something to
         /// take.
-        from: Option<NodeId>,
+        from: Option<N>,
     },
     /// Take messages, from channels picked at random, until every channel is empty.
     ReceiveAll,
     /// Have a node begin a snapshot.
     BeginSnapshot {
         /// The initiator.
-        id: NodeId,
+        id: N,
     },
     /// Collect every snapshot that has begun.
     CollectState,
@@ -54,13 +57,40 @@ pub enum Command {
     /// Kill a node's process with SIGKILL.
     KillNode {
         /// Whose process.
-        id: NodeId,
+        id: N,
     },
     /// List the nodes on stderr.
     Nodes,
 }
 
-impl fmt::Display for Command {
+impl<N: Copy> Command<N> {
+    /// The command with its nodes called otherwise.
+    #[must_use]
+    pub fn rename<M>(&self, name: impl Fn(N) -> M) -> Command<M> {
+        match *self {
+            Self::StartMaster => Command::StartMaster,
+            Self::KillAll => Command::KillAll,
+            Self::CreateNode { id, amount } => Command::CreateNode { id, amount },
+            Self::Send { from, to, amount } => Command::Send {
+                from: name(from),
+                to: name(to),
+                amount,
+            },
+            Self::Receive { to, from } => Command::Receive {
+                to: name(to),
+                from: from.map(name),
+            },
+            Self::ReceiveAll => Command::ReceiveAll,
+            Self::BeginSnapshot { id } => Command::BeginSnapshot { id: name(id) },
+            Self::CollectState => Command::CollectState,
+            Self::PrintSnapshot { number } => Command::PrintSnapshot { number },
+            Self::KillNode { id } => Command::KillNode { id: name(id) },
+            Self::Nodes => Command::Nodes,
+        }
+    }
+}
+
+impl<N: fmt::Display> fmt::Display for Command<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::StartMaster => f.write_str("StartMaster"),
@@ -188,9 +218,16 @@ pub(super) const MOST_ARGUMENTS: usize = 3;
 /// The numbers of a line, by position; `None` where one is not there or is refused.
 pub(super) type Values = [Option<u64>; MOST_ARGUMENTS];
 
+/// The nodes that they name, where they name nodes that exist.
+pub(super) type Places = [Option<Place>; MOST_ARGUMENTS];
+
 impl Keyword {
     /// The command with those arguments, unless a required one is `None`.
-    pub(super) fn with(self, [first, second, third]: Values) -> Option<Command> {
+    pub(super) fn with(
+        self,
+        [first, second, third]: Values,
+        [one, other, _]: Places,
+    ) -> Option<Command<Place>> {
         Some(match self {
             Self::StartMaster => Command::StartMaster,
             Self::KillAll => Command::KillAll,
@@ -199,19 +236,19 @@ impl Keyword {
                 amount: second?,
             },
             Self::Send => Command::Send {
-                from: NodeId(first?),
-                to: NodeId(second?),
+                from: one?,
+                to: other?,
                 amount: third?,
             },
             Self::Receive => Command::Receive {
-                to: NodeId(first?),
-                from: second.map(NodeId),
+                to: one?,
+                from: other,
             },
             Self::ReceiveAll => Command::ReceiveAll,
-            Self::BeginSnapshot => Command::BeginSnapshot { id: NodeId(first?) },
+            Self::BeginSnapshot => Command::BeginSnapshot { id: one? },
             Self::CollectState => Command::CollectState,
             Self::PrintSnapshot => Command::PrintSnapshot { number: first },
-            Self::KillNode => Command::KillNode { id: NodeId(first?) },
+            Self::KillNode => Command::KillNode { id: one? },
             Self::Nodes => Command::Nodes,
         })
     }

@@ -8,15 +8,16 @@
 //! repaired, so that one mistake is not reported again by every line that depended on it.
 //!
 //! ```
-//! use bank::script::{Checker, LineSplitter};
+//! use bank::script::{Checker, LineSplitter, Names};
 //!
 //! let (mut splitter, mut checker) = (LineSplitter::new(), Checker::new());
+//! let mut names = Names::default();
 //! let mut told = String::new();
 //! for piece in ["StartMaster\nCreateNo", "de 1 500\nSend 1 3 20\nCollect"] {
 //!     splitter.push(piece.as_bytes());
 //!     while let Some(line) = splitter.next_line() {
 //!         match checker.line(line.number, line.text) {
-//!             Ok(Some(command)) => told += &format!("{command}\n"),
+//!             Ok(Some(command)) => told += &format!("{}\n", names.follow(command)),
 //!             Ok(None) => {}
 //!             Err(refusals) => refusals
 //!                 .iter()
@@ -47,6 +48,8 @@ mod tests;
 
 use std::collections::HashSet;
 
+use crate::id::{NodeId, Place};
+
 pub use check::Checker;
 pub use command::{COMMANDS, Command, CommandHelp, Quantity};
 pub use lines::{LINE_LIMIT, Line, LineSplitter};
@@ -59,7 +62,7 @@ pub struct Statement {
     /// Counted from 1.
     pub line: u64,
     /// What is to be done.
-    pub command: Command,
+    pub command: Command<Place>,
 }
 
 /// Reads and checks a whole script that is in memory: every statement or, where there is one, every
@@ -78,21 +81,47 @@ pub fn read_script(text: &[u8]) -> Result<Vec<Statement>, Vec<Refusal>> {
 #[must_use]
 pub fn most_nodes(statements: &[Statement]) -> u64 {
     let mut living = HashSet::new();
-    let mut most = 0;
+    let (mut most, mut created) = (0, 0);
     for statement in statements {
         match statement.command {
-            Command::CreateNode { id, .. } => {
-                living.insert(id);
+            Command::CreateNode { .. } => {
+                living.insert(Place(created));
+                created += 1;
                 most = most.max(living.len());
             }
             Command::KillNode { id } => {
                 living.remove(&id);
             }
-            Command::KillAll => living.clear(),
+            Command::KillAll => {
+                living.clear();
+                created = 0;
+            }
             _ => {}
         }
     }
     most as u64
+}
+
+/// The ids of the nodes, by place, as a script creates them.
+#[derive(Clone, Debug, Default)]
+pub struct Names(Vec<NodeId>);
+
+impl Names {
+    /// The command as people write it, given every command before it.
+    pub fn follow(&mut self, command: Command<Place>) -> Command {
+        match command {
+            Command::StartMaster | Command::KillAll => self.0.clear(),
+            Command::CreateNode { id, .. } => self.0.push(id),
+            _ => {}
+        }
+        command.rename(|place| self.of(place))
+    }
+
+    /// The id of the node at this place, which a checked script has created.
+    #[must_use]
+    pub fn of(&self, place: Place) -> NodeId {
+        self.0[place.index()]
+    }
 }
 
 /// Reads and checks a whole script, in the pieces in which it comes.

@@ -119,16 +119,14 @@ impl Words {
             all: Default::default(),
             count: 0,
         };
+        let class = |at: usize| text.get(at).map_or(Class::Comment, |byte| class(*byte));
         let mut at = 0;
         while words.count < words.all.len() {
-            while text.get(at).is_some_and(|&byte| is_blank(byte)) {
+            while class(at) == Class::Blank {
                 at += 1;
             }
             let start = at;
-            while text
-                .get(at)
-                .is_some_and(|&byte| !is_blank(byte) && !begins_comment(byte))
-            {
+            while class(at) == Class::Word {
                 at += 1;
             }
             if start == at {
@@ -151,23 +149,46 @@ impl Word {
     }
 }
 
-fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t')
+/// What a byte is to a line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Word,
+    Blank,
+    /// It begins a comment.
+    Comment,
 }
 
-fn begins_comment(byte: u8) -> bool {
-    matches!(byte, b'#' | b';')
+/// Looked up: every byte of every script goes through here.
+#[inline]
+fn class(byte: u8) -> Class {
+    const CLASSES: [Class; 256] = {
+        let mut classes = [Class::Word; 256];
+        classes[b' ' as usize] = Class::Blank;
+        classes[b'\t' as usize] = Class::Blank;
+        classes[b'#' as usize] = Class::Comment;
+        classes[b';' as usize] = Class::Comment;
+        classes
+    };
+    CLASSES[usize::from(byte)]
 }
 
 /// Decimal digits only, any number of leading zeros.
 fn number(word: &[u8], quantity: Quantity) -> Result<u64, Problem> {
+    /// As many digits as always fit.
+    const SURE: usize = 19;
+    let (sure, rest) = word.split_at(word.len().min(SURE));
     let mut value = 0_u64;
-    for byte in word {
+    for byte in sure {
         let digit = byte.wrapping_sub(b'0');
-        let next = value
-            .checked_mul(10)
-            .and_then(|tens| tens.checked_add(digit.into()));
-        match next {
+        if digit > 9 {
+            return Err(not_a_number(word, quantity));
+        }
+        value = value * 10 + u64::from(digit);
+    }
+    for byte in rest {
+        let digit = byte.wrapping_sub(b'0');
+        let tens = value.checked_mul(10);
+        match tens.and_then(|tens| tens.checked_add(digit.into())) {
             Some(next) if digit <= 9 => value = next,
             _ => return Err(not_a_number(word, quantity)),
         }

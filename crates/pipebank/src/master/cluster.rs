@@ -1,18 +1,20 @@
 //! The processes of the system and master's pipes to them.
 //!
-//! Knows nothing of accounts or snapshots: it starts and ends processes, connects them, moves
-//! frames, and notices deaths.
+//! Knows nothing of accounts or snapshots: it starts and ends processes, moves frames, and notices
+//! deaths. `mesh.rs` connects them.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use pipes::{Caught, Needs, Poller, Signals, Token};
 
-use super::channels::Place;
 use super::failure::Stop;
-use super::process::{Fate, Process};
+use super::mesh::Ends;
+use super::process::Handle;
 use super::run_dir::{Pids, RunDir};
-use bank::id::NodeId;
+use bank::id::{NodeId, Place};
+use bank::master::{Awaits, Fate, Master, Process};
 use bank::messages::{Answer, Command, Reply, Request};
 
 /// How long processes have to end by themselves before they are killed.
@@ -21,18 +23,12 @@ const GRACE: Duration = Duration::from_secs(2);
 /// Descriptors that a process has open beside its channels or nodes, generously.
 pub(super) const OTHER_DESCRIPTORS: u64 = 24;
 
-/// Tokens of what the session watches with the cluster's poller.
+/// Tokens of what the session watches with the cluster's poller. Those of processes come behind:
+/// even ones for what they say, odd ones for room in their commands.
 pub(super) const SIGNALS: Token = 0;
 pub(super) const INPUT: Token = 1;
 const OBSERVER: Token = 2;
 const NODES: Token = 4;
-
-/// A process other than master.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Member {
-    Observer,
-    Node(Place),
-}
 
 /// Why everything ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,15 +44,29 @@ pub(super) enum Ending {
 /// How the processes ended when all were to end.
 #[derive(Debug)]
 pub(super) struct Ended {
-    /// Those that did not end by themselves and without a complaint, though they were not yet
-    /// known to be dead, and how.
-    pub(super) unclean: Vec<(String, Fate)>,
-    /// Master killed those that had not ended yet.
-    pub(super) killed: bool,
-    /// It did so because the grace was over, not because it was asked to.
-    pub(super) grace_was_over: bool,
+    /// Those that did not end as they should, though they were not yet known to be dead. One that
+    /// was killed because somebody asked for that is not among them.
+    pub(super) unclean: Vec<Unclean>,
     /// The first signal that arrived meanwhile.
     pub(super) caught: Option<Caught>,
+}
+
+/// A process that did not end by itself and without a complaint.
+#[derive(Debug)]
+pub(super) struct Unclean {
+    pub(super) who: String,
+    /// How it ended; nothing where the grace was over and master killed it.
+    pub(super) fate: Option<Fate>,
+}
+
+impl fmt::Display for Unclean {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let who = &self.who;
+        match &self.fate {
+            None => write!(f, "{who} did not end when it was told to, and was killed"),
+            Some(fate) => write!(f, "{who} did not end as it should ({fate})"),
+        }
+    }
 }
 
 /// Where the programs of the other processes are.
@@ -67,6 +77,13 @@ pub(super) struct Programs {
     pub(super) verbose: bool,
 }
 
+/// A node.
+#[derive(Debug)]
+pub(super) struct Node {
+    id: NodeId,
+    pub(super) process: Handle<Command, Reply>,
+}
+
 /// The processes of the system.
 #[derive(Debug)]
 pub(super) struct Cluster {
@@ -75,13 +92,15 @@ pub(super) struct Cluster {
     pub(super) poller: Poller,
     /// When the whole run is to be over.
     pub(super) deadline: Option<Instant>,
-    pub(super) observer: Option<Process<Request, Answer>>,
-    pub(super) nodes: Vec<Process<Command, Reply>>,
-    pub(super) ids: Vec<NodeId>,
-    dirty: Vec<Place>,
+    pub(super) observer: Option<Handle<Request, Answer>>,
+    /// By place; nothing where a node could not be started.
+    nodes: Vec<Option<Node>>,
+    pub(super) ends: Ends,
+    /// Nodes to which something is to be written.
+    pub(super) dirty: Vec<Place>,
     ready: Vec<Token>,
-    /// Deaths that the session has not been told of.
-    news: Vec<Member>,
+    /// Deaths that were noticed and that nobody has asked for.
+    news: Vec<Process>,
 }
 
 impl Cluster {
@@ -93,7 +112,7 @@ impl Cluster {
             deadline: None,
             observer: None,
             nodes: Vec::new(),
-            ids: Vec::new(),
+            ends: Ends::default(),
             dirty: Vec::new(),
             ready: Vec::new(),
             news: Vec::new(),
@@ -103,44 +122,50 @@ impl Cluster {
     /// Starts the observer.
     pub(super) fn start_observer(&mut self) -> Result<(), Stop> {
         let child = pipes::spawn(&self.programs.observer, self.verbosity())?;
-        self.observer = Some(Process::new(child, OBSERVER, &self.poller)?);
+        self.observer = Some(Handle::new(child, OBSERVER, &self.poller)?);
         self.publish()
     }
 
-    /// Starts a node and connects it to the observer. Where that fails, nothing has changed.
-    pub(super) fn start_node(&mut self, id: NodeId, deposit: u64) -> Result<Place, pipes::Error> {
+    /// Starts a node and connects it to the observer. Where that fails, there is none.
+    pub(super) fn start_node(
+        &mut self,
+        place: Place,
+        id: NodeId,
+        deposit: u64,
+    ) -> Result<(), pipes::Error> {
         let (orders, reports) = (pipes::pipe()?, pipes::pipe()?);
         let mut arguments = vec![id.to_string(), deposit.to_string()];
         arguments.extend(self.verbosity());
         let child = pipes::spawn(&self.programs.node, arguments)?;
-        let place = self.nodes.len();
-        let token = NODES + 2 * place as Token;
-        let node = Process::new(child, token, &self.poller)?;
-
-        self.nodes.push(node);
-        self.ids.push(id);
+        let token = NODES + 2 * place.index() as Token;
+        let process = Handle::new(child, token, &self.poller)?;
+        self.nodes.resize_with(place.index(), || None);
+        self.nodes.push(Some(Node { id, process }));
         let handed = self
-            .hand_over(Member::Node(place), vec![orders.read, reports.write])
-            .and_then(|()| self.hand_over(Member::Observer, vec![orders.write, reports.read]));
-        if let Err(error) = handed {
-            self.ids.pop();
-            if let Some(mut node) = self.nodes.pop() {
-                node.bury(None)?;
-            }
-            return Err(error);
+            .hand_over(Process::Node(place), vec![orders.read, reports.write])
+            .and_then(|()| self.hand_over(Process::Observer, vec![orders.write, reports.read]));
+        if handed.is_err()
+            && let Some(mut node) = self.nodes.pop().flatten()
+        {
+            node.process.bury(None)?;
         }
-        self.request(&Request::Join { node: id, deposit })?;
-        Ok(place)
+        handed
     }
 
-    /// What a system of so many nodes takes, where so many of them are present, or nothing is.
-    pub(super) fn needs(present: Option<u64>, nodes: u64) -> Needs {
+    /// How many nodes were started since the observer was.
+    pub(super) fn started(&self) -> u64 {
+        self.nodes.iter().flatten().count() as u64
+    }
+
+    /// What a system of so many nodes takes, where so many of them are present, or nothing is; they
+    /// are connected in tiles of this side.
+    pub(super) fn needs(present: Option<u64>, nodes: u64, tile: u64) -> Needs {
         let processes = |nodes| nodes + 1;
         // A channel for every ordered pair; commands, replies, orders and reports of each node; the
         // observer's requests and answers.
         let pipes = |nodes: u64| nodes * nodes.saturating_sub(1) + 4 * nodes + 2;
         Needs {
-            descriptors: 3 * nodes + OTHER_DESCRIPTORS,
+            descriptors: 3 * nodes + OTHER_DESCRIPTORS + 4 * (tile * tile - 1),
             processes: processes(nodes) - present.map_or(0, processes),
             pipes: pipes(nodes) - present.map_or(0, pipes),
             pipes_in_all: pipes(nodes),
@@ -148,11 +173,11 @@ impl Cluster {
     }
 
     /// Appends a command to what a node is to do.
+    #[inline]
     pub(super) fn command(&mut self, node: Place, command: &Command) -> Result<(), pipes::Error> {
-        let process = &mut self.nodes[node];
-        process.child.sender.push(command)?;
-        if !process.dirty {
-            process.dirty = true;
+        if let Some(Some(it)) = self.nodes.get_mut(node.index())
+            && it.process.push(command)?
+        {
             self.dirty.push(node);
         }
         Ok(())
@@ -160,19 +185,22 @@ impl Cluster {
 
     /// Appends a request to what the observer is to do.
     pub(super) fn request(&mut self, request: &Request) -> Result<(), pipes::Error> {
-        if let Some(observer) = &mut self.observer {
-            observer.child.sender.push(request)?;
-            observer.dirty = true;
+        match &mut self.observer {
+            Some(observer) => observer.push(request).map(drop),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// The next reply of a node that has been read.
+    #[inline]
     pub(super) fn reply(&mut self, node: Place) -> Result<Option<Reply>, pipes::Error> {
-        let had_died = self.nodes[node].fate.is_some();
-        let reply = self.nodes[node].next()?;
-        if !had_died && self.nodes[node].fate.is_some() {
-            self.news.push(Member::Node(node));
+        let Some(Some(Node { process, .. })) = self.nodes.get_mut(node.index()) else {
+            return Ok(None);
+        };
+        let had_died = process.fate.is_some();
+        let reply = process.next()?;
+        if !had_died && process.fate.is_some() {
+            self.news.push(Process::Node(node));
         }
         Ok(reply)
     }
@@ -185,34 +213,66 @@ impl Cluster {
         let had_died = observer.fate.is_some();
         let answer = observer.next()?;
         if !had_died && observer.fate.is_some() {
-            self.news.push(Member::Observer);
+            self.news.push(Process::Observer);
         }
         Ok(answer)
     }
 
-    /// How a node ended, if it has.
-    pub(super) fn fate(&self, node: Place) -> Option<&Fate> {
-        self.nodes[node].fate.as_ref()
+    /// Hands master the word that it awaits, if that was read already: whether it was.
+    #[inline]
+    pub(super) fn say(&mut self, master: &mut Master) -> Result<bool, Stop> {
+        let Awaits::Word(process) = master.awaits() else {
+            return Ok(false);
+        };
+        match process {
+            Process::Node(node) => {
+                if let Some(reply) = self.reply(node)? {
+                    master.hear(node, reply)?;
+                    return Ok(true);
+                }
+            }
+            Process::Observer => {
+                if let Some(answer) = self.answer()? {
+                    master.hear_observer(answer)?;
+                    return Ok(true);
+                }
+            }
+        }
+        let is_over = self.fate(process).is_some() && !self.news.contains(&process);
+        if is_over {
+            master.silent()?;
+        }
+        Ok(is_over)
     }
 
-    /// How the observer ended, if it has.
-    pub(super) fn observer_fate(&self) -> Option<&Fate> {
-        self.observer.as_ref()?.fate.as_ref()
+    pub(super) fn node(&self, place: Place) -> Option<&Node> {
+        self.nodes.get(place.index())?.as_ref()
     }
 
-    pub(super) fn pid(&self, node: Place) -> u32 {
-        self.nodes[node].child.pid()
+    /// How a process ended, if it has.
+    pub(super) fn fate(&self, process: Process) -> Option<&Fate> {
+        match process {
+            Process::Observer => self.observer.as_ref()?.fate.as_ref(),
+            Process::Node(place) => self.node(place)?.process.fate.as_ref(),
+        }
+    }
+
+    /// The pid of a node; 0 where it could not be started.
+    pub(super) fn pid(&self, place: Place) -> u32 {
+        self.node(place).map_or(0, |node| node.process.child.pid())
     }
 
     /// Writes what was appended.
     pub(super) fn flush(&mut self) -> Result<(), pipes::Error> {
         for place in std::mem::take(&mut self.dirty) {
-            self.nodes[place].flush(&self.poller)?;
+            if let Some(Some(node)) = self.nodes.get_mut(place.index()) {
+                node.process.flush(&self.poller)?;
+            }
         }
-        if let Some(observer) = self.observer.as_mut().filter(|o| o.dirty) {
-            observer.flush(&self.poller)?;
+        match &mut self.observer {
+            Some(observer) => observer.flush(&self.poller),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Waits until a process has said something or died, or one of the session's own tokens
@@ -220,46 +280,53 @@ impl Cluster {
     /// nothing has been read).
     pub(super) fn wait(&mut self, deadline: Option<Instant>) -> Result<Vec<Token>, Stop> {
         self.flush()?;
-        self.poller.wait(&mut self.ready, deadline)?;
+        let mut ready = std::mem::take(&mut self.ready);
+        self.poller.wait(&mut ready, deadline)?;
         let mut own = Vec::new();
-        for token in std::mem::take(&mut self.ready) {
-            match token {
-                SIGNALS | INPUT => own.push(token),
-                token if token >= NODES => {
-                    let place = (token - NODES) as usize / 2;
-                    // What a node of before the last KillAll had to say is of no interest.
-                    let Some(node) = self.nodes.get_mut(place) else {
-                        continue;
-                    };
-                    if token % 2 == 1 {
-                        node.flush(&self.poller)?;
-                    } else if node.read()? {
-                        self.news.push(Member::Node(place));
-                    }
-                }
-                _ => {
-                    let Some(observer) = &mut self.observer else {
-                        continue;
-                    };
-                    if token % 2 == 1 {
-                        observer.flush(&self.poller)?;
-                    } else if observer.read()? {
-                        self.news.push(Member::Observer);
-                    }
-                }
+        for token in &ready {
+            match *token {
+                SIGNALS | INPUT => own.push(*token),
+                token => self.serve(token)?,
             }
         }
+        self.ready = ready;
         Ok(own)
     }
 
-    /// The deaths that were noticed since the last call.
-    pub(super) fn take_news(&mut self) -> Vec<Member> {
-        std::mem::take(&mut self.news)
+    /// Reads from a process what is there, or writes what it has room for. What a node of before
+    /// the last KillAll had to say is of no interest.
+    fn serve(&mut self, token: Token) -> Result<(), pipes::Error> {
+        let (is_room, poller) = (token % 2 == 1, &self.poller);
+        let (process, has_died) = if token < NODES {
+            let observer = self.observer.as_mut();
+            let served = observer.map(|it| it.serve(is_room, poller));
+            (Process::Observer, served)
+        } else {
+            let place = Place::at((token - NODES) as usize / 2);
+            let node = self.nodes.get_mut(place.index()).and_then(Option::as_mut);
+            let served = node.map(|it| it.process.serve(is_room, poller));
+            (Process::Node(place), served)
+        };
+        if has_died.transpose()? == Some(true) {
+            self.news.push(process);
+        }
+        Ok(())
+    }
+
+    /// The deaths that were noticed since the last call, and how each was.
+    pub(super) fn take_news(&mut self) -> Vec<(Process, Fate)> {
+        let news = std::mem::take(&mut self.news);
+        let fates = news.into_iter();
+        fates
+            .filter_map(|process| Some((process, self.fate(process)?.clone())))
+            .collect()
     }
 
     /// Kills a node with SIGKILL; its death is noticed like any other.
     pub(super) fn kill(&mut self, node: Place) {
-        self.nodes[node].child.kill();
+        if let Some(Some(node)) = self.nodes.get_mut(node.index()) {
+            node.process.child.kill();
+        }
     }
 
     /// Ends every process: closes its commands, waits until it has ended, and kills it where it
@@ -269,15 +336,17 @@ impl Cluster {
         signals: &Signals,
         ending: Ending,
     ) -> Result<Ended, pipes::Error> {
+        // Of those that are dead already, everything is known.
+        self.observer.take_if(|observer| observer.fate.is_some());
         for node in &mut self.nodes {
-            node.child.sender.close();
+            node.take_if(|node| node.process.fate.is_some());
+        }
+        for node in self.nodes.iter_mut().flatten() {
+            node.process.child.sender.close();
         }
         if let Some(observer) = &mut self.observer {
             observer.child.sender.close();
         }
-        let was_dead = |fate: &Option<Fate>| fate.is_some();
-        let dead_before: Vec<bool> = self.nodes.iter().map(|n| was_dead(&n.fate)).collect();
-        let observer_dead_before = self.observer.iter().any(|o| was_dead(&o.fate));
         let grace = Instant::now() + GRACE;
         let deadline = self.deadline.filter(|_| ending == Ending::Script);
         let deadline = deadline.map_or(grace, |deadline| deadline.min(grace));
@@ -299,51 +368,47 @@ impl Cluster {
             let mut ready = std::mem::take(&mut self.ready);
             self.poller.wait(&mut ready, deadline)?;
             for token in &ready {
-                if *token == OBSERVER
-                    && let Some(observer) = &mut self.observer
-                {
-                    observer.read()?;
-                } else if *token >= NODES && token % 2 == 0 {
-                    let place = (token - NODES) as usize / 2;
-                    self.nodes[place].read()?;
-                } else if *token == INPUT {
+                match *token {
+                    SIGNALS => {}
                     // Input that nobody reads now must not keep the loop awake.
-                    self.poller.unwatch_bytes(std::io::stdin())?;
+                    INPUT => self.poller.unwatch_bytes(std::io::stdin())?,
+                    token => self.serve(token)?,
                 }
             }
             self.ready = ready;
         }
         self.news.clear();
-        let mut unclean = Vec::new();
-        for (place, node) in self.nodes.drain(..).enumerate() {
-            let fate = node
-                .fate
-                .filter(|fate| !fate.is_clean() && !dead_before[place]);
-            unclean.extend(fate.map(|fate| (format!("node {}", self.ids[place]), fate)));
-        }
-        let fate = self.observer.take().and_then(|observer| observer.fate);
-        let fate = fate.filter(|fate| !fate.is_clean() && !observer_dead_before);
-        unclean.extend(fate.map(|fate| ("the observer".to_owned(), fate)));
-        self.ids.clear();
         self.dirty.clear();
+        self.ends = Ends::default();
+        let nodes = self.nodes.drain(..).flatten();
+        let nodes = nodes.map(|node| (format!("node {}", node.id), node.process.fate));
+        let observer = self.observer.take();
+        let observer = observer.map(|observer| ("the observer".to_owned(), observer.fate));
+        let unclean = nodes.chain(observer).filter_map(|(who, fate)| {
+            let fate = fate.filter(|fate| !fate.is_clean())?;
+            match killed && fate == Fate::Signal(9) {
+                false => Some(Unclean {
+                    who,
+                    fate: Some(fate),
+                }),
+                true => grace_was_over.then_some(Unclean { who, fate: None }),
+            }
+        });
+        let unclean = unclean.collect();
         // The directory is about to go, or to be told of the next system.
         let _ = self.publish();
-        Ok(Ended {
-            unclean,
-            killed,
-            grace_was_over,
-            caught,
-        })
+        Ok(Ended { unclean, caught })
     }
 
     fn is_anybody_alive(&self) -> bool {
-        let observer = self.observer.iter().any(|process| process.fate.is_none());
-        observer || self.nodes.iter().any(|process| process.fate.is_none())
+        let nodes = self.nodes.iter().flatten();
+        self.observer.iter().any(|it| it.fate.is_none())
+            || nodes.into_iter().any(|node| node.process.fate.is_none())
     }
 
     fn kill_everybody(&mut self) {
-        for node in &mut self.nodes {
-            node.child.kill();
+        for node in self.nodes.iter_mut().flatten() {
+            node.process.child.kill();
         }
         if let Some(observer) = &mut self.observer {
             observer.child.kill();
@@ -360,16 +425,15 @@ impl Cluster {
         let Some(run_dir) = &self.run_dir else {
             return Ok(());
         };
-        let living = |fate: &Option<Fate>| fate.is_none();
-        let observer = self.observer.as_ref().filter(|o| living(&o.fate));
-        let nodes = self.nodes.iter().zip(&self.ids);
+        let observer = self.observer.as_ref().filter(|it| it.fate.is_none());
+        let nodes = self.nodes.iter().flatten();
         run_dir
             .publish(&Pids {
                 master: std::process::id(),
                 observer: observer.map(|observer| observer.child.pid()),
                 nodes: nodes
-                    .filter(|(node, _)| living(&node.fate))
-                    .map(|(node, id)| (*id, node.child.pid()))
+                    .filter(|node| node.process.fate.is_none())
+                    .map(|node| (node.id, node.process.child.pid()))
                     .collect(),
             })
             .map_err(Stop::from)

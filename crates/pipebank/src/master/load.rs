@@ -22,14 +22,13 @@ mod summary;
 
 use std::io;
 
-use pipes::{Death, Signals, write_interruptibly};
+use pipes::{Signals, write_interruptibly};
 
 use self::run::{Failure, Run};
 use self::summary::{Outcome, Summary};
 use super::cluster::{Cluster, Ended, Ending};
 use super::failure::Stop;
 use super::paint::Painter;
-use super::process::Fate;
 use super::run_dir::RunDir;
 use super::{any_seed, find_programs, inherit_little, status};
 
@@ -53,7 +52,7 @@ fn prepare(options: LoadOptions) -> Result<Run, String> {
     let deposits = options.deposits()?;
     let of_master = |error| format!("master: {error}");
     inherit_little().map_err(of_master)?;
-    if let Some(shortage) = Cluster::needs(None, options.nodes.into()).shortage() {
+    if let Some(shortage) = Cluster::needs(None, options.nodes.into(), 1).shortage() {
         return Err(format!("master: {} nodes need {shortage}", options.nodes));
     }
     let signals = Signals::hold().map_err(of_master)?;
@@ -98,23 +97,15 @@ fn to_its_end(mut run: Run, painter: Painter, json: bool) -> u8 {
     status
 }
 
-/// Tells of those that did not end as they should, and returns what status that makes. One that
-/// was killed because somebody asked for that is not among them.
+/// Tells of those that did not end as they should, and returns what status that makes.
 fn complain(ended: &Ended, painter: Painter) -> u8 {
     let mut standing = 0;
-    for (who, fate) in &ended.unclean {
-        if ended.killed && *fate == Fate::Died(Death::Signal(9)) {
-            if ended.grace_was_over {
-                painter.tell(&format!(
-                    "{who} did not end when it was told to, and was killed"
-                ));
-            }
-            continue;
-        }
-        painter.tell(&format!("{who} did not end as it should ({fate})"));
-        standing = standing.max(match fate.is_internal() {
-            true => status::BROKEN,
-            false => status::FAILED,
+    for unclean in &ended.unclean {
+        painter.tell(&unclean.to_string());
+        standing = standing.max(match &unclean.fate {
+            None => 0,
+            Some(fate) if fate.is_internal() => status::BROKEN,
+            Some(_) => status::FAILED,
         });
     }
     standing

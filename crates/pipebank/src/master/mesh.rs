@@ -1,93 +1,88 @@
-//! Laying the channels of new nodes: a pipe for every ordered pair, handed over in tiles.
+//! Laying channels: a pipe for each, whose ends master keeps until they are handed over.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use pipes::{HandOver, RawEnd};
 
-use super::channels::Place;
-use super::cluster::{Cluster, Member, OTHER_DESCRIPTORS, SIGNALS};
-use bank::messages::Command;
+use super::cluster::{Cluster, OTHER_DESCRIPTORS, SIGNALS};
+use super::failure::Stop;
+use bank::id::Place;
+use bank::master::Process;
+use bank::messages::{Command, Peer};
 
-/// The side of a tile of the mesh: so many nodes are connected with so many others at once. The
-/// more, the fewer hand-overs; master holds four descriptors a pair meanwhile.
-const LARGEST_TILE: usize = 16;
+/// With how many others a new node is connected at once, at most. The more, the fewer hand-overs;
+/// master holds four descriptors a pair meanwhile.
+const LARGEST_TILE: u64 = 16;
 
 /// How long other processes of the user may keep the kernel from handing descriptors over.
 const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Nodes that have something to read are left alone until there are more than this: they take what
+/// was handed to them while master goes on.
+const UNREAD: usize = 256;
+
+/// The ends of channels that are not handed over yet, by (from, to).
+#[derive(Debug, Default)]
+pub(super) struct Ends {
+    write: HashMap<(Place, Place), RawEnd>,
+    read: HashMap<(Place, Place), RawEnd>,
+}
+
+/// With how many others a new node is connected at once so that descriptors suffice: where it is
+/// known how many nodes there will be, they get what they need first.
+pub(super) fn tile(nodes: Option<u64>) -> Result<usize, pipes::Error> {
+    let limit = pipes::descriptor_limit()?.soft;
+    let spare = match nodes {
+        Some(nodes) => limit.saturating_sub(3 * nodes + OTHER_DESCRIPTORS),
+        None => limit / 16,
+    };
+    Ok((spare / 4).isqrt().clamp(1, LARGEST_TILE) as usize)
+}
+
 impl Cluster {
-    /// Makes the channels between every two of which at least one is new, and has them opened at
-    /// both ends: the mesh is laid in tiles, so that one hand-over carries many ends. `owing`: see
-    /// [`Command::Open`]. Calls `opening` for each command that will be answered.
-    pub(super) fn connect(
-        &mut self,
-        old: &[Place],
-        new: &[Place],
-        owing: bool,
-        mut opening: impl FnMut(Place),
-    ) -> Result<(), pipes::Error> {
-        let side = self.tile_side()?;
-        let mut before: Vec<&[Place]> = old.chunks(side).collect();
-        for block in new.chunks(side) {
-            for other in before.iter().copied() {
-                self.connect_tile(other, block, owing, &mut opening)?;
-            }
-            for (index, node) in block.iter().enumerate() {
-                self.connect_tile(&block[..index], &[*node], owing, &mut opening)?;
-            }
-            before.push(block);
+    /// Makes a pipe for each of these channels.
+    pub(super) fn connect(&mut self, channels: &[(Place, Place)]) -> Result<(), Stop> {
+        if self.dirty.len() > UNREAD {
             self.flush()?;
         }
-        Ok(())
-    }
-
-    /// Connects each of `rows` with each of `columns`; no node is in both.
-    fn connect_tile(
-        &mut self,
-        rows: &[Place],
-        columns: &[Place],
-        owing: bool,
-        opening: &mut impl FnMut(Place),
-    ) -> Result<(), pipes::Error> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let mut to_columns: Vec<Vec<RawEnd>> = columns.iter().map(|_| Vec::new()).collect();
-        for row in rows {
-            let mut to_row = Vec::new();
-            for to_column in &mut to_columns {
-                let (forth, back) = (pipes::pipe()?, pipes::pipe()?);
-                to_row.extend([forth.write, back.read]);
-                to_column.extend([back.write, forth.read]);
-            }
-            self.open(*row, columns, to_row, owing)?;
-            opening(*row);
-        }
-        for (column, ends) in columns.iter().zip(to_columns) {
-            self.open(*column, rows, ends, owing)?;
-            opening(*column);
+        for channel in channels {
+            let ends = pipes::pipe()?;
+            self.ends.write.insert(*channel, ends.write);
+            self.ends.read.insert(*channel, ends.read);
         }
         Ok(())
     }
 
-    /// Has a node open its channels to and from some peers.
-    fn open(
+    /// Hands a node its ends of channels that were made, and has it open them.
+    pub(super) fn open(
         &mut self,
         node: Place,
-        peers: &[Place],
-        ends: Vec<RawEnd>,
+        outgoing: Vec<Peer>,
+        incoming: Vec<Peer>,
         owing: bool,
-    ) -> Result<(), pipes::Error> {
-        self.hand_over(Member::Node(node), ends)?;
-        let peers = peers.iter().map(|peer| self.ids[*peer]).collect();
-        self.command(node, &Command::Open { peers, owing })
+    ) -> Result<(), Stop> {
+        let Ends { write, read } = &mut self.ends;
+        let out = outgoing.iter().map(|to| write.remove(&(node, to.place)));
+        let ends: Option<Vec<RawEnd>> = out
+            .chain(incoming.iter().map(|from| read.remove(&(from.place, node))))
+            .collect();
+        let ends =
+            ends.ok_or_else(|| Stop::Internal("a channel opens that was not made".to_owned()))?;
+        self.hand_over(Process::Node(node), ends)?;
+        let open = Command::Open {
+            outgoing,
+            incoming,
+            owing,
+        };
+        Ok(self.command(node, &open)?)
     }
 
     /// Hands pipe ends over; where too many are on their way, has those that were told to take
     /// theirs do so first.
     pub(super) fn hand_over(
         &mut self,
-        to: Member,
+        to: Process,
         mut ends: Vec<RawEnd>,
     ) -> Result<(), pipes::Error> {
         let give_up = Instant::now() + HAND_OVER_TIMEOUT;
@@ -97,11 +92,11 @@ impl Cluster {
         let mut ready = Vec::new();
         loop {
             let hatch = match to {
-                Member::Node(place) => &self.nodes[place].child.hatch,
-                Member::Observer => match &self.observer {
-                    Some(observer) => &observer.child.hatch,
-                    None => return Ok(()),
-                },
+                Process::Node(place) => self.node(place).map(|node| &node.process.child.hatch),
+                Process::Observer => self.observer.as_ref().map(|it| &it.child.hatch),
+            };
+            let Some(hatch) = hatch else {
+                return Ok(());
             };
             match hatch.hand_over(ends)? {
                 HandOver::Later(back) if Instant::now() < give_up => ends = back,
@@ -119,13 +114,5 @@ impl Cluster {
                 std::thread::yield_now();
             }
         }
-    }
-
-    /// The side of a tile that leaves master enough descriptors.
-    fn tile_side(&self) -> Result<usize, pipes::Error> {
-        let limit = pipes::descriptor_limit()?.soft;
-        let used = 3 * self.nodes.len() as u64 + OTHER_DESCRIPTORS;
-        let pairs = limit.saturating_sub(used) / 4;
-        Ok((pairs.isqrt() as usize).clamp(1, LARGEST_TILE))
     }
 }

@@ -7,29 +7,23 @@
 //!             Cluster ⇄ the processes
 //! ```
 //!
-//! [`cli`] parses the command line, [`session`] executes statements, [`cluster`] holds the
-//! processes and the pipes to them, [`channels`] is what master knows of what is on its way,
-//! [`results`] is standard output. [`load`] runs the bank by itself, without a script; [`verify`]
-//! judges a history. Never here: what an account or a recorder decides.
+//! [`cli`] parses the command line, [`session`] stands between [`bank::master::Master`], who
+//! decides, and everybody else; [`cluster`] holds the processes and the pipes to them, [`mesh`] lays
+//! channels, [`results`] is standard output. [`load`] runs the bank by itself, without a script;
+//! [`verify`] judges a history. Never here: what is to be done for a command.
 
-mod channels;
 mod chronicle;
 mod cli;
 mod cluster;
-mod collect;
-mod deaths;
 mod diagram;
 mod failure;
-mod issue;
 mod load;
 mod mesh;
 mod paint;
 mod pictures;
 mod process;
 mod prompt;
-mod ready;
 mod results;
-mod retire;
 mod run_dir;
 mod session;
 mod show;
@@ -47,7 +41,7 @@ use clap::CommandFactory;
 use history::Header;
 use pipes::{Input, Read, Signals, Terminal};
 
-use self::chronicle::{Chronicle, HistoryFile, Kept, Sha256Reader, Sinks};
+use self::chronicle::{Chronicle, HistoryFile, Kept, Sha256Reader};
 use self::cli::{Cli, Placement, RunOptions, Sub};
 use self::cluster::{Cluster, Ending, Programs};
 use self::failure::Stop;
@@ -57,7 +51,7 @@ use self::prompt::{Prompt, Typed};
 use self::results::Format;
 use self::run_dir::RunDir;
 use self::session::{Session, Settings};
-use bank::script::{self, Checker, Line, LineSplitter, Refusal, ScriptReader, Statement};
+use bank::script::{self, Checker, Command, Line, LineSplitter, Refusal, ScriptReader, Statement};
 
 pub use self::results::JSON_SCHEMA;
 pub use self::run_dir::RunDirError;
@@ -168,7 +162,7 @@ fn prepare(options: RunOptions, painter: Painter) -> Result<Option<Prepared>, St
     inherit_little().map_err(|error| format!("master: {error}"))?;
     if let Source::Script(statements) = &source {
         let nodes = script::most_nodes(statements);
-        if let Some(shortage) = Cluster::needs(None, nodes).shortage() {
+        if let Some(shortage) = Cluster::needs(None, nodes, 1).shortage() {
             return Err(format!(
                 "{path}: the {nodes} nodes of this script need {shortage}"
             ));
@@ -200,9 +194,7 @@ fn prepare(options: RunOptions, painter: Painter) -> Result<Option<Prepared>, St
     };
     let kept = (!pictures.is_empty()).then(Kept::new);
     let recent = matches!(source, Source::Prompt(_)).then(show::recent);
-    let sinks = Sinks::new(file, kept, recent);
-    let is_wanted = sinks.is_any();
-    let chronicle = is_wanted.then(|| Chronicle::new(sinks, &header));
+    let chronicle = Chronicle::begin(file, kept, recent, &header);
     let arrow = if options.ascii { "->" } else { "→" };
     let settings = Settings {
         path,
@@ -216,6 +208,13 @@ fn prepare(options: RunOptions, painter: Painter) -> Result<Option<Prepared>, St
         ascii: options.ascii,
         timeout: options.timeout,
         window: options.window as usize,
+        nodes: match &source {
+            Source::Script(statements) => {
+                let creates = |it: &&Statement| matches!(it.command, Command::CreateNode { .. });
+                Some(statements.iter().filter(creates).count() as u64)
+            }
+            Source::Input | Source::Prompt(_) => None,
+        },
         programs,
     };
     Session::new(settings, signals, run_dir, chronicle, teller)
@@ -313,8 +312,8 @@ fn run_session(mut session: Session, source: Source, pictures: &[Picture]) -> u8
 
 /// Draws the run, once it is over, and returns whether that has succeeded.
 fn draw(session: &mut Session, pictures: &[Picture]) -> bool {
-    let sinks = session.chronicle.take().map(|chronicle| chronicle.sinks);
-    let Some(kept) = sinks.and_then(|sinks| sinks.kept) else {
+    let chronicle = session.chronicle.take();
+    let Some(kept) = chronicle.and_then(|chronicle| chronicle.kept) else {
         return true;
     };
     pictures::write_all(pictures, &kept, &mut |text| last_words(session, text))
@@ -343,7 +342,7 @@ fn end_early(session: &mut Session, stop: Stop) -> u8 {
         Stop::TimedOut { .. } => Ending::AtOnce,
         _ => Ending::Signalled,
     };
-    let ended = session.end_system(ending, None);
+    let ended = session.end(ending);
     let lost = session.give_up_history();
     let status = match &stop {
         Stop::Signal(number) => {
@@ -367,7 +366,7 @@ fn end_early(session: &mut Session, stop: Stop) -> u8 {
 
 fn run_script(session: &mut Session, statements: &[Statement]) -> Result<(), Stop> {
     for statement in statements {
-        session.execute(statement)?;
+        session.execute(*statement)?;
     }
     Ok(())
 }
@@ -431,7 +430,7 @@ fn run_prompt(session: &mut Session, mut prompt: Prompt) -> Result<(), Stop> {
 fn run_line(session: &mut Session, checker: &mut Checker, line: &Line<'_>) -> Result<(), Stop> {
     match checker.line(line.number, line.text) {
         Ok(None) => Ok(()),
-        Ok(Some(command)) => session.execute(&Statement {
+        Ok(Some(command)) => session.execute(Statement {
             line: line.number,
             command,
         }),

@@ -1,58 +1,24 @@
 //! One process of the system, as master sees it: the pipes to it, and how it ended.
 
-use std::fmt;
-
 use pipes::{Child, Death, Fill, Poller, Token};
 use serde::{Serialize, de::DeserializeOwned};
+
+use bank::master::Fate;
 
 /// No process has this much to say, in bytes, before it is heard: master issues less ahead.
 const FLOOD: usize = 256 << 20;
 
-/// How a process of the system ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// It died.
-    Died(Death),
-    /// What it wrote was no reply, so master killed it.
-    Garbled(String),
-}
-
-impl fmt::Display for Fate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Died(death) => death.fmt(f),
-            Self::Garbled(reason) => write!(f, "killed by master, which cannot read it: {reason}"),
-        }
-    }
-}
-
-impl Fate {
-    /// Whether the process ended as it should when everything ends.
-    pub(super) fn is_clean(&self) -> bool {
-        *self == Self::Died(Death::Exit(0))
-    }
-
-    /// Whether the process ended because it found, or was, something that cannot be.
-    pub(super) fn is_internal(&self) -> bool {
-        match self {
-            Self::Died(Death::Signal(_)) => false,
-            Self::Died(Death::Exit(status)) => *status != 0,
-            Self::Garbled(_) => true,
-        }
-    }
-}
-
 /// A process and master's pipes to it.
 #[derive(Debug)]
-pub(super) struct Process<O, I> {
+pub(super) struct Handle<O, I> {
     pub(super) child: Child<O, I>,
     pub(super) fate: Option<Fate>,
-    pub(super) token: Token,
+    token: Token,
     /// Frames were pushed since the last flush.
-    pub(super) dirty: bool,
+    is_dirty: bool,
 }
 
-impl<O: Serialize, I: DeserializeOwned> Process<O, I> {
+impl<O: Serialize, I: DeserializeOwned> Handle<O, I> {
     pub(super) fn new(
         mut child: Child<O, I>,
         token: Token,
@@ -63,18 +29,33 @@ impl<O: Serialize, I: DeserializeOwned> Process<O, I> {
             child,
             fate: None,
             token,
-            dirty: false,
+            is_dirty: false,
         })
     }
 
+    /// Appends a frame to what the process is to do; whether it is the first since the last flush.
+    pub(super) fn push(&mut self, frame: &O) -> Result<bool, pipes::Error> {
+        self.child.sender.push(frame)?;
+        Ok(!std::mem::replace(&mut self.is_dirty, true))
+    }
+
+    /// Writes what was appended.
     pub(super) fn flush(&mut self, poller: &Poller) -> Result<(), pipes::Error> {
-        self.dirty = false;
+        self.is_dirty = false;
         self.child.sender.flush()?;
         self.child.sender.watch_if_pending(poller, self.token + 1)
     }
 
+    /// Writes what it has room for, or reads what is there: whether it has died of that.
+    pub(super) fn serve(&mut self, is_room: bool, poller: &Poller) -> Result<bool, pipes::Error> {
+        match is_room {
+            true => self.flush(poller).map(|()| false),
+            false => self.read(),
+        }
+    }
+
     /// Reads what is there. At the end of file the process is over: reaped, and `true`.
-    pub(super) fn read(&mut self) -> Result<bool, pipes::Error> {
+    fn read(&mut self) -> Result<bool, pipes::Error> {
         if self.fate.is_some() {
             return Ok(false);
         }
@@ -99,11 +80,16 @@ impl<O: Serialize, I: DeserializeOwned> Process<O, I> {
         }
     }
 
+    /// Ends the process, if it has not ended, and waits for it.
     pub(super) fn bury(&mut self, garbage: Option<String>) -> Result<(), pipes::Error> {
         // It is dying already, or it has closed its replies and is of no use any more.
         self.child.kill();
         let death = self.child.wait()?;
-        self.fate = Some(garbage.map_or(Fate::Died(death), Fate::Garbled));
+        self.fate = Some(match (garbage, death) {
+            (Some(reason), _) => Fate::Garbled(reason),
+            (None, Death::Signal(number)) => Fate::Signal(number),
+            (None, Death::Exit(status)) => Fate::Exit(status),
+        });
         self.child.sender.close();
         Ok(())
     }

@@ -3,48 +3,21 @@
 //! They are buffered, and written in pieces that never block for longer than a signal or the
 //! deadline allows.
 
-use std::io::{self, Write};
-use std::rc::Rc;
+use std::io;
 use std::time::Instant;
 
 use pipes::Signals;
 use serde::Serialize;
 
 use super::failure::Stop;
-use bank::audit::GlobalSnapshot;
 use bank::id::NodeId;
+use bank::master::Shown;
 
 /// The version of the JSON lines' schema; it changes when a reader of the old one would go wrong.
 pub const JSON_SCHEMA: u32 = 1;
 
 /// The buffer is written once it holds this many bytes.
 const BUFFER: usize = 64 * 1024;
-
-/// A result.
-#[derive(Clone, Debug)]
-pub(super) enum Shown {
-    Transfer {
-        node: NodeId,
-        from: NodeId,
-        amount: u64,
-    },
-    Marker {
-        node: NodeId,
-        from: NodeId,
-        snapshot: u64,
-    },
-    Refused {
-        from: NodeId,
-        to: NodeId,
-        amount: u64,
-        balance: u64,
-    },
-    Started {
-        node: NodeId,
-        snapshot: u64,
-    },
-    Snapshot(Rc<GlobalSnapshot>),
-}
 
 /// How results are written.
 #[derive(Clone, Copy, Debug)]
@@ -72,11 +45,10 @@ impl Results {
 
     /// Shows a result of the command on `line`.
     pub(super) fn show(&mut self, line: u64, shown: &Shown, signals: &Signals) -> Result<(), Stop> {
-        let written = match self.format {
-            Format::Text { arrow } => write_text(&mut self.buffer, shown, arrow),
-            Format::Json => write_json(&mut self.buffer, line, shown),
-        };
-        written.map_err(Stop::Stdout)?;
+        match self.format {
+            Format::Text { arrow } => Text(&mut self.buffer).result(shown, arrow),
+            Format::Json => write_json(&mut self.buffer, line, shown).map_err(Stop::Stdout)?,
+        }
         if self.buffer.len() >= BUFFER {
             self.flush(Some(signals))?;
         }
@@ -114,23 +86,48 @@ impl Results {
     }
 }
 
-fn write_text(out: &mut Vec<u8>, shown: &Shown, arrow: &str) -> io::Result<()> {
-    match shown {
-        Shown::Transfer { from, amount, .. } => writeln!(out, "{from} Transfer {amount}"),
-        Shown::Marker { from, .. } => writeln!(out, "{from} SnapshotToken -1"),
-        Shown::Refused { .. } => writeln!(out, "ERR_SEND"),
-        Shown::Started { node, .. } => writeln!(out, "Started by Node {node}"),
-        Shown::Snapshot(snapshot) => {
-            writeln!(out, "---Node states")?;
-            for (node, balance) in &snapshot.accounts {
-                writeln!(out, "node {node} = {balance}")?;
+/// Results as the course has them.
+struct Text<'b>(&'b mut Vec<u8>);
+
+impl Text<'_> {
+    fn result(&mut self, shown: &Shown, arrow: &str) {
+        match *shown {
+            Shown::Transfer { from, amount, .. } => {
+                self.number(from.0).text(" Transfer ").number(amount);
             }
-            writeln!(out, "---Channel states")?;
-            for (from, to, amounts) in snapshot.channels() {
-                writeln!(out, "channel ({from} {arrow} {to}) = {}", sum(amounts))?;
+            Shown::Marker { from, .. } => {
+                self.number(from.0).text(" SnapshotToken -1");
             }
-            Ok(())
+            Shown::Refused { .. } => {
+                self.text("ERR_SEND");
+            }
+            Shown::Started { node, .. } => {
+                self.text("Started by Node ").number(node.0);
+            }
+            Shown::Snapshot(ref snapshot) => {
+                self.text("---Node states\n");
+                for (node, balance) in &snapshot.accounts {
+                    self.text("node ").number(node.0).text(" = ");
+                    self.number(*balance).text("\n");
+                }
+                self.text("---Channel states");
+                for (from, to, amounts) in snapshot.channels() {
+                    self.text("\nchannel (").number(from.0).text(" ");
+                    self.text(arrow).text(" ").number(to.0).text(") = ");
+                    self.number(sum(amounts));
+                }
+            }
         }
+        self.text("\n");
+    }
+
+    fn text(&mut self, text: &str) -> &mut Self {
+        self.0.extend_from_slice(text.as_bytes());
+        self
+    }
+
+    fn number(&mut self, number: u64) -> &mut Self {
+        self.text(itoa::Buffer::new().format(number))
     }
 }
 

@@ -1,36 +1,35 @@
-//! A session: executes statements one after the other, as a processor executes instructions.
+//! A session: master, who decides and is a value, between people and processes.
 //!
-//! Commands are *issued* in script order, as far ahead of their replies as the window allows, and
-//! *retired* in script order, when their replies have come; only then is a result shown or a
-//! failure told. So the output is that of strict serial execution (a window of 1), whatever was in
-//! flight. What a command needs to know before it can be issued, [`Channels`] knows, or the
-//! session waits until it does.
+//! ```text
+//!              statements           replies, answers, deaths
+//!                   │                         ▲ │
+//!            ┌──────▼──────┐  effects  ┌──────┴─▼──────┐
+//!  results ◀─┤   Session   ◀───────────┤    Master     │
+//! messages   └──────┬──────┘           └───────────────┘
+//!                   ▼  commands, requests, pipe ends
+//!               the Cluster
+//! ```
 //!
-//! * `issue.rs`: what a command does before its reply;
-//! * `retire.rs`: what its reply brings; `collect.rs`: what the observer answers;
-//! * `deaths.rs`: what the death of a process changes.
+//! Everything that has been read already is heard before anybody is waited for, and commands are
+//! written only then: so many of them, and many replies, share a system call.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use pipes::{Death, Input, Signals, Token};
-use snapshot::SnapshotId;
+use history::What;
+use pipes::{Input, Signals, Token};
 
-use super::channels::{Channels, Place, Taken, Ticket};
 use super::chronicle::Chronicle;
 use super::cluster::{Cluster, Ending, INPUT, Programs, SIGNALS};
-use super::deaths::Grave;
-use super::failure::{Failure, Stop, Waiting};
+use super::failure::Stop;
+use super::mesh;
 use super::paint::Teller;
-use super::process::Fate;
 use super::prompt::{Prompt, Typed};
-use super::results::{Format, Results, Shown};
+use super::results::{Format, Results};
 use super::run_dir::RunDir;
-use bank::audit::GlobalSnapshot;
-use bank::draw::Draw;
-use bank::id::NodeId;
-use bank::script::Statement;
+use super::table::table;
+use bank::id::{NodeId, Place};
+use bank::master::{Awaits, Broken, Effect, Failure, Master, Process, Told};
+use bank::script::{Command, Statement};
 
 /// What a session is told by the command line.
 #[derive(Debug)]
@@ -45,163 +44,30 @@ pub(super) struct Settings {
     pub(super) timeout: Option<Duration>,
     /// How many steps may be in flight.
     pub(super) window: usize,
+    /// How many nodes there will be at most, where that is known.
+    pub(super) nodes: Option<u64>,
     pub(super) programs: Programs,
-}
-
-/// A step in flight: one frame whose reply is awaited, or what is known without one.
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) statement: Statement,
-    pub(super) step: Step,
-}
-
-#[derive(Debug)]
-pub(super) enum Step {
-    /// The outcome is known; it only waits for its turn.
-    Known(Result<Option<Shown>, Failure>),
-    Opened {
-        node: Place,
-    },
-    Send {
-        node: Place,
-        to: Place,
-        amount: u64,
-        certain: bool,
-    },
-    Receive {
-        node: Place,
-        from: Place,
-        expected: Taken,
-    },
-    Begin {
-        node: Place,
-        snapshot: SnapshotId,
-    },
-    Joined,
-    /// Every snapshot from this one to the last that has begun.
-    Collect {
-        first: SnapshotId,
-    },
-    /// The balance of a node, for the `nodes` command.
-    Balance {
-        node: Place,
-    },
-    /// All balances have come: the `nodes` command shows its table.
-    Table,
-    /// What is there of a channel: see `ReadAhead`.
-    Ahead {
-        from: Place,
-        node: Place,
-    },
-}
-
-impl Step {
-    /// The node whose next reply completes the step.
-    pub(super) fn node(&self) -> Option<Place> {
-        match self {
-            Self::Opened { node }
-            | Self::Send { node, .. }
-            | Self::Receive { node, .. }
-            | Self::Begin { node, .. }
-            | Self::Balance { node }
-            | Self::Ahead { node, .. } => Some(*node),
-            Self::Known(_) | Self::Joined | Self::Collect { .. } | Self::Table => None,
-        }
-    }
-}
-
-/// A balance as far as it is known: what the last retired reply said, and what was issued since.
-///
-/// Receives in flight do not count: what they are to bring may be lost with its sender. The node
-/// alone accepts or refuses.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Balance {
-    pub(super) known: u64,
-    /// The sum of the sends in flight.
-    pub(super) going: u128,
-}
-
-impl Balance {
-    /// Whether a send of `amount` will certainly be accepted.
-    pub(super) fn certainly_covers(&self, amount: u64) -> bool {
-        self.going + u128::from(amount) <= u128::from(self.known)
-    }
-}
-
-/// What master knows of the system between a `StartMaster` and a `KillAll`.
-#[derive(Debug, Default)]
-pub(super) struct Bank {
-    pub(super) ids: Vec<NodeId>,
-    pub(super) places: HashMap<NodeId, Place>,
-    pub(super) deposits: Vec<u64>,
-    pub(super) balances: Vec<Balance>,
-    pub(super) channels: Channels,
-    /// Nodes whose `CreateNode` failed, and on which line.
-    pub(super) never_created: HashMap<NodeId, u64>,
-    /// Nodes that were created by the last lines and have no channels yet.
-    pub(super) unconnected: Vec<(Place, Statement)>,
-    /// How many snapshots have begun; the last one's number.
-    pub(super) begun: u64,
-    /// The number of the first that has begun and is not collected.
-    pub(super) uncollected: u64,
-    pub(super) collected: BTreeMap<u64, Rc<GlobalSnapshot>>,
-    /// A node died: snapshots cannot complete any more.
-    pub(super) dead: Option<Place>,
-    /// A death ended a collection, and who had handed over what is not known: whoever joins is sent
-    /// no markers of snapshots that nobody will collect.
-    pub(super) torn: bool,
-    /// A process died on its own, perhaps with commands in flight: what was foreseen may not have
-    /// happened, so nothing is issued ahead any more, and replies are believed.
-    pub(super) shaken: bool,
-    /// Deaths that have been told but not yet settled: see `deaths.rs`.
-    pub(super) unsettled: Vec<Grave>,
-    /// The part of a collection that has come.
-    pub(super) arriving: BTreeMap<SnapshotId, GlobalSnapshot>,
-    pub(super) waiting: Waiting,
-}
-
-impl Bank {
-    /// Whether the lines just before were `CreateNode`.
-    pub(super) fn is_creating(&self) -> bool {
-        !self.unconnected.is_empty()
-    }
 }
 
 /// Executes statements.
 pub(super) struct Session {
     pub(super) settings: Settings,
     pub(super) signals: Signals,
-    pub(super) draw: Draw,
-    pub(super) cluster: Cluster,
-    pub(super) bank: Option<Bank>,
-    pub(super) in_flight: VecDeque<Entry>,
-    /// The ticket of the next step to be issued, and of the next to be retired.
-    pub(super) issued: Ticket,
-    pub(super) retired: Ticket,
+    master: Master,
+    /// What master wants done and is not done yet; empty between steps.
+    effects: Vec<Effect>,
+    /// With how many others a new node is connected at once.
+    tile: usize,
+    cluster: Cluster,
     pub(super) results: Results,
     /// The history, where somebody wants it.
-    pub(super) chronicle: Option<Box<Chronicle>>,
-    /// The channel that a draw has chosen, while its receive cannot be issued yet.
-    pub(super) drawn: Option<(Place, Place)>,
-    /// The node that the script is killing just now, and on which line.
-    pub(super) killing: Option<(Place, u64)>,
+    pub(super) chronicle: Option<Chronicle>,
     /// A command failed, or a process died.
     pub(super) failed: bool,
     /// An audit failed, or another invariant broke.
     pub(super) broken: bool,
-    pub(super) deadline: Option<Instant>,
+    deadline: Option<Instant>,
     pub(super) teller: Teller,
-}
-
-/// Whether a statement could be issued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Issue {
-    /// All of it is issued.
-    Done,
-    /// Some of it is; there is more.
-    More,
-    /// Something in flight must be retired first.
-    Stalled,
 }
 
 impl Session {
@@ -219,18 +85,21 @@ impl Session {
         cluster.deadline = deadline;
         let mut results = Results::new(settings.format);
         results.deadline = deadline;
+        let tile = mesh::tile(settings.nodes)?;
+        let master = Master::new(bank::master::Settings {
+            seed: settings.seed,
+            window: settings.window,
+            tile,
+            history: chronicle.is_some(),
+        });
         Ok(Self {
-            draw: Draw::from_seed(settings.seed),
             signals,
+            master,
+            effects: Vec::new(),
+            tile,
             cluster,
-            bank: None,
-            in_flight: VecDeque::new(),
-            issued: 0,
-            retired: 0,
             results,
-            chronicle: chronicle.map(Box::new),
-            drawn: None,
-            killing: None,
+            chronicle,
             failed: false,
             broken: false,
             deadline,
@@ -239,42 +108,148 @@ impl Session {
         })
     }
 
-    /// Issues a statement, retiring others as far as it needs it.
-    pub(super) fn execute(&mut self, statement: &Statement) -> Result<(), Stop> {
-        loop {
-            if self.in_flight.len() >= self.window() {
-                self.advance()?;
-                continue;
-            }
-            match self.issue(statement)? {
-                Issue::Done => return Ok(()),
-                Issue::More => {}
-                Issue::Stalled => self.advance()?,
-            }
+    /// Executes a statement, once master is ready for it.
+    pub(super) fn execute(&mut self, statement: Statement) -> Result<(), Stop> {
+        while !self.master.is_ready() {
+            self.advance()?;
         }
+        let executed = self.master.execute(statement);
+        self.carry_out(executed)
     }
 
     /// Waits until everything that was issued is retired, and every death is settled.
     pub(super) fn drain(&mut self) -> Result<(), Stop> {
-        self.connect_new_nodes()?;
-        loop {
-            while !self.in_flight.is_empty() {
-                self.advance()?;
-            }
-            if !self.settle_deaths()? {
-                return Ok(());
-            }
+        let paused = self.master.pause();
+        self.carry_out(paused)?;
+        while !self.master.is_idle() {
+            self.advance()?;
+        }
+        Ok(())
+    }
+
+    /// Has master hear what was read; where that is nothing, waits until something is.
+    fn advance(&mut self) -> Result<(), Stop> {
+        let mut has_heard = false;
+        while self.hear()? {
+            has_heard = true;
+        }
+        match (has_heard, self.master.awaits()) {
+            (true, _) => Ok(()),
+            (false, Awaits::Word(_) | Awaits::Death(_)) => self.wait().map(drop),
+            (false, Awaits::Nobody) => Err(Stop::Internal("nobody is waited for".to_owned())),
         }
     }
 
-    /// Retires what can be retired; where nothing can, waits until something can go on.
-    pub(super) fn advance(&mut self) -> Result<(), Stop> {
-        let before = self.retired;
-        self.retire()?;
-        if self.retired == before && !self.in_flight.is_empty() {
-            self.wait()?;
+    /// Has master hear the next word that it awaits, or of a death: whether there was one.
+    #[inline]
+    fn hear(&mut self) -> Result<bool, Stop> {
+        let said = self.cluster.say(&mut self.master);
+        self.carry_out(Ok(()))?;
+        Ok(said? || self.take_news()?)
+    }
+
+    /// Hands in the deaths that were noticed: whether there were any.
+    fn take_news(&mut self) -> Result<bool, Stop> {
+        let news = self.cluster.take_news();
+        let is_any = !news.is_empty();
+        for (process, fate) in news {
+            self.cluster.publish()?;
+            let died = self.master.died(process, fate);
+            self.carry_out(died)?;
+        }
+        Ok(is_any)
+    }
+
+    /// Does what master wants, also where something was found that cannot be.
+    #[inline]
+    fn carry_out(&mut self, outcome: Result<(), Broken>) -> Result<(), Stop> {
+        loop {
+            let mut effects = std::mem::take(&mut self.effects);
+            self.master.swap_effects(&mut effects);
+            if effects.is_empty() {
+                self.effects = effects;
+                return Ok(outcome?);
+            }
+            for effect in effects.drain(..) {
+                self.do_one(effect)?;
+            }
+            self.effects = effects;
+        }
+    }
+
+    fn do_one(&mut self, effect: Effect) -> Result<(), Stop> {
+        match effect {
+            Effect::Command(node, command) => self.cluster.command(node, &command)?,
+            Effect::Request(request) => self.cluster.request(&request)?,
+            Effect::Show { line, shown } => self.results.show(line, &shown, &self.signals)?,
+            Effect::History(event) => {
+                let (line, what) = *event;
+                self.record(line, what);
+                if self.chronicle.as_ref().is_some_and(Chronicle::is_full) {
+                    self.write_history()?;
+                }
+            }
+            Effect::Fail { line, failed } => self.fail(line, &failed.0, &failed.1)?,
+            Effect::Tell(told) => {
+                if let Told::NodeDied(_, fate) | Told::ObserverDied(fate) = &*told {
+                    self.failed = true;
+                    self.broken |= fate.is_internal();
+                }
+                self.tell(&told.to_string())?;
+            }
+            Effect::Table(rows) => {
+                let rows = rows.iter().map(|row| (row, self.cluster.pid(row.place)));
+                let text = table(rows);
+                self.tell(&text)?;
+            }
+            Effect::StartObserver => {
+                self.cluster.start_observer()?;
+                self.narrate(|| "starts the observer".to_owned())?;
+            }
+            Effect::StartNode { place, id, deposit } => self.start_node(place, id, deposit)?,
+            Effect::Connect(channels) => {
+                let connected = self.cluster.connect(&channels);
+                connected.map_err(|stop| self.cut_short(stop))?;
+            }
+            Effect::Open {
+                node,
+                outgoing,
+                incoming,
+                owing,
+            } => {
+                let opened = self.cluster.open(node, outgoing, incoming, owing);
+                opened.map_err(|stop| self.cut_short(stop))?;
+            }
+            Effect::Kill(node) => {
+                if let Some(id) = self.master.id(node) {
+                    self.narrate(|| format!("kills node {id}"))?;
+                }
+                self.cluster.kill(node);
+            }
+            Effect::EndAll => self.end_processes(Ending::Script)?,
         }
         Ok(())
+    }
+
+    /// Starts a node; where there is no room for it, nothing has changed.
+    fn start_node(&mut self, place: Place, id: NodeId, deposit: u64) -> Result<(), Stop> {
+        let present = self.cluster.started();
+        let needs = Cluster::needs(Some(present), present + 1, self.tile as u64);
+        let outcome = match needs.shortage() {
+            Some(shortage) => Err(format!("cannot start another node: it takes {shortage}")),
+            None => match self.cluster.start_node(place, id, deposit) {
+                Err(error @ pipes::Error::TooManyOnTheirWay) => {
+                    return Err(self.cut_short(error.into()));
+                }
+                started => started.map_err(|error| error.to_string()),
+            },
+        };
+        if outcome.is_ok() {
+            self.cluster.publish()?;
+            let pid = self.cluster.pid(place);
+            self.narrate(|| format!("starts node {id} (pid {pid})"))?;
+        }
+        Ok(self.master.started(outcome)?)
     }
 
     /// Waits until input is there; deaths are told and signals obeyed meanwhile.
@@ -313,14 +288,73 @@ impl Session {
         self.results.flush(Some(&self.signals))
     }
 
+    /// One wait: for replies, deaths, signals, input, the deadline.
+    fn wait(&mut self) -> Result<Vec<Token>, Stop> {
+        let own = self.cluster.wait(self.deadline)?;
+        if own.contains(&SIGNALS)
+            && let Some(caught) = self.signals.next_caught()?
+        {
+            return Err(Stop::Signal(caught.0));
+        }
+        self.take_news()?;
+        match self.is_late() {
+            false => Ok(own),
+            true => Err(Stop::TimedOut {
+                waited_for: self.waited_for(),
+            }),
+        }
+    }
+
+    fn is_late(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    fn waited_for(&self) -> String {
+        let who = |process| match process {
+            Process::Node(node) => match self.master.id(node) {
+                Some(id) => format!("node {id}"),
+                None => "a node".to_owned(),
+            },
+            Process::Observer => "the observer".to_owned(),
+        };
+        match (self.master.awaits(), self.master.waits_for()) {
+            (Awaits::Nobody, _) => "input".to_owned(),
+            (Awaits::Death(process), _) => format!("{} to end", who(process)),
+            (Awaits::Word(process), None) => {
+                format!("{} to read what a dead node wrote", who(process))
+            }
+            (Awaits::Word(process), Some((line, command))) => {
+                format!("{} to answer `{command}` on line {line}", who(process))
+            }
+        }
+    }
+
+    /// Why master stopped handing pipe ends over: a signal, the deadline, or else what it says.
+    fn cut_short(&mut self, stop: Stop) -> Stop {
+        match self.signals.next_caught() {
+            Ok(Some(caught)) => Stop::Signal(caught.0),
+            _ if self.is_late() => Stop::TimedOut {
+                waited_for: "a process to take the ends of its pipes".to_owned(),
+            },
+            _ => stop,
+        }
+    }
+
+    fn record(&mut self, line: Option<u64>, what: What) {
+        if let Some(chronicle) = &mut self.chronicle {
+            chronicle.push(line, what);
+        }
+    }
+
     /// Writes what the history has gathered; where that cannot be done, tells so, and the run goes
     /// on without it.
-    pub(super) fn write_history(&mut self) -> Result<(), Stop> {
+    fn write_history(&mut self) -> Result<(), Stop> {
         let Some(chronicle) = &mut self.chronicle else {
             return Ok(());
         };
         let deadline = self.results.deadline;
-        match chronicle.sinks.write_file(Some(&self.signals), deadline)? {
+        match chronicle.write_file(Some(&self.signals), deadline)? {
             None => Ok(()),
             Some(complaint) => {
                 self.failed = true;
@@ -333,75 +367,8 @@ impl Session {
     /// where that cannot be done.
     pub(super) fn give_up_history(&mut self) -> Option<String> {
         let deadline = self.results.deadline;
-        let written = self.chronicle.as_mut()?.sinks.write_file(None, deadline);
+        let written = self.chronicle.as_mut()?.write_file(None, deadline);
         written.unwrap_or(None)
-    }
-
-    /// Ends the script: everything is retired and shown, every process has ended.
-    pub(super) fn finish(&mut self) -> Result<(), Stop> {
-        self.show_everything()?;
-        self.end_system(Ending::Script, None)?;
-        self.write_history()
-    }
-
-    /// One wait: for replies, deaths, signals, input, the deadline.
-    pub(super) fn wait(&mut self) -> Result<Vec<Token>, Stop> {
-        let own = self.cluster.wait(self.deadline)?;
-        if own.contains(&SIGNALS)
-            && let Some(caught) = self.signals.next_caught()?
-        {
-            return Err(Stop::Signal(caught.0));
-        }
-        self.take_news()?;
-        if self
-            .deadline
-            .is_some_and(|deadline| Instant::now() >= deadline)
-        {
-            return Err(self.timed_out());
-        }
-        Ok(own)
-    }
-
-    /// Why master stopped handing pipe ends over: a signal, the deadline, or else `error`.
-    pub(super) fn cut_short(&mut self, error: pipes::Error) -> Stop {
-        match self.signals.next_caught() {
-            Ok(Some(caught)) => Stop::Signal(caught.0),
-            _ if self
-                .deadline
-                .is_some_and(|deadline| Instant::now() >= deadline) =>
-            {
-                Stop::TimedOut {
-                    waited_for: "a process to take the ends of its pipes".to_owned(),
-                }
-            }
-            _ => error.into(),
-        }
-    }
-
-    fn timed_out(&self) -> Stop {
-        let waited_for = match self.in_flight.front() {
-            None => "input".to_owned(),
-            Some(Entry { statement, step }) => {
-                let who = match (step.node(), &self.bank) {
-                    (Some(node), Some(bank)) => format!("node {}", bank.ids[node]),
-                    _ => "the observer".to_owned(),
-                };
-                match statement {
-                    Statement { line: 0, .. } => format!("{who} to read what a dead node wrote"),
-                    Statement { line, command } => {
-                        format!("{who} to answer `{command}` on line {line}")
-                    }
-                }
-            }
-        };
-        Stop::TimedOut { waited_for }
-    }
-
-    fn window(&self) -> usize {
-        match &self.bank {
-            Some(bank) if bank.shaken => 1,
-            _ => self.settings.window,
-        }
     }
 
     /// Tells something on stderr, after everything that was shown before it.
@@ -428,10 +395,9 @@ impl Session {
     }
 
     /// Tells that a command failed; the script goes on, unless it is strict.
-    pub(super) fn fail(&mut self, statement: &Statement, failure: &Failure) -> Result<(), Stop> {
+    fn fail(&mut self, line: u64, command: &Command, failure: &Failure) -> Result<(), Stop> {
         self.failed = true;
         self.broken |= failure.is_internal();
-        let Statement { line, command } = statement;
         let text = format!("{}:{line}: `{command}`: {failure}", self.settings.path);
         self.tell(&text)?;
         match self.settings.strict {
@@ -440,56 +406,47 @@ impl Session {
         }
     }
 
-    pub(super) fn push(&mut self, statement: &Statement, step: Step) {
-        self.issued += 1;
-        self.in_flight.push_back(Entry {
-            statement: *statement,
-            step,
-        });
+    /// Ends the script: everything is retired and shown, every process has ended.
+    pub(super) fn finish(&mut self) -> Result<(), Stop> {
+        self.show_everything()?;
+        self.end(Ending::Script)?;
+        self.write_history()
     }
 
-    /// The bank, which every command but `StartMaster` and `KillAll` has been checked to find.
-    pub(super) fn bank(&mut self) -> Result<&mut Bank, Stop> {
-        self.bank
-            .as_mut()
-            .ok_or_else(|| Stop::Internal("a command came before StartMaster".to_owned()))
+    /// Ends the system, also in the middle of things.
+    pub(super) fn end(&mut self, ending: Ending) -> Result<(), Stop> {
+        self.master.end(None);
+        let mut effects = Vec::new();
+        self.master.swap_effects(&mut effects);
+        for effect in effects {
+            if let Effect::History(event) = effect {
+                self.record(event.0, event.1);
+            }
+        }
+        self.end_processes(ending)
     }
 
-    /// Ends every process of the system, on this line of the script if it says so, and forgets what
-    /// was known of it.
-    pub(super) fn end_system(&mut self, ending: Ending, line: Option<u64>) -> Result<(), Stop> {
-        self.chronicle_the_end(line);
-        if self.bank.is_some() {
+    fn end_processes(&mut self, ending: Ending) -> Result<(), Stop> {
+        if self.cluster.observer.is_some() {
             // Nobody hears it where the run ends because nobody listens.
             let _ = self.narrate(|| "ends every process".to_owned());
         }
-        self.in_flight.clear();
-        self.drawn = None;
-        self.retired = self.issued;
-        self.bank = None;
         let ended = self.cluster.end_all(&self.signals, ending)?;
         let mut waited_for = None;
-        for (who, fate) in ended.unclean {
-            if ended.killed && fate == Fate::Died(Death::Signal(9)) {
-                if ended.grace_was_over {
-                    self.tell(&format!(
-                        "{who} did not end when it was told to, and was killed"
-                    ))?;
-                    waited_for = Some(format!("{who} to end"));
+        for unclean in ended.unclean {
+            match &unclean.fate {
+                None => waited_for = Some(format!("{} to end", unclean.who)),
+                Some(fate) => {
+                    self.failed = true;
+                    self.broken |= fate.is_internal();
                 }
-                continue;
             }
-            self.failed = true;
-            self.broken |= fate.is_internal();
-            self.tell(&format!("{who} did not end as it should ({fate})"))?;
+            self.tell(&unclean.to_string())?;
         }
         if ending != Ending::Script {
             return Ok(());
         }
-        let is_late = self
-            .deadline
-            .is_some_and(|deadline| Instant::now() >= deadline);
-        match (ended.caught, waited_for.filter(|_| is_late)) {
+        match (ended.caught, waited_for.filter(|_| self.is_late())) {
             (Some(caught), _) => Err(Stop::Signal(caught.0)),
             (None, Some(waited_for)) => Err(Stop::TimedOut { waited_for }),
             (None, None) => Ok(()),

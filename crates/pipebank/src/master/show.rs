@@ -52,7 +52,7 @@ pub(super) fn obey(
         ascii: session.settings.ascii,
     };
     let recent = session.chronicle.as_ref();
-    let recent = recent.and_then(|chronicle| chronicle.sinks.recent.as_ref());
+    let recent = recent.and_then(|chronicle| chronicle.recent.as_ref());
     let drawn = match recent.filter(|recent| !recent.is_empty()) {
         None => "nothing has happened yet that could be drawn".to_owned(),
         Some(recent) => {

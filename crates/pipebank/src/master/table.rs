@@ -1,68 +1,47 @@
-//! The command `nodes`: asks everybody for the balance and shows the table.
+//! The table of the `nodes` command.
 
-use super::channels::Place;
-use super::failure::Stop;
-use super::session::{Issue, Session, Step};
-use bank::messages::Command;
-use bank::script::Statement;
+use bank::master::{Lost, Row, State};
 
-impl Session {
-    pub(super) fn list_nodes(&mut self, statement: &Statement) -> Result<Issue, Stop> {
-        for node in self.living()? {
-            self.cluster.command(node, &Command::Report)?;
-            self.push(statement, Step::Balance { node });
-        }
-        self.push(statement, Step::Table);
-        // What comes next must not be in the table.
-        self.drain()?;
-        Ok(Issue::Done)
-    }
-
-    /// Everybody has answered.
-    pub(super) fn show_table(&mut self) -> Result<(), Stop> {
-        let bank = self.bank()?;
-        let mut places: Vec<Place> = (0..bank.ids.len()).collect();
-        places.sort_by_key(|place| bank.ids[*place]);
-        let mut lines = Vec::new();
-        for node in places.iter().copied() {
-            let id = self.bank()?.ids[node];
-            let pid = self.cluster.pid(node);
-            if let Some(fate) = self.cluster.fate(node) {
-                lines.push(format!("node {id}  pid {pid}  died ({fate})"));
-                continue;
-            }
-            let bank = self.bank()?;
-            let balance = bank.balances[node].known;
-            let waiting: Vec<String> = places
-                .iter()
-                .filter_map(|from| {
-                    let waiting = bank.channels.waiting(*from, node);
-                    let what = describe_waiting(waiting)?;
-                    Some(format!("{what} from node {}", bank.ids[*from]))
-                })
-                .collect();
-            let waiting = match waiting.is_empty() {
-                true => "nothing".to_owned(),
-                false => waiting.join(", "),
-            };
-            lines.push(format!(
-                "node {id}  pid {pid}  running  balance {balance}  waiting: {waiting}"
-            ));
-        }
-        if lines.is_empty() {
-            lines.push("there are no nodes; CreateNode ID AMOUNT would start one".to_owned());
-        }
-        self.tell(&lines.join("\n"))
+/// The table, with the pid of each node.
+pub(super) fn table<'r>(rows: impl Iterator<Item = (&'r Row, u32)>) -> String {
+    let lines: Vec<String> = rows
+        .map(|(row, pid)| format!("node {}  pid {pid}  {}", row.id, state(&row.state)))
+        .collect();
+    match lines.is_empty() {
+        true => "there are no nodes; CreateNode ID AMOUNT would start one".to_owned(),
+        false => lines.join("\n"),
     }
 }
 
-fn describe_waiting((transfers, amount, markers): (u64, u128, u64)) -> Option<String> {
+fn state(state: &State) -> String {
+    match state {
+        State::Died(fate) => format!("died ({fate})"),
+        State::Running { balance, waiting } if waiting.is_empty() => {
+            format!("running  balance {balance}  waiting: nothing")
+        }
+        State::Running { balance, waiting } => {
+            let waiting = waiting
+                .iter()
+                .map(|(from, transfers, markers)| {
+                    format!("{} from node {from}", content(*transfers, *markers))
+                })
+                .collect::<Vec<_>>();
+            format!(
+                "running  balance {balance}  waiting: {}",
+                waiting.join(", ")
+            )
+        }
+    }
+}
+
+/// What is in a channel that is not empty.
+fn content(Lost { transfers, amount }: Lost, markers: u64) -> String {
     let plural = |count: u64| if count == 1 { "" } else { "s" };
-    let transfers =
-        (transfers > 0).then(|| format!("{transfers} transfer{} ({amount})", plural(transfers)));
-    let markers = (markers > 0).then(|| format!("{markers} marker{}", plural(markers)));
+    let of_transfers = format!("{transfers} transfer{} ({amount})", plural(transfers));
+    let of_markers = format!("{markers} marker{}", plural(markers));
     match (transfers, markers) {
-        (Some(transfers), Some(markers)) => Some(format!("{transfers} and {markers}")),
-        (transfers, markers) => transfers.or(markers),
+        (_, 0) => of_transfers,
+        (0, _) => of_markers,
+        _ => format!("{of_transfers} and {of_markers}"),
     }
 }

@@ -138,7 +138,7 @@ fn wait(child: &mut Child) -> Option<bool> {
         let guard = scope.spawn(move || {
             let late = patience.recv_timeout(LAST_DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout);
             if late {
-                super::common::signal(pid, nix::sys::signal::Signal::SIGKILL);
+                testing::signal(pid, nix::sys::signal::Signal::SIGKILL);
             }
             late
         });

@@ -14,8 +14,8 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal::{SIGCONT, SIGKILL, SIGSTOP};
 use snapshot::SnapshotId;
 
-use super::common::{Descriptor, Master, Pids, Way, signal};
 use super::plan::{Forgery, Plan, What, Whom};
+use testing::{Descriptor, Master, Pids, Way, signal};
 
 const PAGE: i32 = 4096;
 
@@ -107,7 +107,7 @@ fn pid_of(pids: &Pids, who: &Whom) -> Option<u32> {
 fn pipes(pid: u32) -> Vec<Descriptor> {
     let alive = Path::new(&format!("/proc/{pid}/fdinfo/0")).exists();
     let all = match alive {
-        true => std::panic::catch_unwind(|| super::common::descriptors(pid)).unwrap_or_default(),
+        true => std::panic::catch_unwind(|| testing::descriptors(pid)).unwrap_or_default(),
         false => Vec::new(),
     };
     all.into_iter().filter(|fd| fd.kind() == "pipe").collect()

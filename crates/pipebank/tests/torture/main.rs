@@ -23,12 +23,8 @@
     clippy::print_stderr
 )]
 
-#[path = "../common/mod.rs"]
-mod common;
 mod drive;
 mod faults;
-#[path = "../model/mod.rs"]
-mod model;
 mod plan;
 mod rogue;
 mod subject;

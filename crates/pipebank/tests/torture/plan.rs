@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bank::draw::Draw;
 
-use super::model::generate::{self, Size};
+use testing::generate::{self, Size};
 
 /// A run, before it begins.
 #[derive(Debug)]

@@ -14,8 +14,8 @@ use std::thread;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 
-use super::common::master;
 use super::plan::{Rogue, TAMPERINGS, Tampering};
+use testing::master;
 
 /// Tells this program, by way of master, who lies: see [`order`].
 pub const VARIABLE: &str = "PIPEBANK_ROGUE";

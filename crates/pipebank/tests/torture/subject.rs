@@ -11,12 +11,12 @@ use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 
-use super::common::{Descriptor, Ended, Master, Pids, Place, master, own_descriptors, until};
 use super::faults;
-use super::model::interpret;
 use super::plan::{Plan, Surroundings, Work};
 use super::rogue;
 use super::verdict;
+use reference::interpret;
+use testing::{Descriptor, Ended, Master, Pids, Place, master, own_descriptors, until};
 
 /// How long anything may take in a run.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -8,10 +8,10 @@ use std::os::unix::process::ExitStatusExt;
 use history::{Overall, Reader, Verifier};
 use serde_json::Value;
 
-use super::common::{Ended, Loss};
-use super::model::{Expected, interpret, words};
 use super::plan::{Plan, Surroundings};
 use super::subject::ending;
+use reference::{Expected, interpret, words};
+use testing::{Ended, Loss};
 
 const SIGKILL: i32 = 9;
 

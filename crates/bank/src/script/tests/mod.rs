@@ -5,17 +5,20 @@ mod random;
 mod refused;
 mod shown;
 
-use super::{Checker, Command, read_script};
+use super::{Checker, Command, Names, read_script};
 use crate::id::NodeId;
 
 /// The commands of a script that is accepted.
 #[track_caller]
 fn commands(script: &[u8]) -> Vec<Command> {
     match read_script(script) {
-        Ok(statements) => statements
-            .iter()
-            .map(|statement| statement.command)
-            .collect(),
+        Ok(statements) => {
+            let mut names = Names::default();
+            let commands = statements.iter();
+            commands
+                .map(|statement| names.follow(statement.command))
+                .collect()
+        }
         Err(_) => panic!("refused:\n{}", rendered(script)),
     }
 }
@@ -155,7 +158,7 @@ fn statements_know_their_lines_and_are_small() {
     let statements = read_script(b"\n# x\nStartMaster\n\r\nnodes").unwrap();
     let lines: Vec<_> = statements.iter().map(|statement| statement.line).collect();
     assert_eq!(lines, [3, 5]);
-    assert!(size_of::<super::Statement>() <= 40);
+    assert!(size_of::<super::Statement>() <= 32);
 }
 
 #[test]

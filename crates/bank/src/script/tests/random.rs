@@ -4,7 +4,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::super::{COMMANDS, Checker, Command, read_script};
-use crate::id::NodeId;
+use crate::id::{NodeId, Place};
 
 fn each_seed(check: impl Fn(u64, &mut ChaCha8Rng)) {
     let only = std::env::var("SEED")
@@ -114,14 +114,19 @@ fn a_command_printed_reads_back_as_itself() {
     each_seed(|seed, rng| {
         let mut number = || rng.next_u64() >> (rng.next_u64() % 64);
         let (one, difference, amount) = (number(), number() | 1, number());
-        let (one, other) = (NodeId(one), NodeId(one ^ difference));
-        let numbers = [Some(one.0), Some(other.0), Some(amount)];
+        let ids = [NodeId(one), NodeId(one ^ difference)];
         for help in COMMANDS {
             for given in help.required..=help.quantities.len() {
-                let mut values = numbers;
+                let [first, second] = ids.map(|id| Some(id.0));
+                let mut values = [first, second, Some(amount)];
+                let mut places = [Some(Place(0)), Some(Place(1)), None];
                 values[given..].fill(None);
-                let mut command = help.keyword.with(values).unwrap();
-                let mut before = format!("StartMaster\nCreateNode {one} 0\nCreateNode {other} 0\n");
+                places[given..].fill(None);
+                let mut command = help.keyword.with(values, places).unwrap();
+                let mut before = format!(
+                    "StartMaster\nCreateNode {} 0\nCreateNode {} 0\n",
+                    ids[0], ids[1]
+                );
                 match &mut command {
                     Command::StartMaster => before.clear(),
                     Command::CreateNode { .. } => before.truncate("StartMaster\n".len()),
@@ -130,7 +135,7 @@ fn a_command_printed_reads_back_as_itself() {
                     } => *number |= 1,
                     _ => {}
                 }
-                let script = format!("{before}{command}");
+                let script = format!("{before}{}", command.rename(|place| ids[place.index()]));
                 let read = read_script(script.as_bytes());
                 let last = read.as_ref().ok().and_then(|statements| statements.last());
                 let read_back = last.map(|statement| statement.command);
@@ -155,7 +160,11 @@ fn the_table_agrees_with_itself() {
             .count();
         assert_eq!(required, help.required, "{help}");
         let values = [Some(1), Some(2), Some(3)];
-        let printed = help.keyword.with(values).map(|command| command.to_string());
+        let places = [Some(Place(0)), Some(Place(1)), None];
+        let printed = help
+            .keyword
+            .with(values, places)
+            .map(|command| command.to_string());
         assert!(
             printed.is_some_and(|text| text.starts_with(help.name)),
             "{help}"

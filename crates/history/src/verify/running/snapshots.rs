@@ -33,10 +33,11 @@ impl Running {
     }
 
     /// A process joins: who has recorded owes it markers, and everything on the new channels is
-    /// after their cuts.
+    /// after their cuts. Not once a process has died: what is in progress can never be collected,
+    /// and need not be kept right for those who come.
     pub(super) fn join(&mut self, process: ProcessId, at: Location) {
         for (&peer, account) in &self.log.processes {
-            if peer == process || account.died.is_some() {
+            if peer == process || account.died.is_some() || self.has_death {
                 continue;
             }
             for &snapshot in &account.recorded {
@@ -44,9 +45,7 @@ impl Running {
                 let [out, back] = channels.map(|(from, to)| Channel { from, to });
                 let ends = self.log.channels.entry(out).or_default();
                 ends.cut(snapshot).sent = Some(0);
-                if !self.has_death {
-                    ends.owed.push_back((snapshot, at));
-                }
+                ends.owed.push_back((snapshot, at));
                 let ends = self.log.channels.entry(back).or_default();
                 ends.cut(snapshot).received = Some(0);
             }

@@ -22,7 +22,7 @@ const BUFFER: usize = 64 * 1024;
 pub(crate) struct HistoryFile {
     path: String,
     file: File,
-    pub(super) buffer: Vec<u8>,
+    buffer: Vec<u8>,
     /// How many bytes were written.
     written: u64,
 }
@@ -57,7 +57,11 @@ impl HistoryFile {
         })
     }
 
-    pub(crate) fn is_full(&self) -> bool {
+    pub(super) fn push(&mut self, line: &[u8]) {
+        self.buffer.extend_from_slice(line);
+    }
+
+    pub(super) fn is_full(&self) -> bool {
         self.buffer.len() >= BUFFER
     }
 
@@ -67,7 +71,7 @@ impl HistoryFile {
     /// # Errors
     ///
     /// It was interrupted by a signal or by the deadline.
-    pub(crate) fn write(
+    pub(super) fn write(
         &mut self,
         signals: Option<&Signals>,
         deadline: Option<Instant>,

@@ -8,15 +8,15 @@ use snapshot::SnapshotId;
 use super::options::{Extent, LoadOptions, SnapshotEvery};
 use super::progress::Progress;
 use super::summary::{Outcome, Snapshots};
-use crate::master::channels::Place;
-use crate::master::cluster::{Cluster, Member, SIGNALS};
+use crate::master::cluster::{Cluster, SIGNALS};
 use crate::master::failure::Stop;
 use crate::master::paint::Painter;
-use crate::master::process::Fate;
-use crate::master::status;
+use crate::master::{mesh, status};
 use bank::audit::Unsound;
-use bank::id::NodeId;
+use bank::id::{NodeId, Place};
+use bank::master::{Broken, Effect, Fate, Master, Process, Settings};
 use bank::messages::{Answer, CHUNK, Command, Reply, Request};
+use bank::script::{self, Statement};
 
 /// Why a load run has no summary.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,12 @@ impl From<pipes::Error> for Failure {
     }
 }
 
+impl From<Broken> for Failure {
+    fn from(broken: Broken) -> Self {
+        Self::Stop(broken.into())
+    }
+}
+
 impl Failure {
     pub(super) fn status(&self) -> u8 {
         match self {
@@ -57,8 +63,6 @@ impl Failure {
 /// What has been heard from the processes.
 #[derive(Debug, Default)]
 struct Heard {
-    joined: usize,
-    opened: usize,
     /// How many nodes have generated all they will.
     generated: usize,
     rested: bool,
@@ -136,24 +140,70 @@ impl Run {
         self.balance_the_books(elapsed)
     }
 
-    /// Starts and connects everybody.
+    /// Starts and connects everybody, as a script would.
     fn set_up(&mut self) -> Result<(), Failure> {
         self.cluster.poller.watch_bytes(&self.signals, SIGNALS)?;
-        self.cluster.start_observer()?;
-        let mut places = Vec::new();
-        for id in 1..=self.nodes as u64 {
-            places.push(self.cluster.start_node(NodeId(id), self.options.balance)?);
+        let mut master = Master::new(Settings {
+            seed: self.seed,
+            window: usize::MAX,
+            tile: mesh::tile(Some(self.nodes as u64))?,
+            history: false,
+        });
+        let amount = self.options.balance;
+        let create = |place| script::Command::CreateNode {
+            id: id_of(place),
+            amount,
+        };
+        let commands = [script::Command::StartMaster].into_iter();
+        for command in commands.chain(self.places().map(create)) {
+            master.execute(Statement { line: 0, command })?;
+            self.carry_out(&mut master)?;
         }
-        let mut openings = 0;
-        self.cluster
-            .connect(&[], &places, true, |_| openings += 1)?;
+        master.pause()?;
+        self.carry_out(&mut master)?;
         self.cluster.publish()?;
-        self.wait_until("the nodes to open their channels", |heard, run| {
-            heard.opened == openings && heard.joined == run.nodes
-        })?;
+        while !master.is_idle() {
+            self.wait(None)?;
+            while self.cluster.say(&mut master)? {
+                self.carry_out(&mut master)?;
+            }
+            self.check("the nodes to open their channels")?;
+        }
         match self.caught {
             Some(signal) => Err(Stop::Signal(signal).into()),
             None => Ok(()),
+        }
+    }
+
+    /// Does what master wants while everybody is started.
+    fn carry_out(&mut self, master: &mut Master) -> Result<(), Failure> {
+        loop {
+            let mut effects = Vec::new();
+            master.swap_effects(&mut effects);
+            if effects.is_empty() {
+                return Ok(());
+            }
+            for effect in effects {
+                match effect {
+                    Effect::StartObserver => self.cluster.start_observer()?,
+                    Effect::StartNode { place, id, deposit } => {
+                        self.cluster.start_node(place, id, deposit)?;
+                        master.started(Ok(()))?;
+                    }
+                    Effect::Request(request) => self.cluster.request(&request)?,
+                    Effect::Connect(channels) => self.cluster.connect(&channels)?,
+                    Effect::Open {
+                        node,
+                        outgoing,
+                        incoming,
+                        owing,
+                    } => self.cluster.open(node, outgoing, incoming, owing)?,
+                    other => {
+                        let what = format!("before the load master wants {other:?}");
+                        return Err(Stop::Internal(what).into());
+                    }
+                }
+            }
         }
     }
 
@@ -165,11 +215,11 @@ impl Run {
                 concurrent: self.options.concurrent,
             })?;
         }
-        for place in 0..self.nodes {
+        for place in self.places() {
             let command = Command::Load {
                 seed: self.seed,
-                quota: self.options.quota(place),
-                pin: self.options.pin.then_some(place as u32),
+                quota: self.options.quota(place.index()),
+                pin: self.options.pin.then_some(place.0),
             };
             self.cluster.command(place, &command)?;
         }
@@ -209,17 +259,17 @@ impl Run {
     /// Tells each node how much is still to come, and waits until it has come.
     fn come_to_rest(&mut self) -> Result<(), Failure> {
         self.cluster.request(&Request::Rest)?;
-        for place in 0..self.nodes {
+        for place in self.places() {
             for peers in self.peers_of(place).chunks(CHUNK) {
-                let peers = peers.iter().map(|peer| id_of(*peer)).collect();
+                let peers = peers.to_vec();
                 self.cluster.command(place, &Command::SentTo { peers })?;
             }
         }
         self.wait_until("the nodes to say what they have sent", |heard, run| {
             heard.told.iter().all(|told| *told == run.nodes - 1)
         })?;
-        for place in 0..self.nodes {
-            let transfers = self.heard.owed[place];
+        for place in self.places() {
+            let transfers = self.heard.owed[place.index()];
             self.cluster
                 .command(place, &Command::Settle { transfers })?;
         }
@@ -261,12 +311,16 @@ impl Run {
         }
     }
 
+    fn places(&self) -> impl Iterator<Item = Place> + use<> {
+        (0..self.nodes).map(Place::at)
+    }
+
     fn peers_of(&self, place: Place) -> Vec<Place> {
-        (0..self.nodes).filter(|peer| *peer != place).collect()
+        self.places().filter(|peer| *peer != place).collect()
     }
 
     fn tell_everybody(&mut self, command: &Command) -> Result<(), Failure> {
-        for place in 0..self.nodes {
+        for place in self.places() {
             self.cluster.command(place, command)?;
         }
         Ok(())
@@ -285,6 +339,20 @@ impl Run {
 
     /// Waits until somebody says something, or until `wake`, and takes it in.
     fn hear(&mut self, wake: Option<Instant>, waited_for: &str) -> Result<(), Failure> {
+        self.wait(wake)?;
+        while let Some(answer) = self.cluster.answer()? {
+            self.take_answer(answer)?;
+        }
+        for place in self.places() {
+            while let Some(reply) = self.cluster.reply(place)? {
+                self.take_reply(place, reply)?;
+            }
+        }
+        self.check(waited_for)
+    }
+
+    /// Waits until somebody has said something, or until `wake`.
+    fn wait(&mut self, wake: Option<Instant>) -> Result<(), Failure> {
         let until = [wake, self.deadline].into_iter().flatten().min();
         let own = self.cluster.wait(until)?;
         if own.contains(&SIGNALS)
@@ -295,30 +363,29 @@ impl Run {
                 return Err(Stop::Signal(caught.0).into());
             }
         }
-        while let Some(answer) = self.cluster.answer()? {
-            self.take_answer(answer)?;
-        }
-        for place in 0..self.nodes {
-            while let Some(reply) = self.cluster.reply(place)? {
-                self.take_reply(place, reply)?;
-            }
-        }
-        if let Some(dead) = self.cluster.take_news().first() {
-            return Err(self.death_of(*dead));
-        }
-        if self
-            .deadline
-            .is_some_and(|deadline| Instant::now() >= deadline)
-        {
-            let waited_for = waited_for.to_owned();
-            return Err(Stop::TimedOut { waited_for }.into());
-        }
         Ok(())
+    }
+
+    /// Nobody has died, and there is time left.
+    fn check(&mut self, waited_for: &str) -> Result<(), Failure> {
+        if let Some((dead, fate)) = self.cluster.take_news().into_iter().next() {
+            let who = match dead {
+                Process::Node(place) => format!("node {}", id_of(place)),
+                Process::Observer => "the observer".to_owned(),
+            };
+            return Err(Failure::Died { who, fate });
+        }
+        match self.deadline {
+            Some(deadline) if Instant::now() >= deadline => {
+                let waited_for = waited_for.to_owned();
+                Err(Stop::TimedOut { waited_for }.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn take_answer(&mut self, answer: Answer) -> Result<(), Failure> {
         match answer {
-            Answer::Joined => self.heard.joined += 1,
             Answer::Rested => self.heard.rested = true,
             Answer::Watched {
                 snapshot,
@@ -351,7 +418,6 @@ impl Run {
     fn take_reply(&mut self, place: Place, reply: Reply) -> Result<(), Failure> {
         let heard = &mut self.heard;
         match reply {
-            Reply::Opened => heard.opened += 1,
             Reply::Generated => heard.generated += 1,
             Reply::Counted { received } => {
                 heard.counted.0 += 1;
@@ -362,11 +428,11 @@ impl Run {
                 }
             }
             Reply::SentTo { transfers } => {
-                let told = heard.told[place];
-                heard.told[place] += transfers.len();
+                let told = heard.told[place.index()];
+                heard.told[place.index()] += transfers.len();
                 let peers = self.peers_of(place);
                 for (peer, transfers) in peers.iter().skip(told).zip(transfers) {
-                    self.heard.owed[*peer] += transfers;
+                    self.heard.owed[peer.index()] += transfers;
                 }
             }
             Reply::Settled { received, balance } => {
@@ -382,19 +448,8 @@ impl Run {
         }
         Ok(())
     }
-
-    fn death_of(&self, dead: Member) -> Failure {
-        let (who, fate) = match dead {
-            Member::Node(place) => (format!("node {}", id_of(place)), self.cluster.fate(place)),
-            Member::Observer => ("the observer".to_owned(), self.cluster.observer_fate()),
-        };
-        match fate.cloned() {
-            Some(fate) => Failure::Died { who, fate },
-            None => Stop::Internal(format!("{who} is said to have died")).into(),
-        }
-    }
 }
 
 fn id_of(place: Place) -> NodeId {
-    NodeId(place as u64 + 1)
+    NodeId(u64::from(place.0) + 1)
 }

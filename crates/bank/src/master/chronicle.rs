@@ -1,0 +1,315 @@
+//! The history of the run: hears what is retired, and makes events of it, in the order in which the
+//! results are shown.
+//!
+//! Its own events, replayed, tell it what it must know to number messages and to give the tallies of
+//! a recorded state.
+//!
+//! Never here: whether a command succeeds.
+
+#[cfg(test)]
+mod tests;
+
+use history::{
+    Channel, ChannelState, Passed, ProcessId, ProcessState, Replay, SnapshotId, Tally, What,
+};
+
+use super::{Effect, Fate};
+use crate::audit::GlobalSnapshot;
+use crate::id::NodeId;
+
+/// A `collect` of more numbers than this is written as several lines. A number takes at most 21
+/// bytes, with its comma.
+const NUMBERS: usize = 4_000;
+
+/// What the names of the keys of one list entry take, counted as numbers.
+const ENTRY: usize = 4;
+
+/// Where events go.
+type Out = Vec<Effect>;
+
+/// Makes the history.
+#[derive(Debug, Default)]
+pub(super) struct Chronicle {
+    replay: Replay,
+}
+
+impl Chronicle {
+    /// A system begins.
+    pub(super) fn started(&mut self, line: u64, out: &mut Out) {
+        self.write(line, What::Start, out);
+    }
+
+    /// A node begins. Whoever has recorded a snapshot that is not collected sends it the marker, if
+    /// it is `owing` that.
+    pub(super) fn created(
+        &mut self,
+        line: u64,
+        id: NodeId,
+        amount: u64,
+        owing: bool,
+        out: &mut Out,
+    ) {
+        let process = ProcessId(id.0);
+        let living = self.replay.processes().iter().filter(|(_, it)| !it.is_dead);
+        let owed: Vec<(ProcessId, SnapshotId)> = living
+            .filter(|_| owing)
+            .flat_map(|(from, it)| it.recorded.iter().map(|snapshot| (*from, *snapshot)))
+            .collect();
+        self.write(line, What::Create { process, amount }, out);
+        for (from, snapshot) in owed {
+            let channel = Channel { from, to: process };
+            self.marker_sent(line, channel, snapshot, false, out);
+        }
+    }
+
+    /// A node has sent a transfer; `inferred` where it did not say so.
+    pub(super) fn sent(
+        &mut self,
+        line: u64,
+        channel: (NodeId, NodeId),
+        amount: u64,
+        inferred: bool,
+        out: &mut Out,
+    ) {
+        let channel = channel_of(channel);
+        let number = self.replay.channel(channel).sent.messages + 1;
+        let what = What::Send {
+            channel,
+            amount,
+            number,
+            inferred,
+        };
+        self.write(line, what, out);
+    }
+
+    /// A node has refused to send one.
+    pub(super) fn refused(
+        &mut self,
+        line: u64,
+        channel: (NodeId, NodeId),
+        amount: u64,
+        out: &mut Out,
+    ) {
+        let channel = channel_of(channel);
+        self.write(line, What::Refuse { channel, amount }, out);
+    }
+
+    /// A node has received a transfer.
+    pub(super) fn received(
+        &mut self,
+        line: u64,
+        channel: (NodeId, NodeId),
+        amount: u64,
+        out: &mut Out,
+    ) {
+        let channel = channel_of(channel);
+        let number = self.replay.channel(channel).received.messages + 1;
+        let what = What::Receive {
+            channel,
+            amount,
+            number,
+        };
+        self.write(line, what, out);
+    }
+
+    /// A node has received a marker; where it was the first of its snapshot, it had this balance.
+    pub(super) fn marker_received(
+        &mut self,
+        line: u64,
+        channel: (NodeId, NodeId),
+        snapshot: snapshot::SnapshotId,
+        recorded: Option<u64>,
+        inferred: bool,
+        out: &mut Out,
+    ) {
+        let (channel, snapshot) = (channel_of(channel), SnapshotId(snapshot.0));
+        self.write(line, What::MarkerReceived { channel, snapshot }, out);
+        if let Some(balance) = recorded {
+            self.record(line, channel.to, snapshot, balance, inferred, out);
+        }
+        self.write(line, What::ChannelClosed { channel, snapshot }, out);
+    }
+
+    /// A node with this balance has begun a snapshot; `inferred` where it did not say so.
+    pub(super) fn began(
+        &mut self,
+        line: u64,
+        node: NodeId,
+        snapshot: snapshot::SnapshotId,
+        balance: u64,
+        inferred: bool,
+        out: &mut Out,
+    ) {
+        let (process, snapshot) = (ProcessId(node.0), SnapshotId(snapshot.0));
+        self.write(line, What::Begin { process, snapshot }, out);
+        self.record(line, process, snapshot, balance, inferred, out);
+    }
+
+    /// Every snapshot that had begun was collected, and has passed its audit.
+    pub(super) fn collected<'s>(
+        &mut self,
+        line: Option<u64>,
+        snapshots: impl Iterator<Item = &'s GlobalSnapshot>,
+        out: &mut Out,
+    ) {
+        for snapshot in snapshots {
+            self.one_collected(line, snapshot, out);
+        }
+    }
+
+    /// A snapshot has failed its audit; those collected with it are lost too.
+    pub(super) fn unsound(
+        &mut self,
+        line: Option<u64>,
+        id: snapshot::SnapshotId,
+        reason: String,
+        out: &mut Out,
+    ) {
+        let (snapshot, verdict) = (SnapshotId(id.0), Err(reason));
+        self.write(line, What::Audit { snapshot, verdict }, out);
+    }
+
+    /// A node, or the observer, has died, on this line where the script killed it.
+    pub(super) fn died(
+        &mut self,
+        line: Option<u64>,
+        node: Option<NodeId>,
+        fate: &Fate,
+        out: &mut Out,
+    ) {
+        let (process, reason) = (node.map(|node| ProcessId(node.0)), fate.to_string());
+        self.write(line, What::Death { process, reason }, out);
+    }
+
+    /// The system ends.
+    pub(super) fn ended(&mut self, line: Option<u64>, out: &mut Out) {
+        if self.replay.is_running() {
+            self.write(line, What::End, out);
+        }
+    }
+
+    /// A process records its state and sends its markers.
+    fn record(
+        &mut self,
+        line: u64,
+        process: ProcessId,
+        snapshot: SnapshotId,
+        balance: u64,
+        inferred: bool,
+        out: &mut Out,
+    ) {
+        let tally = |peer: ProcessId, Passed { messages, sum }: Passed| {
+            (messages > 0).then_some(Tally {
+                process: peer,
+                messages,
+                sum,
+            })
+        };
+        let (mut sent, mut received, mut living) = (Vec::new(), Vec::new(), Vec::new());
+        let peers = self.replay.processes().iter();
+        for (peer, it) in peers.filter(|(peer, _)| **peer != process) {
+            let (from, to) = (process, *peer);
+            sent.extend(tally(to, self.replay.channel(Channel { from, to }).sent));
+            let (from, to) = (to, from);
+            received.extend(tally(
+                from,
+                self.replay.channel(Channel { from, to }).received,
+            ));
+            living.extend((!it.is_dead).then_some(*peer));
+        }
+        let what = What::Record {
+            process,
+            snapshot,
+            amount: balance,
+            sent,
+            received,
+        };
+        self.write(line, what, out);
+        for to in living {
+            let channel = Channel { from: process, to };
+            self.marker_sent(line, channel, snapshot, inferred, out);
+        }
+    }
+
+    fn one_collected(&mut self, line: Option<u64>, collected: &GlobalSnapshot, out: &mut Out) {
+        let snapshot = SnapshotId(collected.id.0);
+        let (mut states, mut channels) = (Vec::new(), Vec::new());
+        let mut numbers = 0;
+        for (node, balance) in &collected.accounts {
+            if numbers + ENTRY > NUMBERS {
+                self.collect(line, snapshot, &mut states, &mut channels, out);
+                numbers = 0;
+            }
+            numbers += ENTRY;
+            states.push(ProcessState {
+                process: ProcessId(node.0),
+                amount: *balance,
+            });
+        }
+        for ((from, to), amounts) in &collected.transit {
+            let mut amounts = &amounts[..];
+            while !amounts.is_empty() {
+                if numbers + ENTRY >= NUMBERS {
+                    self.collect(line, snapshot, &mut states, &mut channels, out);
+                    numbers = 0;
+                }
+                let (now, later) = amounts.split_at(amounts.len().min(NUMBERS - numbers - ENTRY));
+                amounts = later;
+                numbers += ENTRY + now.len();
+                channels.push(ChannelState {
+                    from: ProcessId(from.0),
+                    to: ProcessId(to.0),
+                    amounts: now.to_vec(),
+                });
+            }
+        }
+        self.collect(line, snapshot, &mut states, &mut channels, out);
+        let total = u64::try_from(collected.total());
+        let verdict = total.map_err(|_| "the total exceeds 2^64-1".to_owned());
+        self.write(line, What::Audit { snapshot, verdict }, out);
+    }
+
+    fn collect(
+        &mut self,
+        line: Option<u64>,
+        snapshot: SnapshotId,
+        states: &mut Vec<ProcessState>,
+        channels: &mut Vec<ChannelState>,
+        out: &mut Out,
+    ) {
+        let what = What::Collect {
+            snapshot,
+            states: std::mem::take(states),
+            channels: std::mem::take(channels),
+        };
+        self.write(line, what, out);
+    }
+
+    fn marker_sent(
+        &mut self,
+        line: u64,
+        channel: Channel,
+        snapshot: SnapshotId,
+        inferred: bool,
+        out: &mut Out,
+    ) {
+        let what = What::MarkerSent {
+            channel,
+            snapshot,
+            inferred,
+        };
+        self.write(line, what, out);
+    }
+
+    fn write(&mut self, line: impl Into<Option<u64>>, what: What, out: &mut Out) {
+        self.replay.apply(&what);
+        out.push(Effect::History(Box::new((line.into(), what))));
+    }
+}
+
+fn channel_of((from, to): (NodeId, NodeId)) -> Channel {
+    Channel {
+        from: ProcessId(from.0),
+        to: ProcessId(to.0),
+    }
+}

@@ -1,0 +1,233 @@
+//! Snapshots as master knows them, and what the observer answers: that a node has joined, what was
+//! collected, or why nothing was.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use snapshot::SnapshotId;
+
+use super::effect::Told;
+use super::{Broken, Failure, Master, Waiting, WaitingNode};
+use crate::audit::{GlobalSnapshot, Unsound};
+use crate::id::{NodeId, Place};
+use crate::messages::Answer;
+use crate::script::Statement;
+
+/// What the observer was asked for is done.
+#[derive(Clone, Debug)]
+pub(super) enum Outcome {
+    Joined,
+    Collected(BTreeMap<SnapshotId, GlobalSnapshot>),
+    Incomplete(Waiting),
+    Unsound {
+        snapshot: SnapshotId,
+        reason: Unsound,
+    },
+    NodeGone(Place),
+}
+
+/// The snapshots of a system.
+#[derive(Debug)]
+pub(super) struct Snapshots {
+    /// How many have begun; the last one's number.
+    begun: u64,
+    /// The number of the first that has begun and is not collected.
+    uncollected: u64,
+    pub(super) collected: BTreeMap<u64, Rc<GlobalSnapshot>>,
+    /// Whether whoever joins is sent the markers of those in progress: not once a death has ended a
+    /// collection, since who had handed over what is not known, and nobody will collect them.
+    pub(super) owing: bool,
+    /// The part of an outcome that has come.
+    arriving: BTreeMap<SnapshotId, GlobalSnapshot>,
+    waiting: Waiting,
+}
+
+impl Default for Snapshots {
+    fn default() -> Self {
+        Self {
+            begun: 0,
+            uncollected: 1,
+            collected: BTreeMap::new(),
+            owing: true,
+            arriving: BTreeMap::new(),
+            waiting: Waiting::default(),
+        }
+    }
+}
+
+impl Snapshots {
+    /// Another one begins.
+    pub(super) fn begin(&mut self) -> SnapshotId {
+        self.begun += 1;
+        SnapshotId(self.begun)
+    }
+
+    /// The first and the last that have begun and are not collected.
+    pub(super) fn uncollected(&self) -> Option<(SnapshotId, SnapshotId)> {
+        let (first, last) = (self.uncollected, self.begun);
+        (first <= last).then_some((SnapshotId(first), SnapshotId(last)))
+    }
+
+    fn arriving(&mut self, snapshot: SnapshotId) -> &mut GlobalSnapshot {
+        let arriving = self.arriving.entry(snapshot);
+        arriving.or_insert_with(|| GlobalSnapshot::new(snapshot))
+    }
+
+    /// The observer says something; what it was asked for may be done with it.
+    pub(super) fn hear(&mut self, answer: Answer) -> Result<Option<Outcome>, Broken> {
+        let outcome = match answer {
+            Answer::Account {
+                snapshot,
+                node,
+                balance,
+            } => {
+                self.arriving(snapshot).accounts.insert(node, balance);
+                return Ok(None);
+            }
+            Answer::Transit {
+                snapshot,
+                from,
+                to,
+                amounts,
+            } => {
+                let transit = &mut self.arriving(snapshot).transit;
+                transit.entry((from, to)).or_default().extend(amounts);
+                return Ok(None);
+            }
+            Answer::Waiting {
+                snapshot,
+                node,
+                recorded,
+                peers,
+            } => {
+                self.waiting.parts.push(WaitingNode {
+                    snapshot,
+                    node,
+                    recorded,
+                    peers,
+                });
+                return Ok(None);
+            }
+            Answer::Joined => Outcome::Joined,
+            Answer::Collected => Outcome::Collected(std::mem::take(&mut self.arriving)),
+            Answer::Incomplete => Outcome::Incomplete(std::mem::take(&mut self.waiting)),
+            Answer::Unsound { snapshot, reason } => Outcome::Unsound { snapshot, reason },
+            Answer::NodeGone { node } => Outcome::NodeGone(node),
+            Answer::Watched { .. } | Answer::Rested => {
+                let what = "the observer says that it has watched, which nobody asked for";
+                return Err(Broken::new(what));
+            }
+        };
+        self.arriving.clear();
+        self.waiting = Waiting::default();
+        Ok(Some(outcome))
+    }
+}
+
+impl Master {
+    /// A collection ends: all of its snapshots count as collected, or none.
+    pub(super) fn end_collection(
+        &mut self,
+        statement: &Statement,
+        first: SnapshotId,
+        outcome: Outcome,
+    ) -> Result<(), Broken> {
+        let line = Some(statement.line);
+        let failure = match outcome {
+            Outcome::Collected(arrived) => {
+                self.chronicle(|chronicle, out| chronicle.collected(line, arrived.values(), out));
+                self.is_what_was_asked_for(first, &arrived)?;
+                let bank = &mut self.bank;
+                for (id, snapshot) in arrived {
+                    bank.snapshots.collected.insert(id.0, Rc::new(snapshot));
+                }
+                bank.snapshots.uncollected = bank.snapshots.begun + 1;
+                bank.channels.collected();
+                return Ok(());
+            }
+            Outcome::Unsound { snapshot, reason } => {
+                let why = reason.to_string();
+                self.chronicle(|chronicle, out| chronicle.unsound(line, snapshot, why, out));
+                // The nodes have handed all over.
+                self.fail(statement, Failure::Unsound { snapshot, reason });
+                self.bank.channels.collected();
+                self.lose_snapshots();
+                return Ok(());
+            }
+            Outcome::Incomplete(waiting) => Failure::Incomplete(waiting),
+            Outcome::NodeGone(node) => {
+                self.bank.snapshots.owing = false;
+                let node = &self.bank.nodes[node];
+                match node.fate().cloned() {
+                    Some(fate) => Failure::MemberDied {
+                        node: node.id,
+                        fate,
+                    },
+                    None => return Err(Broken::new(format!("node {} lives", node.id))),
+                }
+            }
+            Outcome::Joined => return Err(Broken::new("a collection was answered by a welcome")),
+        };
+        self.fail(statement, failure);
+        Ok(())
+    }
+
+    /// The observer died before it had answered.
+    pub(super) fn end_collection_without_observer(&mut self, statement: &Statement) {
+        self.bank.snapshots.owing = false;
+        if let Some(fate) = self.bank.observer.clone() {
+            self.fail(statement, Failure::ObserverDied(fate));
+        }
+    }
+
+    /// Snapshots that are not collected can never be: that is told once.
+    pub(super) fn lose_snapshots(&mut self) {
+        let snapshots = &mut self.bank.snapshots;
+        let Some((first, last)) = snapshots.uncollected() else {
+            return;
+        };
+        snapshots.uncollected = snapshots.begun + 1;
+        self.tell(Told::SnapshotsLost {
+            first: first.0,
+            last: last.0,
+        });
+    }
+
+    /// Every snapshot has passed the observer's audit. But the observer may itself be broken, and
+    /// what it hands over is what people see: so it is every snapshot, of every node, with all the
+    /// money.
+    fn is_what_was_asked_for(
+        &self,
+        first: SnapshotId,
+        arrived: &BTreeMap<SnapshotId, GlobalSnapshot>,
+    ) -> Result<(), Broken> {
+        let bank = &self.bank;
+        let asked = first.0..=bank.snapshots.begun;
+        if !arrived.keys().map(|id| id.0).eq(asked) {
+            let what = "the observer handed over other snapshots than were asked for";
+            return Err(Broken::new(what));
+        }
+        let mut members: Vec<NodeId> = bank.nodes.created().map(|(_, node)| node.id).collect();
+        members.sort();
+        let deposits = bank.nodes.created().map(|(_, node)| node.deposit);
+        let deposited: u128 = deposits.map(u128::from).sum();
+        for (id, snapshot) in arrived {
+            let found = snapshot.total();
+            let is_member = |node: &NodeId| members.binary_search(node).is_ok();
+            let of_members =
+                |(from, to): &(NodeId, NodeId)| from != to && is_member(from) && is_member(to);
+            if !snapshot.accounts.keys().eq(&members)
+                || !snapshot.transit.keys().all(of_members)
+                || found != deposited
+            {
+                return Err(Broken::new(format!(
+                    "the observer handed over snapshot {id} with {} of {} nodes and {found} of \
+                     {deposited}",
+                    snapshot.accounts.len(),
+                    members.len()
+                )));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,45 @@
+//! What is lost with a dead node, once it is known what it has carried out.
+
+use super::super::channels::Lost;
+use super::replay::{Known, Replay};
+use crate::id::Place;
+
+/// What is lost with a dead node.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Loss {
+    /// What was in its account.
+    pub(super) balance: u64,
+    /// What was on the way to it.
+    pub(super) into: Lost,
+    /// What it had sent but not written.
+    pub(super) unwritten: Lost,
+}
+
+impl Loss {
+    /// What one of the dead has lost, after everything was replayed. Of a transfer from one of the
+    /// dead to another: it was on the way, unless the other has found the end of the channel.
+    pub(super) fn of(node: Place, known: &Known<'_>, replay: &Replay) -> Self {
+        let mut loss = Self {
+            balance: replay.balances.get(&node).copied().unwrap_or(0),
+            into: Lost::default(),
+            unwritten: Lost::default(),
+        };
+        let channels = &replay.channels;
+        for from in known.bank.topology.incoming(node) {
+            if !replay.ended.contains(&(*from, node)) {
+                loss.into.add(channels.transfers_behind(*from, node, 0));
+            }
+        }
+        for to in known.bank.topology.outgoing(node) {
+            let found = known.found.get(&(node, *to)).map(Vec::len);
+            let written = match (known.is_dead(*to), found) {
+                (false, Some(found)) => found,
+                (true, _) if replay.ended.contains(&(node, *to)) => 0,
+                _ => continue,
+            };
+            let lost = channels.transfers_behind(node, *to, written);
+            loss.unwritten.add(lost);
+        }
+        loss
+    }
+}

@@ -1,0 +1,496 @@
+//! Replays what was in flight when processes died, and finds out what the dead have carried out.
+//!
+//! First as if the dead had carried out everything they were told: what they do follows from their
+//! accounts, but for two things that nobody can know, each a *choice*: whether a dead node found
+//! what another dead one had sent it, or the end of the channel; and whether the order of a dead
+//! observer had reached it. What the living have seen decides: a replay that contradicts it is given
+//! up, and the last choice that can be otherwise is made otherwise. Then backwards: needed are the
+//! commands whose effects were seen, all before them at the same node, and those whose effects these
+//! have taken. What is not needed was not carried out, and once more everything is replayed.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::super::channels::{Channels, Head, Taken};
+use super::super::collect::Outcome;
+use super::super::retire::taken;
+use super::super::{Bank, Broken, Entry, Said, Step};
+use super::losses::Loss;
+use super::reply_of;
+use crate::id::Place;
+use crate::member::Frame;
+use crate::messages::Reply;
+
+/// So many replays are tried at most: that many choices do not occur but where a process lies.
+const TRIES: usize = 20_000;
+
+/// What has happened.
+pub(super) struct Explanation {
+    /// What was enqueued and not taken, also what was never written.
+    pub(super) channels: Channels,
+    /// For every step in flight, what would have been replied to it, where that is not known but
+    /// follows.
+    pub(super) replies: Vec<Option<Reply>>,
+    /// What is lost with each of the dead.
+    pub(super) losses: Vec<Loss>,
+}
+
+/// What was in flight, and what is known of it.
+pub(super) struct Known<'k> {
+    pub(super) bank: &'k Bank,
+    entries: &'k [Entry],
+    said: &'k [Said],
+    pub(super) found: &'k BTreeMap<(Place, Place), Vec<Frame>>,
+    dead: &'k [Place],
+    /// What living readers have seen of a dead node's channel, in order, by (from, to).
+    seen: BTreeMap<(Place, Place), Vec<Frame>>,
+    /// Up to where the observer has seen that everybody has recorded.
+    collected: Option<usize>,
+}
+
+/// What a replay contradicts.
+struct Contradiction;
+
+/// The choices of a replay: those that were made otherwise than at first sight, by step.
+#[derive(Default)]
+struct Choices {
+    otherwise: BTreeSet<usize>,
+    /// All that were made, in order.
+    made: Vec<usize>,
+}
+
+impl Choices {
+    /// Whether things are as they seem at first sight.
+    fn choose(&mut self, step: usize) -> bool {
+        self.made.push(step);
+        !self.otherwise.contains(&step)
+    }
+
+    /// Makes the last choice otherwise that can be; whether there is one.
+    fn next(&mut self) -> bool {
+        while let Some(last) = self.made.pop() {
+            if self.otherwise.insert(last) {
+                self.made.clear();
+                return true;
+            }
+            self.otherwise.remove(&last);
+        }
+        false
+    }
+}
+
+/// Finds out what has happened, given what was certain before the first step in flight.
+pub(super) fn explain(
+    bank: &Bank,
+    entries: &[Entry],
+    said: &[Said],
+    found: &BTreeMap<(Place, Place), Vec<Frame>>,
+    dead: &[Place],
+) -> Result<Explanation, Broken> {
+    let known = Known::new(bank, entries, said, found, dead);
+    let mut choices = Choices::default();
+    for _ in 0..TRIES {
+        match known.replay(&mut choices, None) {
+            Ok(whole) => {
+                let prefixes = known.prefixes(&whole);
+                return match known.replay(&mut choices, Some(&prefixes)) {
+                    Ok(replay) => Ok(known.explanation(replay)),
+                    Err(Contradiction) => Err(known.unexplained()),
+                };
+            }
+            Err(Contradiction) if choices.next() => {}
+            Err(Contradiction) => break,
+        }
+    }
+    Err(known.unexplained())
+}
+
+/// A replay on its way.
+pub(super) struct Replay {
+    pub(super) channels: Channels,
+    /// What is in the accounts of the dead.
+    pub(super) balances: BTreeMap<Place, u64>,
+    replies: Vec<Option<Reply>>,
+    /// Dead nodes that go no further: they wait for what will never come.
+    stuck: BTreeSet<Place>,
+    /// Channels from one dead node to another at whose end the other has been.
+    pub(super) ended: BTreeSet<(Place, Place)>,
+    /// Dead nodes that have found the observer gone.
+    alone: BTreeSet<Place>,
+    /// Which step has enqueued what is in a channel from a dead node, by (from, to).
+    producers: BTreeMap<(Place, Place), VecDeque<Option<usize>>>,
+    /// How much of what living readers have seen of a channel has been enqueued.
+    enqueued: BTreeMap<(Place, Place), usize>,
+    /// Which step has enqueued what this step has taken.
+    taken: Vec<Option<usize>>,
+    /// Steps whose effects were seen.
+    needed: BTreeSet<usize>,
+}
+
+impl<'k> Known<'k> {
+    fn new(
+        bank: &'k Bank,
+        entries: &'k [Entry],
+        said: &'k [Said],
+        found: &'k BTreeMap<(Place, Place), Vec<Frame>>,
+        dead: &'k [Place],
+    ) -> Self {
+        let mut seen: BTreeMap<(Place, Place), Vec<Frame>> = BTreeMap::new();
+        let mut collected = None;
+        for (index, (entry, said)) in entries.iter().zip(said).enumerate() {
+            match (&entry.step, said) {
+                (Step::Receive { node, from, .. }, Said::Reply(reply)) if dead.contains(from) => {
+                    let seen = seen.entry((*from, *node)).or_default();
+                    seen.extend(taken(reply).map(frame));
+                }
+                (Step::Collect { .. }, Said::Outcome(outcome))
+                    if matches!(**outcome, Outcome::Collected(_) | Outcome::Unsound { .. }) =>
+                {
+                    collected = Some(index);
+                }
+                _ => {}
+            }
+        }
+        for (channel, frames) in found {
+            // Whoever has died since he read saw nothing that matters.
+            if !dead.contains(&channel.1) {
+                seen.entry(*channel).or_default().extend(frames);
+            }
+        }
+        Self {
+            bank,
+            entries,
+            said,
+            found,
+            dead,
+            seen,
+            collected,
+        }
+    }
+
+    pub(super) fn is_dead(&self, node: Place) -> bool {
+        self.dead.contains(&node)
+    }
+
+    /// Replays everything in flight; where the prefixes are given, up to these (the index of the
+    /// last step that was carried out).
+    fn replay(
+        &self,
+        choices: &mut Choices,
+        prefixes: Option<&BTreeMap<Place, usize>>,
+    ) -> Result<Replay, Contradiction> {
+        let balances = self.dead.iter();
+        let balances = balances.map(|node| (*node, self.bank.nodes[*node].balance.known));
+        let mut replay = Replay {
+            channels: self.bank.channels.clone(),
+            balances: balances.collect(),
+            replies: Vec::with_capacity(self.entries.len()),
+            stuck: BTreeSet::new(),
+            ended: BTreeSet::new(),
+            alone: BTreeSet::new(),
+            producers: BTreeMap::new(),
+            enqueued: BTreeMap::new(),
+            taken: vec![None; self.entries.len()],
+            needed: BTreeSet::new(),
+        };
+        for from in self.dead {
+            for to in replay.channels.outgoing(*from).to_vec() {
+                self.was_enqueued(&mut replay, None, *from, to)?;
+            }
+        }
+        choices.made.clear();
+        for (index, (entry, said)) in self.entries.iter().zip(self.said).enumerate() {
+            let reply = match said {
+                Said::Reply(reply) => {
+                    self.apply(&mut replay, index, &entry.step, reply)?;
+                    None
+                }
+                Said::Outcome(_) => None,
+                Said::Nothing => {
+                    let node = match entry.step.process() {
+                        Some(super::Process::Node(node)) => node,
+                        _ => {
+                            replay.replies.push(None);
+                            continue;
+                        }
+                    };
+                    let is_over = prefixes.is_some_and(|prefixes| {
+                        prefixes.get(&node).is_none_or(|last| *last < index)
+                    });
+                    match is_over || replay.stuck.contains(&node) {
+                        true => None,
+                        false => self.carry_out(&mut replay, index, &entry.step, choices)?,
+                    }
+                }
+            };
+            replay.replies.push(reply);
+        }
+        // All that was found must be there, and what is there first.
+        for (channel, seen) in &self.seen {
+            if replay.enqueued.get(channel).copied().unwrap_or(0) < seen.len() {
+                return Err(Contradiction);
+            }
+        }
+        for ((from, to), frames) in self.found {
+            if !self.is_dead(*to) {
+                let producers = replay.producers.entry((*from, *to)).or_default();
+                let seen: Vec<usize> = producers
+                    .iter()
+                    .take(frames.len())
+                    .copied()
+                    .flatten()
+                    .collect();
+                replay.needed.extend(seen);
+            }
+        }
+        Ok(replay)
+    }
+
+    /// A step was replied to.
+    fn apply(
+        &self,
+        replay: &mut Replay,
+        index: usize,
+        step: &Step,
+        reply: &Reply,
+    ) -> Result<(), Contradiction> {
+        if let Some(super::Process::Node(node)) = step.process()
+            && let Some(known) = replay.balances.get_mut(&node)
+        {
+            match reply {
+                Reply::Sent { balance }
+                | Reply::Refused { balance }
+                | Reply::Transfer { balance, .. }
+                | Reply::Balance { balance } => *known = *balance,
+                _ => {}
+            }
+        }
+        match (step, reply) {
+            (Step::Opened { node, outgoing }, _) => {
+                self.open(replay, index, *node, outgoing)?;
+            }
+            (
+                Step::Send {
+                    node, to, amount, ..
+                },
+                Reply::Sent { .. },
+            ) => {
+                replay.channels.send(*node, *to, *amount, true);
+                self.was_enqueued(replay, Some(index), *node, *to)?;
+            }
+            (Step::Receive { node, from, .. }, Reply::Ended) => {
+                replay.ended.insert((*from, *node));
+            }
+            (Step::Receive { node, from, .. }, reply) => {
+                let it = self.take(replay, index, *from, *node)?;
+                if it.is_none() || it != taken(reply) {
+                    return Err(Contradiction);
+                }
+                replay.needed.extend(replay.taken[index]);
+            }
+            (Step::Begin { node, snapshot }, Reply::Began) => {
+                replay.channels.record(*node, *snapshot, 0);
+                self.has_recorded(replay, index, *node)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A dead node carries out a step that it did not reply to; what it would have replied.
+    fn carry_out(
+        &self,
+        replay: &mut Replay,
+        index: usize,
+        step: &Step,
+        choices: &mut Choices,
+    ) -> Result<Option<Reply>, Contradiction> {
+        let reply = match step {
+            Step::Opened { node, outgoing } => {
+                self.open(replay, index, *node, outgoing)?;
+                Reply::Opened
+            }
+            Step::Send {
+                node, to, amount, ..
+            } => {
+                let balance = replay.balances.entry(*node).or_default();
+                match balance.checked_sub(*amount) {
+                    None => Reply::Refused { balance: *balance },
+                    Some(left) => {
+                        *balance = left;
+                        replay.channels.send(*node, *to, *amount, true);
+                        self.was_enqueued(replay, Some(index), *node, *to)?;
+                        Reply::Sent { balance: left }
+                    }
+                }
+            }
+            Step::Receive { node, from, .. } => {
+                let is_there = replay.channels.head(*from, *node) != Head::Nothing;
+                let sender_is_dead = self.bank.nodes.fate(*from).is_some();
+                let is_taken = match () {
+                    () if replay.ended.contains(&(*from, *node)) => false,
+                    () if !is_there && !sender_is_dead => {
+                        replay.stuck.insert(*node);
+                        return Ok(None);
+                    }
+                    () if is_there && self.is_dead(*from) => choices.choose(index),
+                    () => is_there,
+                };
+                if is_taken && let Some(it) = self.take(replay, index, *from, *node)? {
+                    let balance = replay.balances.entry(*node).or_default();
+                    if let Taken::Transfer(amount) = it {
+                        *balance = balance.checked_add(amount).ok_or(Contradiction)?;
+                    }
+                    reply_of(it, *balance)
+                } else {
+                    replay.ended.insert((*from, *node));
+                    Reply::Ended
+                }
+            }
+            Step::Begin { node, snapshot } => {
+                let is_ordered = match self.bank.observer {
+                    None => true,
+                    Some(_) if replay.alone.contains(node) => false,
+                    Some(_) => choices.choose(index),
+                };
+                if is_ordered {
+                    replay.channels.record(*node, *snapshot, 0);
+                    self.has_recorded(replay, index, *node)?;
+                    Reply::Began
+                } else {
+                    replay.alone.insert(*node);
+                    Reply::ObserverGone
+                }
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(reply))
+    }
+
+    fn open(
+        &self,
+        replay: &mut Replay,
+        index: usize,
+        node: Place,
+        outgoing: &[Place],
+    ) -> Result<(), Contradiction> {
+        for to in outgoing {
+            let owing = self.bank.snapshots.owing;
+            replay.channels.open(node, *to, owing, 0);
+            self.was_enqueued(replay, Some(index), node, *to)?;
+        }
+        Ok(())
+    }
+
+    fn take(
+        &self,
+        replay: &mut Replay,
+        index: usize,
+        from: Place,
+        to: Place,
+    ) -> Result<Option<Taken>, Contradiction> {
+        let it = replay.channels.take(from, to, 0);
+        if let Some(producers) = replay.producers.get_mut(&(from, to)) {
+            replay.taken[index] = producers.pop_front().flatten();
+        }
+        if let Some(Taken::Marker { records: true, .. }) = it {
+            self.has_recorded(replay, index, to)?;
+        }
+        Ok(it)
+    }
+
+    /// A node has recorded its state, and its markers are in its channels.
+    fn has_recorded(
+        &self,
+        replay: &mut Replay,
+        index: usize,
+        node: Place,
+    ) -> Result<(), Contradiction> {
+        if !self.is_dead(node) {
+            return Ok(());
+        }
+        if self.collected.is_some_and(|collected| index < collected) {
+            replay.needed.insert(index);
+        }
+        for to in replay.channels.outgoing(node).to_vec() {
+            self.was_enqueued(replay, Some(index), node, to)?;
+        }
+        Ok(())
+    }
+
+    /// Something may have been enqueued on a channel, by this step: if it is a dead node's, what
+    /// living readers have seen of it must agree.
+    fn was_enqueued(
+        &self,
+        replay: &mut Replay,
+        step: Option<usize>,
+        from: Place,
+        to: Place,
+    ) -> Result<(), Contradiction> {
+        if !self.is_dead(from) {
+            return Ok(());
+        }
+        let producers = replay.producers.entry((from, to)).or_default();
+        let new = replay
+            .channels
+            .len(from, to)
+            .saturating_sub(producers.len());
+        let seen = self.seen.get(&(from, to));
+        for frame in replay.channels.frames(from, to).skip(producers.len()) {
+            let enqueued = replay.enqueued.entry((from, to)).or_default();
+            if let Some(seen) = seen.and_then(|seen| seen.get(*enqueued))
+                && *seen != frame
+            {
+                return Err(Contradiction);
+            }
+            *enqueued += 1;
+        }
+        producers.extend(std::iter::repeat_n(step, new));
+        Ok(())
+    }
+
+    /// The last step that each of the dead must have carried out.
+    fn prefixes(&self, whole: &Replay) -> BTreeMap<Place, usize> {
+        let mut needed = whole.needed.clone();
+        let mut prefixes = BTreeMap::new();
+        for (index, (entry, said)) in self.entries.iter().zip(self.said).enumerate().rev() {
+            let (Some(super::Process::Node(node)), Said::Nothing) = (entry.step.process(), said)
+            else {
+                continue;
+            };
+            if needed.contains(&index) {
+                prefixes.entry(node).or_insert(index);
+            }
+            if prefixes.contains_key(&node) {
+                needed.extend(whole.taken[index]);
+            }
+        }
+        prefixes
+    }
+
+    fn explanation(&self, replay: Replay) -> Explanation {
+        let losses = self.dead.iter().map(|node| Loss::of(*node, self, &replay));
+        Explanation {
+            losses: losses.collect(),
+            replies: replay.replies,
+            channels: replay.channels,
+        }
+    }
+
+    fn unexplained(&self) -> Broken {
+        let ids = self
+            .dead
+            .iter()
+            .map(|node| self.bank.nodes[*node].id.to_string());
+        Broken::new(format!(
+            "what was found of node {} is what no beginning of its commands brings about",
+            ids.collect::<Vec<_>>().join(" and of node ")
+        ))
+    }
+}
+
+fn frame(taken: Taken) -> Frame {
+    match taken {
+        Taken::Transfer(amount) => Frame::Message(crate::account::Transfer(amount)),
+        Taken::Marker { snapshot, .. } => Frame::Marker(snapshot),
+    }
+}

@@ -1,0 +1,191 @@
+//! What master wants done, and what it wants shown.
+
+use std::fmt;
+use std::rc::Rc;
+
+use history::What;
+
+use super::channels::Lost;
+use super::failure::{Failure, Fate};
+use crate::audit::GlobalSnapshot;
+use crate::id::{NodeId, Place};
+use crate::messages::{Command, Peer, Request};
+use crate::script;
+
+/// A process other than master.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Process {
+    /// The observer.
+    Observer,
+    /// A node.
+    Node(Place),
+}
+
+/// What is to be done for master, in order.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Append this command to what a node is to do.
+    Command(Place, Command),
+    /// Append this request to what the observer is to do.
+    Request(Request),
+    /// Show this result of the command on a line.
+    Show {
+        /// The line.
+        line: u64,
+        /// The result.
+        shown: Shown,
+    },
+    /// A command has failed: tell so.
+    Fail {
+        /// Its line.
+        line: u64,
+        /// It, and why.
+        failed: Box<(script::Command, Failure)>,
+    },
+    /// Tell this.
+    Tell(Box<Told>),
+    /// Show the table of the `nodes` command.
+    Table(Vec<Row>),
+    /// Something for the history, where one is wanted, and the line that asked for it.
+    History(Box<(Option<u64>, What)>),
+    /// Start the observer.
+    StartObserver,
+    /// Start a node and connect it to the observer; then say how that went
+    /// ([`Master::started`](super::Master::started)).
+    StartNode {
+        /// Its place.
+        place: Place,
+        /// Its id.
+        id: NodeId,
+        /// What is in its account.
+        deposit: u64,
+    },
+    /// Make a pipe for each of these channels, by (from, to).
+    Connect(Vec<(Place, Place)>),
+    /// Hand a node its ends of channels that were made, and append [`Command::Open`].
+    Open {
+        /// The node.
+        node: Place,
+        /// Where the outgoing channels lead.
+        outgoing: Vec<Peer>,
+        /// Where the incoming channels come from.
+        incoming: Vec<Peer>,
+        /// Whether the markers of snapshots in progress go out first.
+        owing: bool,
+    },
+    /// Kill a node with SIGKILL.
+    Kill(Place),
+    /// End every process, and wait until they have ended.
+    EndAll,
+}
+
+/// A result.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)] // As the commands and messages have it.
+pub enum Shown {
+    Transfer {
+        node: NodeId,
+        from: NodeId,
+        amount: u64,
+    },
+    Marker {
+        node: NodeId,
+        from: NodeId,
+        snapshot: u64,
+    },
+    Refused {
+        from: NodeId,
+        to: NodeId,
+        amount: u64,
+        balance: u64,
+    },
+    Started {
+        node: NodeId,
+        snapshot: u64,
+    },
+    Snapshot(Rc<GlobalSnapshot>),
+}
+
+/// A message on stderr that belongs to no command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// A node died.
+    NodeDied(NodeId, Fate),
+    /// The observer died.
+    ObserverDied(Fate),
+    /// These snapshots were begun, and can never be collected.
+    SnapshotsLost {
+        /// The first.
+        first: u64,
+        /// The last.
+        last: u64,
+    },
+    /// What was lost with a dead node.
+    LostWith {
+        /// The node.
+        node: NodeId,
+        /// What was in its account.
+        balance: u64,
+        /// What was on the way to it.
+        into: Lost,
+        /// What it had sent but not written.
+        unwritten: Lost,
+    },
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NodeDied(node, fate) => write!(f, "node {node} died ({fate})"),
+            Self::ObserverDied(fate) => write!(f, "the observer died ({fate})"),
+            Self::SnapshotsLost { first, last } if first == last => {
+                write!(f, "snapshot {first} is lost: it was not yet collected")
+            }
+            Self::SnapshotsLost { first, last } => write!(
+                f,
+                "snapshots {first} to {last} are lost: they were not yet collected"
+            ),
+            Self::LostWith {
+                node,
+                balance,
+                into,
+                unwritten,
+            } => {
+                write!(f, "lost with node {node}: its balance of {balance}")?;
+                if into.transfers > 0 {
+                    write!(f, ", {into} on the way to it")?;
+                }
+                if unwritten.transfers > 0 {
+                    write!(f, ", {unwritten} of its own that it had not written")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A node in the table of the `nodes` command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its place.
+    pub place: Place,
+    /// Its id.
+    pub id: NodeId,
+    /// How it is.
+    pub state: State,
+}
+
+/// How a node is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It is dead.
+    Died(Fate),
+    /// It runs.
+    Running {
+        /// What is in its account.
+        balance: u64,
+        /// What waits in its incoming channels that are not empty: from whom, how many transfers,
+        /// and markers.
+        waiting: Vec<(NodeId, Lost, u64)>,
+    },
+}

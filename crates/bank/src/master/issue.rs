@@ -1,0 +1,470 @@
+//! What a command does before its reply: checks that it can be carried out, says what is to be sent
+//! that carries it out, and notes what that will have changed.
+
+use super::channels::Head;
+use super::{Bank, Broken, Effect, Failure, Master, Shown, Step};
+use crate::id::{NodeId, Place};
+use crate::messages::{self, Peer, Request};
+use crate::script::{Command, Statement};
+
+/// How far a statement is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Nothing of it was issued.
+    New,
+    /// It has begun, and goes on once everything in flight is retired.
+    Begun,
+    /// This node is being started.
+    Starting(Place),
+    /// This node is being killed.
+    Killing(Place),
+}
+
+/// Whether a statement could be issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Issue {
+    /// All of it is issued.
+    Done,
+    /// Some of it is; there is more.
+    More(Stage),
+    /// Something must happen first: most often, something in flight must be retired.
+    Stalled(Stage),
+}
+
+impl Master {
+    /// Issues a statement, or as much of it as can be issued now.
+    pub(super) fn issue(&mut self, statement: &Statement, stage: Stage) -> Issue {
+        if let Stage::Starting(_) = stage {
+            return Issue::Stalled(stage);
+        }
+        // Commands that concern everybody find everything before them done; nodes are connected
+        // together with those of the lines just before.
+        let (concerns_everybody, creates) = match statement.command {
+            Command::Send { .. }
+            | Command::Receive { .. }
+            | Command::ReceiveAll
+            | Command::BeginSnapshot { .. }
+            | Command::PrintSnapshot { .. } => (false, false),
+            Command::CreateNode { .. } => (self.bank.unconnected.is_empty(), true),
+            _ => (true, false),
+        };
+        if !creates {
+            self.connect_new_nodes();
+        }
+        if concerns_everybody && !self.in_flight.is_empty() {
+            return Issue::Stalled(stage);
+        }
+        let issued = match statement.command {
+            Command::StartMaster => Ok(self.start(statement)),
+            Command::KillAll => Ok(self.kill_all(statement)),
+            Command::CreateNode { id, amount } => Ok(self.create_node(id, amount)),
+            Command::Send { from, to, amount } => self.send(statement, from, to, amount),
+            Command::Receive {
+                to,
+                from: Some(from),
+            } => self.receive_from(statement, to, from),
+            Command::Receive { to, from: None } => self.receive_any(statement, to),
+            Command::ReceiveAll => Ok(self.receive_all(statement)),
+            Command::BeginSnapshot { id } => self.begin_snapshot(statement, id),
+            Command::CollectState => self.collect(statement, stage),
+            Command::PrintSnapshot { number } => self.print_snapshot(statement, number),
+            Command::KillNode { id } => self.kill_node(statement, id, stage),
+            Command::Nodes => Ok(self.list_nodes(statement, stage)),
+        };
+        issued.unwrap_or_else(|failure| {
+            self.push(statement, Step::Known(Box::new(Err(failure))));
+            Issue::Done
+        })
+    }
+
+    fn start(&mut self, statement: &Statement) -> Issue {
+        self.effects.push(Effect::StartObserver);
+        self.bank = Bank::default();
+        self.chronicle(|chronicle, out| chronicle.started(statement.line, out));
+        Issue::Done
+    }
+
+    fn kill_all(&mut self, statement: &Statement) -> Issue {
+        self.end(Some(statement.line));
+        Issue::Done
+    }
+
+    /// Ends the system, on this line of the script if it says so, and forgets what was known of it:
+    /// also in the middle of things.
+    pub fn end(&mut self, line: Option<u64>) {
+        self.chronicle_unsettled();
+        self.chronicle(|chronicle, out| chronicle.ended(line, out));
+        self.current = None;
+        self.drawn = None;
+        self.held = None;
+        self.in_flight.clear();
+        self.retired = self.issued;
+        self.bank = Bank::default();
+        self.effects.push(Effect::EndAll);
+    }
+
+    fn create_node(&mut self, id: NodeId, amount: u64) -> Issue {
+        let place = self.bank.nodes.start(id, amount);
+        self.effects.push(Effect::StartNode {
+            place,
+            id,
+            deposit: amount,
+        });
+        Issue::Stalled(Stage::Starting(place))
+    }
+
+    /// The node that was to be started was, or could not be.
+    ///
+    /// # Errors
+    ///
+    /// Something that cannot be.
+    pub fn started(&mut self, outcome: Result<(), String>) -> Result<(), Broken> {
+        let Some((statement, Stage::Starting(place))) = self.current.take() else {
+            return Err(Broken::new("a node was started that nobody asked for"));
+        };
+        let (line, bank) = (statement.line, &mut self.bank);
+        let (id, deposit) = (bank.nodes[place].id, bank.nodes[place].deposit);
+        bank.channels.join(id);
+        match outcome {
+            Err(reason) => {
+                bank.topology.join();
+                bank.nodes.started(place, Some(line));
+                let failure = Failure::Start(reason);
+                self.push(&statement, Step::Known(Box::new(Err(failure))));
+            }
+            Ok(()) => {
+                bank.topology.join_mesh(bank.nodes.living());
+                bank.nodes.started(place, None);
+                bank.unconnected.push((place, statement));
+                let owing = bank.snapshots.owing;
+                if bank.observer.is_none() {
+                    let node = Peer { place, id };
+                    let join = Request::Join { node, deposit };
+                    self.effects.push(Effect::Request(join));
+                    self.push(&statement, Step::Joined);
+                }
+                self.chronicle(|chronicle, out| chronicle.created(line, id, deposit, owing, out));
+                if self.settings.window == 1 {
+                    self.connect_new_nodes();
+                }
+            }
+        }
+        self.go_on()
+    }
+
+    /// Connects the nodes that were created and are not connected yet: those of consecutive lines
+    /// together. The mesh is laid in tiles, so that one hand-over carries many ends. Whoever has
+    /// died since they were created gets his pipes all the same: they were there together.
+    pub(super) fn connect_new_nodes(&mut self) {
+        let new = std::mem::take(&mut self.bank.unconnected);
+        let Some((first, statement)) = new.first().copied() else {
+            return;
+        };
+        let new: Vec<Place> = new.into_iter().map(|(place, _)| place).collect();
+        let old: Vec<Place> = (0..first.index()).map(Place::at).collect();
+        let side = self.settings.tile;
+        let mut before: Vec<&[Place]> = old.chunks(side).collect();
+        for block in new.chunks(side) {
+            for other in &before {
+                self.connect(&statement, other, block);
+            }
+            for (index, node) in block.iter().enumerate() {
+                self.connect(&statement, &block[..index], &[*node]);
+            }
+            before.push(block);
+        }
+    }
+
+    /// Connects each of `rows` with each of `columns`, as the topology has it; no node is in both.
+    fn connect(&mut self, statement: &Statement, rows: &[Place], columns: &[Place]) {
+        let Bank {
+            nodes, topology, ..
+        } = &self.bank;
+        let peers = |others: &[Place], has: &dyn Fn(Place) -> bool| -> Vec<Peer> {
+            let peers = others.iter().copied().filter(|other| has(*other));
+            peers
+                .map(|place| Peer {
+                    place,
+                    id: nodes[place].id,
+                })
+                .collect()
+        };
+        let sides = rows.iter().map(|row| (*row, columns));
+        let sides = sides.chain(columns.iter().map(|column| (*column, rows)));
+        let opens: Vec<_> = sides
+            .map(|(node, others)| {
+                let outgoing = peers(others, &|to| topology.has(node, to));
+                let incoming = peers(others, &|from| topology.has(from, node));
+                (node, outgoing, incoming)
+            })
+            .filter(|(_, outgoing, incoming)| !outgoing.is_empty() || !incoming.is_empty())
+            .collect();
+        if opens.is_empty() {
+            return;
+        }
+        let pairs = opens
+            .iter()
+            .flat_map(|(node, outgoing, _)| outgoing.iter().map(|to| (*node, to.place)));
+        self.effects.push(Effect::Connect(pairs.collect()));
+        let owing = self.bank.snapshots.owing;
+        for (node, outgoing, incoming) in opens {
+            let to: Box<[Place]> = outgoing.iter().map(|peer| peer.place).collect();
+            for to in &to {
+                self.bank.channels.open(node, *to, owing, self.issued + 1);
+            }
+            self.bank.nodes[node].commands += 1;
+            self.push(statement, Step::Opened { node, outgoing: to });
+            self.effects.push(Effect::Open {
+                node,
+                outgoing,
+                incoming,
+                owing,
+            });
+        }
+    }
+
+    /// A command goes to a node.
+    #[inline]
+    pub(super) fn command(&mut self, node: Place, command: messages::Command) {
+        self.bank.nodes[node].commands += 1;
+        self.effects.push(Effect::Command(node, command));
+    }
+
+    fn send(
+        &mut self,
+        statement: &Statement,
+        from: Place,
+        to: Place,
+        amount: u64,
+    ) -> Result<Issue, Failure> {
+        self.bank.nodes.lives(from)?;
+        self.bank.nodes.lives(to)?;
+        let certain = self.bank.nodes[from].balance.reserve(amount);
+        self.bank.channels.send(from, to, amount, certain);
+        self.command(from, messages::Command::Send { to, amount });
+        let step = Step::Send {
+            node: from,
+            to,
+            amount,
+            certain,
+        };
+        self.push(statement, step);
+        Ok(Issue::Done)
+    }
+
+    fn receive_from(
+        &mut self,
+        statement: &Statement,
+        to: Place,
+        from: Place,
+    ) -> Result<Issue, Failure> {
+        let Bank {
+            nodes,
+            topology,
+            channels,
+            ..
+        } = &self.bank;
+        nodes.lives(to)?;
+        nodes.exists(from)?;
+        let (sender, receiver) = (nodes[from].id, nodes[to].id);
+        let is_empty = channels.head(from, to) == Head::Nothing;
+        match nodes.fate(from).cloned() {
+            Some(fate) if !topology.has(from, to) => Err(Failure::NeverConnected {
+                dead: sender,
+                joined: receiver,
+                fate,
+            }),
+            Some(fate) if is_empty => Err(Failure::Ended { from: sender, fate }),
+            None if is_empty => Err(Failure::NothingFrom {
+                from: sender,
+                to: receiver,
+            }),
+            _ => Ok(self.take_head(statement, from, to)),
+        }
+    }
+
+    fn receive_any(&mut self, statement: &Statement, to: Place) -> Result<Issue, Failure> {
+        self.bank.nodes.lives(to)?;
+        let drawn = self.drawn.take().or_else(|| {
+            let ready = self.bank.channels.ready();
+            let choices = ready.count_into(to);
+            if !ready.is_determined_into(to) || choices == 0 {
+                return None;
+            }
+            let pick = self.draw.pick(choices);
+            Some((self.bank.channels.ready().nth_into(to, pick)?, to))
+        });
+        match drawn {
+            Some((from, to)) => Ok(self.take_drawn(statement, from, to)),
+            None if self.bank.channels.ready().is_determined_into(to) => {
+                let to = self.bank.nodes[to].id;
+                Err(Failure::NothingTo { to })
+            }
+            None => Ok(Issue::Stalled(Stage::New)),
+        }
+    }
+
+    fn receive_all(&mut self, statement: &Statement) -> Issue {
+        let drawn = self.drawn.take().or_else(|| {
+            let ready = self.bank.channels.ready();
+            let choices = ready.count();
+            if !ready.is_determined() || choices == 0 {
+                return None;
+            }
+            let pick = self.draw.pick(choices);
+            self.bank.channels.ready().nth(pick)
+        });
+        match drawn {
+            Some((from, to)) => match self.take_drawn(statement, from, to) {
+                Issue::Done => Issue::More(Stage::New),
+                issue => issue,
+            },
+            None if self.bank.channels.ready().is_determined() => Issue::Done,
+            None => Issue::Stalled(Stage::New),
+        }
+    }
+
+    /// Takes the head of a channel that was drawn; remembers the draw where it cannot yet.
+    fn take_drawn(&mut self, statement: &Statement, from: Place, to: Place) -> Issue {
+        let issue = self.take_head(statement, from, to);
+        if issue != Issue::Done {
+            self.drawn = Some((from, to));
+        }
+        issue
+    }
+
+    /// Has a node take the head of a channel, once it is certain that it will find it there: else
+    /// it might wait for ever.
+    fn take_head(&mut self, statement: &Statement, from: Place, to: Place) -> Issue {
+        let channels = &mut self.bank.channels;
+        match channels.head(from, to) {
+            Head::Undetermined | Head::Nothing => return Issue::Stalled(Stage::New),
+            Head::Marker(_, certain_after) if self.retired < certain_after => {
+                return Issue::Stalled(Stage::New);
+            }
+            Head::Marker(..) | Head::Transfer(_) => {}
+        }
+        let Some(expected) = channels.take(from, to, self.issued + 1) else {
+            return Issue::Stalled(Stage::New);
+        };
+        self.command(to, messages::Command::Receive { from });
+        let step = Step::Receive {
+            node: to,
+            from,
+            expected,
+        };
+        self.push(statement, step);
+        Issue::Done
+    }
+
+    fn begin_snapshot(&mut self, statement: &Statement, node: Place) -> Result<Issue, Failure> {
+        self.bank.nodes.lives(node)?;
+        self.snapshots_are_possible()?;
+        let snapshot = self.bank.snapshots.begin();
+        self.bank.channels.record(node, snapshot, self.issued + 1);
+        let request = Request::Begin { snapshot, node };
+        self.effects.push(Effect::Request(request));
+        self.command(node, messages::Command::AwaitTake { snapshot });
+        self.push(statement, Step::Begin { node, snapshot });
+        Ok(Issue::Done)
+    }
+
+    fn collect(&mut self, statement: &Statement, stage: Stage) -> Result<Issue, Failure> {
+        if stage == Stage::Begun {
+            // What comes next may need what was collected, and must not change it.
+            return Ok(Issue::Done);
+        }
+        self.snapshots_are_possible()?;
+        let snapshots = &self.bank.snapshots;
+        let (first, last) = snapshots.uncollected().ok_or(Failure::NothingBegun)?;
+        let request = Request::Collect { first, last };
+        self.effects.push(Effect::Request(request));
+        self.push(statement, Step::Collect { first });
+        Ok(Issue::More(Stage::Begun))
+    }
+
+    fn print_snapshot(
+        &mut self,
+        statement: &Statement,
+        number: Option<u64>,
+    ) -> Result<Issue, Failure> {
+        let collected = &self.bank.snapshots.collected;
+        let snapshot = match number {
+            None => collected.values().next_back(),
+            Some(number) => collected.get(&number),
+        };
+        match (snapshot, number) {
+            (Some(snapshot), _) => {
+                let shown = Shown::Snapshot(snapshot.clone());
+                self.push(statement, Step::Known(Box::new(Ok(shown))));
+                Ok(Issue::Done)
+            }
+            (None, Some(wanted)) if !collected.is_empty() => Err(Failure::NotCollected {
+                wanted,
+                collected: collected.keys().copied().collect(),
+            }),
+            (None, _) => Err(Failure::NothingCollected),
+        }
+    }
+
+    /// Kills a node at this line of the script. First, what it has enqueued is read ahead by those
+    /// it is for: so what survives it is everything, however full its pipes were, and the same
+    /// in every run.
+    fn kill_node(
+        &mut self,
+        statement: &Statement,
+        node: Place,
+        stage: Stage,
+    ) -> Result<Issue, Failure> {
+        match stage {
+            Stage::New => {
+                self.bank.nodes.lives(node)?;
+                let readers: Vec<Place> = self.bank.nodes.living().collect();
+                for reader in readers {
+                    let frames = self.bank.channels.len(node, reader) as u64;
+                    if frames > 0 {
+                        let from = node;
+                        self.command(reader, messages::Command::ReadAhead { from, frames });
+                        self.push(statement, Step::Ahead { node: reader });
+                    }
+                }
+                Ok(Issue::More(Stage::Begun))
+            }
+            Stage::Begun if self.bank.nodes.fate(node).is_none() => {
+                self.effects.push(Effect::Kill(node));
+                Ok(Issue::Stalled(Stage::Killing(node)))
+            }
+            Stage::Killing(_) if self.bank.nodes.fate(node).is_none() => Ok(Issue::Stalled(stage)),
+            // It is dead, and that is settled.
+            _ => Ok(Issue::Done),
+        }
+    }
+
+    /// The command `nodes`: asks everybody for the balance and shows the table.
+    fn list_nodes(&mut self, statement: &Statement, stage: Stage) -> Issue {
+        if stage == Stage::Begun {
+            // What comes next must not be in the table.
+            return Issue::Done;
+        }
+        let living: Vec<Place> = self.bank.nodes.living().collect();
+        for node in living {
+            self.command(node, messages::Command::Report);
+            self.push(statement, Step::Balance { node });
+        }
+        self.push(statement, Step::Table);
+        Issue::More(Stage::Begun)
+    }
+
+    fn snapshots_are_possible(&self) -> Result<(), Failure> {
+        if let Some(fate) = &self.bank.observer {
+            return Err(Failure::ObserverDied(fate.clone()));
+        }
+        match self.bank.nodes.first_dead() {
+            None => Ok(()),
+            Some((node, fate)) => Err(Failure::MemberDied {
+                node,
+                fate: fate.clone(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,454 @@
+//! Master, as a value: what is to be done for each command of a script, and what follows from what
+//! the other processes say.
+//!
+//! Commands are *issued* in script order, as far ahead of their replies as the window allows, and
+//! *retired* in script order, when their replies have come, as a processor does with instructions;
+//! only then is a result shown or a failure told. So the output is that of strict serial execution
+//! (a window of 1), whatever was in flight. What a command needs to know before it can be issued,
+//! `channels.rs` knows, or it stays where it is until something in flight is retired.
+//!
+//! Whoever drives it does, again and again,
+//!
+//! 1. what the [`Effect`]s say ([`Master::swap_effects`]),
+//! 2. [`execute`](Master::execute) the next statement while it [is ready](Master::is_ready),
+//! 3. otherwise hand in what the process that it [awaits](Master::awaits) says next
+//!    ([`hear`](Master::hear), [`hear_observer`](Master::hear_observer), [`died`](Master::died),
+//!    [`silent`](Master::silent)).
+//!
+//! Whatever else processes say meanwhile waits in the driver's buffers.
+//!
+//! * `issue.rs`: what a command does before its reply;
+//! * `retire.rs`: what its reply brings; `collect.rs`: what the observer answers;
+//! * `deaths.rs`: what the death of a process changes;
+//! * `channels.rs`, `ready.rs`: what is known of channels;
+//! * `chronicle.rs`: the history.
+
+mod channels;
+mod chronicle;
+mod collect;
+mod deaths;
+mod effect;
+mod failure;
+mod issue;
+mod nodes;
+mod ready;
+mod retire;
+
+use std::collections::VecDeque;
+
+use snapshot::SnapshotId;
+
+use self::channels::{Channels, Taken, Ticket};
+use self::chronicle::Chronicle;
+use self::collect::{Outcome, Snapshots};
+use self::deaths::Settling;
+use self::issue::{Issue, Stage};
+use self::nodes::Nodes;
+use crate::draw::Draw;
+use crate::id::Place;
+use crate::member::Frame;
+use crate::messages::{Answer, Reply};
+use crate::script::Statement;
+use crate::topology::Topology;
+
+pub use self::channels::Lost;
+pub use self::effect::{Effect, Process, Row, Shown, State, Told};
+pub use self::failure::{Failure, Fate, Waiting, WaitingNode};
+
+/// What a master is told once and for all.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// What it draws from.
+    pub seed: u64,
+    /// How many steps may be in flight, at least 1.
+    pub window: usize,
+    /// With how many others a new node is connected at once, at least 1.
+    pub tile: usize,
+    /// Whether a history is wanted.
+    pub history: bool,
+}
+
+/// Something that cannot be: a process does not do what it was told to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Broken(String);
+
+impl Broken {
+    fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
+/// Whose next word master needs to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaits {
+    /// Nobody's: nothing is in flight.
+    Nobody,
+    /// That of this process: its next reply or answer or, where it is dead and has nothing more to
+    /// say, [`Master::silent`].
+    Word(Process),
+    /// The news that this process is dead, which another one knows already.
+    Death(Process),
+}
+
+/// A step in flight: one frame whose reply is awaited, or what is known without one.
+#[derive(Clone, Debug)]
+struct Entry {
+    statement: Statement,
+    step: Step,
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// The outcome is known; it only waits for its turn.
+    Known(Box<Result<Shown, Failure>>),
+    /// A node opens channels: the outgoing ones lead to these.
+    Opened {
+        node: Place,
+        outgoing: Box<[Place]>,
+    },
+    Send {
+        node: Place,
+        to: Place,
+        amount: u64,
+        certain: bool,
+    },
+    Receive {
+        node: Place,
+        from: Place,
+        expected: Taken,
+    },
+    Begin {
+        node: Place,
+        snapshot: SnapshotId,
+    },
+    Joined,
+    /// Every snapshot from this one to the last that has begun.
+    Collect {
+        first: SnapshotId,
+    },
+    /// The balance of a node, for the `nodes` command.
+    Balance {
+        node: Place,
+    },
+    /// All balances have come: the `nodes` command shows its table.
+    Table,
+    /// A channel is read ahead, before its sender is killed.
+    Ahead {
+        node: Place,
+    },
+    /// The channel of a dead node is read to its end.
+    ToEnd {
+        from: Place,
+        node: Place,
+    },
+}
+
+impl Step {
+    /// Whose word completes the step.
+    fn process(&self) -> Option<Process> {
+        match self {
+            Self::Opened { node, .. }
+            | Self::Send { node, .. }
+            | Self::Receive { node, .. }
+            | Self::Begin { node, .. }
+            | Self::Balance { node }
+            | Self::Ahead { node }
+            | Self::ToEnd { node, .. } => Some(Process::Node(*node)),
+            Self::Joined | Self::Collect { .. } => Some(Process::Observer),
+            Self::Known(_) | Self::Table => None,
+        }
+    }
+}
+
+/// What was said for a step.
+#[derive(Clone, Debug)]
+enum Said {
+    Reply(Reply),
+    Outcome(Box<Outcome>),
+    /// Nothing, nor ever will be: whoever was to say it is dead.
+    Nothing,
+}
+
+/// What master knows of the system between a `StartMaster` and a `KillAll`.
+#[derive(Debug, Default)]
+struct Bank {
+    nodes: Nodes,
+    topology: Topology,
+    channels: Channels,
+    snapshots: Snapshots,
+    observer: Option<Fate>,
+    /// Nodes that were created by the last lines and have no channels yet.
+    unconnected: Vec<(Place, Statement)>,
+}
+
+/// Master.
+#[derive(Debug)]
+pub struct Master {
+    settings: Settings,
+    draw: Draw,
+    /// The system since the last `StartMaster`; empty after `KillAll`.
+    bank: Bank,
+    /// The statement that is being issued, and how far.
+    current: Option<(Statement, Stage)>,
+    /// The channel that a draw has chosen, while its receive cannot be issued yet.
+    drawn: Option<(Place, Place)>,
+    in_flight: VecDeque<Entry>,
+    /// The ticket of the next step to be issued, and of the next to be retired.
+    issued: Ticket,
+    retired: Ticket,
+    /// What was said for the step at the front, which master cannot yet understand: somebody is dead,
+    /// and it has not heard of that.
+    held: Option<(Said, Process)>,
+    /// Deaths that have been told but not yet settled.
+    settling: Option<Box<Settling>>,
+    chronicle: Option<Box<Chronicle>>,
+    effects: Vec<Effect>,
+}
+
+impl Master {
+    /// A master before the first command.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            draw: Draw::from_seed(settings.seed),
+            bank: Bank::default(),
+            current: None,
+            drawn: None,
+            in_flight: VecDeque::new(),
+            issued: 0,
+            retired: 0,
+            held: None,
+            settling: None,
+            chronicle: settings.history.then(Box::default),
+            effects: Vec::new(),
+        }
+    }
+
+    /// Whether there is room for another statement.
+    #[must_use]
+    #[inline]
+    pub fn is_ready(&self) -> bool {
+        self.current.is_none()
+            && self.settling.is_none()
+            && self.in_flight.len() < self.settings.window
+    }
+
+    /// Whether everything that was issued is retired, and every death is settled. Then only a death
+    /// can happen.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.current.is_none() && self.settling.is_none() && self.in_flight.is_empty()
+    }
+
+    /// Issues a statement, or as much of it as can be issued now; the rest follows by itself. Master
+    /// must be [ready](Self::is_ready).
+    ///
+    /// # Errors
+    ///
+    /// Something that cannot be.
+    #[inline]
+    pub fn execute(&mut self, statement: Statement) -> Result<(), Broken> {
+        debug_assert!(self.current.is_none(), "one statement after the other");
+        self.current = Some((statement, Stage::New));
+        self.go_on()
+    }
+
+    /// No statement follows for now: what waits for the next ones to be done with them is done.
+    ///
+    /// # Errors
+    ///
+    /// Something that cannot be.
+    pub fn pause(&mut self) -> Result<(), Broken> {
+        if self.settling.is_none() && self.current.is_none() {
+            self.connect_new_nodes();
+        }
+        self.go_on()
+    }
+
+    /// What is to be done, in order, in exchange for an empty list.
+    #[inline]
+    pub fn swap_effects(&mut self, empty: &mut Vec<Effect>) {
+        std::mem::swap(&mut self.effects, empty);
+    }
+
+    /// Whose next word it needs to go on.
+    #[must_use]
+    #[inline]
+    pub fn awaits(&self) -> Awaits {
+        if let Some(settling) = &self.settling {
+            return settling.awaits(&self.in_flight);
+        }
+        if let Some((_, dead)) = &self.held {
+            return Awaits::Death(*dead);
+        }
+        match self
+            .in_flight
+            .front()
+            .and_then(|entry| entry.step.process())
+        {
+            Some(process) => Awaits::Word(process),
+            None => match self.current {
+                Some((_, Stage::Killing(node))) => Awaits::Death(Process::Node(node)),
+                _ => Awaits::Nobody,
+            },
+        }
+    }
+
+    /// The statement that is waited for, as people write it: the first in flight. `None` where what
+    /// is waited for belongs to no statement.
+    #[must_use]
+    pub fn waits_for(&self) -> Option<(u64, crate::script::Command)> {
+        let statement = match self.in_flight.front() {
+            Some(Entry {
+                step: Step::ToEnd { .. },
+                ..
+            }) => return None,
+            Some(entry) => entry.statement,
+            None => self.current?.0,
+        };
+        Some((statement.line, self.by_name(statement.command)))
+    }
+
+    /// The id of a node.
+    #[must_use]
+    pub fn id(&self, node: Place) -> Option<crate::id::NodeId> {
+        self.bank.nodes.get(node).map(|node| node.id)
+    }
+
+    /// How many commands a node was given, as it counts them itself.
+    #[must_use]
+    pub fn commands(&self, node: Place) -> Option<u64> {
+        self.bank.nodes.get(node).map(|node| node.commands)
+    }
+
+    /// How many frames of a channel its receiver has taken, as it counts them itself, once nothing is
+    /// in flight.
+    #[must_use]
+    pub fn frames_taken(&self, from: Place, to: Place) -> u64 {
+        self.bank.channels.taken(from, to)
+    }
+
+    /// What waits in a channel, in order, once nothing is in flight.
+    pub fn in_transit(&self, from: Place, to: Place) -> impl Iterator<Item = Frame> {
+        self.bank.channels.frames(from, to)
+    }
+
+    /// A node, which was [awaited](Self::awaits), replies.
+    ///
+    /// # Errors
+    ///
+    /// Something that cannot be.
+    #[inline]
+    pub fn hear(&mut self, node: Place, reply: Reply) -> Result<(), Broken> {
+        if self.settling.is_some() {
+            return self.hear_settling(node, reply);
+        }
+        self.take_word(Said::Reply(reply))
+    }
+
+    /// The observer, which was [awaited](Self::awaits), answers.
+    ///
+    /// # Errors
+    ///
+    /// Something that cannot be.
+    pub fn hear_observer(&mut self, answer: Answer) -> Result<(), Broken> {
+        let Some(outcome) = self.bank.snapshots.hear(answer)? else {
+            return Ok(());
+        };
+        if self.settling.is_some() {
+            return self.say_settling(Said::Outcome(Box::new(outcome)));
+        }
+        self.take_word(Said::Outcome(Box::new(outcome)))
+    }
+
+    /// The step at the front is done, unless what was said means that somebody is dead of whose death
+    /// master has not heard.
+    #[inline]
+    fn take_word(&mut self, said: Said) -> Result<(), Broken> {
+        let Some(front) = self.in_flight.front() else {
+            return Err(Broken::new(format!("unasked for: {said:?}")));
+        };
+        if let Some(dead) = self.bank.unheard_of_death(&front.step, &said) {
+            self.held = Some((said, dead));
+            return Ok(());
+        }
+        if let Some(entry) = self.in_flight.pop_front() {
+            self.retired += 1;
+            self.complete(entry, said)?;
+        }
+        self.go_on()
+    }
+
+    /// Retires what nobody need say anything for, and issues what can be issued.
+    fn go_on(&mut self) -> Result<(), Broken> {
+        loop {
+            if self.settling.is_some() {
+                if !self.go_on_settling()? {
+                    return Ok(());
+                }
+                continue;
+            }
+            while let Some(entry) = self.in_flight.front()
+                && entry.step.process().is_none()
+                && let Some(entry) = self.in_flight.pop_front()
+            {
+                self.retired += 1;
+                self.complete(entry, Said::Nothing)?;
+            }
+            let Some((statement, stage)) = self.current.take() else {
+                return Ok(());
+            };
+            if self.in_flight.len() >= self.settings.window {
+                self.current = Some((statement, stage));
+                return Ok(());
+            }
+            match self.issue(&statement, stage) {
+                Issue::Done => {}
+                Issue::More(stage) => self.current = Some((statement, stage)),
+                Issue::Stalled(stage) => {
+                    self.current = Some((statement, stage));
+                    let front = self.in_flight.front();
+                    if front.is_none_or(|entry| entry.step.process().is_some()) {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, statement: &Statement, step: Step) {
+        self.issued += 1;
+        self.in_flight.push_back(Entry {
+            statement: *statement,
+            step,
+        });
+    }
+
+    /// A command as people write it.
+    fn by_name(&self, command: crate::script::Command<Place>) -> crate::script::Command {
+        command.rename(|place| self.id(place).unwrap_or(crate::id::NodeId(0)))
+    }
+
+    fn tell(&mut self, told: Told) {
+        self.effects.push(Effect::Tell(Box::new(told)));
+    }
+
+    /// Tells that a command failed.
+    fn fail(&mut self, statement: &Statement, failure: Failure) {
+        let command = self.by_name(statement.command);
+        self.effects.push(Effect::Fail {
+            line: statement.line,
+            failed: Box::new((command, failure)),
+        });
+    }
+
+    /// Adds to the history, where one is wanted.
+    #[inline]
+    fn chronicle(&mut self, write: impl FnOnce(&mut Chronicle, &mut Vec<Effect>)) {
+        if let Some(chronicle) = &mut self.chronicle {
+            write(chronicle, &mut self.effects);
+        }
+    }
+}

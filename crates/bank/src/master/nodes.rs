@@ -1,0 +1,158 @@
+//! What master knows of every node, by place.
+
+use super::failure::{Failure, Fate};
+use crate::id::{NodeId, Place};
+
+/// A balance as far as it is known: what the last retired reply said, and what was issued since.
+///
+/// Receives in flight do not count: what they are to bring may be lost with its sender. The node
+/// alone accepts or refuses.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Balance {
+    pub(super) known: u64,
+    /// The sum of the sends in flight.
+    pub(super) going: u128,
+}
+
+impl Balance {
+    /// Whether a send of `amount`, which is about to be issued, will certainly be accepted.
+    pub(super) fn reserve(&mut self, amount: u64) -> bool {
+        self.going += u128::from(amount);
+        self.going <= u128::from(self.known)
+    }
+}
+
+/// How a node is.
+#[derive(Clone, Debug)]
+enum Life {
+    /// It is being started.
+    Starting,
+    Alive,
+    /// It could not be started, on that line.
+    NeverCreated(u64),
+    Dead(Fate),
+}
+
+/// A node, of which there may have been several processes.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) id: NodeId,
+    pub(super) deposit: u64,
+    pub(super) balance: Balance,
+    /// How many commands it was given.
+    pub(super) commands: u64,
+    life: Life,
+}
+
+/// All nodes since `StartMaster`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Nodes {
+    all: Vec<Node>,
+    /// The first that died.
+    first_dead: Option<Place>,
+}
+
+impl std::ops::Index<Place> for Nodes {
+    type Output = Node;
+
+    fn index(&self, place: Place) -> &Node {
+        &self.all[place.index()]
+    }
+}
+
+impl std::ops::IndexMut<Place> for Nodes {
+    fn index_mut(&mut self, place: Place) -> &mut Node {
+        &mut self.all[place.index()]
+    }
+}
+
+impl Nodes {
+    /// A node is to be started.
+    pub(super) fn start(&mut self, id: NodeId, deposit: u64) -> Place {
+        self.all.push(Node {
+            id,
+            deposit,
+            balance: Balance {
+                known: deposit,
+                going: 0,
+            },
+            commands: 0,
+            life: Life::Starting,
+        });
+        Place::at(self.all.len() - 1)
+    }
+
+    /// It was started or, on this line, could not be.
+    pub(super) fn started(&mut self, place: Place, failed: Option<u64>) {
+        self[place].life = failed.map_or(Life::Alive, Life::NeverCreated);
+    }
+
+    /// It has died.
+    pub(super) fn die(&mut self, place: Place, fate: Fate) {
+        self[place].life = Life::Dead(fate);
+        self.first_dead.get_or_insert(place);
+    }
+
+    pub(super) fn get(&self, place: Place) -> Option<&Node> {
+        self.all.get(place.index())
+    }
+
+    /// Every node that was started, dead or alive.
+    pub(super) fn created(&self) -> impl Iterator<Item = (Place, &Node)> {
+        let all = self.all.iter().enumerate();
+        let is_created = |node: &Node| matches!(node.life, Life::Alive | Life::Dead(_));
+        all.filter(move |(_, node)| is_created(node))
+            .map(|(index, node)| (Place::at(index), node))
+    }
+
+    /// Those that live.
+    pub(super) fn living(&self) -> impl Iterator<Item = Place> {
+        let alive = self.created().filter(|(_, node)| node.fate().is_none());
+        alive.map(|(place, _)| place)
+    }
+
+    /// How it died, if it did.
+    pub(super) fn fate(&self, place: Place) -> Option<&Fate> {
+        self[place].fate()
+    }
+
+    /// The first node that died, and how.
+    pub(super) fn first_dead(&self) -> Option<(NodeId, &Fate)> {
+        let node = &self[self.first_dead?];
+        Some((node.id, node.fate()?))
+    }
+
+    /// The node is, or was, there.
+    pub(super) fn exists(&self, place: Place) -> Result<(), Failure> {
+        let node = &self[place];
+        match node.life {
+            Life::NeverCreated(line) => Err(Failure::NeverCreated {
+                node: node.id,
+                line,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The node lives.
+    pub(super) fn lives(&self, place: Place) -> Result<(), Failure> {
+        let node = &self[place];
+        match &node.life {
+            Life::Alive => Ok(()),
+            Life::Dead(fate) => Err(Failure::NodeDied {
+                node: node.id,
+                fate: fate.clone(),
+            }),
+            Life::Starting | Life::NeverCreated(_) => self.exists(place),
+        }
+    }
+}
+
+impl Node {
+    pub(super) fn fate(&self) -> Option<&Fate> {
+        match &self.life {
+            Life::Dead(fate) => Some(fate),
+            _ => None,
+        }
+    }
+}

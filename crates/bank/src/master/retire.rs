@@ -1,0 +1,262 @@
+//! What the reply to a command brings: a result, a failure, and what is now known for certain.
+
+use super::channels::Taken;
+use super::effect::{Effect, Row, State};
+use super::{Broken, Entry, Master, Said, Shown, Step};
+use crate::id::Place;
+use crate::member::Frame;
+use crate::messages::Reply;
+use crate::script::{Command, Statement};
+
+impl Master {
+    /// A step is done.
+    pub(super) fn complete(&mut self, entry: Entry, said: Said) -> Result<(), Broken> {
+        let Entry { statement, step } = entry;
+        match (step, said) {
+            (
+                Step::Send {
+                    node,
+                    to,
+                    amount,
+                    certain,
+                },
+                Said::Reply(Reply::Sent { balance }),
+            ) => {
+                if !certain {
+                    self.bank.channels.determine(node, to, true);
+                }
+                self.sent(&statement, (node, to), amount, balance, false);
+                Ok(())
+            }
+            (
+                Step::Send {
+                    node,
+                    to,
+                    amount,
+                    certain,
+                },
+                Said::Reply(Reply::Refused { balance }),
+            ) => {
+                if certain {
+                    let node = self.bank.nodes[node].id;
+                    return Err(Broken::new(format!(
+                        "node {node} refused to send {amount} with {balance} in its account \
+                         (line {})",
+                        statement.line
+                    )));
+                }
+                self.bank.channels.determine(node, to, false);
+                self.refused(&statement, (node, to), amount, balance);
+                Ok(())
+            }
+            (
+                Step::Receive {
+                    node,
+                    from,
+                    expected,
+                },
+                Said::Reply(reply @ (Reply::Transfer { .. } | Reply::Marker { .. })),
+            ) => {
+                if taken(&reply) != Some(expected) {
+                    let [node, from] = [node, from].map(|place| self.bank.nodes[place].id);
+                    return Err(Broken::new(format!(
+                        "node {node} received {reply:?} from node {from} where {expected:?} was \
+                         sent (line {})",
+                        statement.line
+                    )));
+                }
+                self.received(&statement, (node, from), &reply, false);
+                Ok(())
+            }
+            (Step::Begin { node, snapshot }, Said::Reply(Reply::Began)) => {
+                self.began(&statement, node, snapshot, false);
+                Ok(())
+            }
+            (Step::Collect { first }, Said::Outcome(outcome)) => {
+                self.end_collection(&statement, first, *outcome)
+            }
+            (step, said) => self.complete_otherwise(&statement, step, said),
+        }
+    }
+
+    /// A step is done that is rare or changes little.
+    pub(super) fn complete_otherwise(
+        &mut self,
+        statement: &Statement,
+        step: Step,
+        said: Said,
+    ) -> Result<(), Broken> {
+        match (step, said) {
+            (Step::Known(outcome), _) => match *outcome {
+                Ok(shown) => self.show(statement, shown),
+                Err(failure) => self.fail(statement, failure),
+            },
+            (Step::Table, _) => self.show_table(),
+            (Step::Opened { .. }, Said::Reply(Reply::Opened))
+            | (Step::Joined, _)
+            | (Step::Ahead { .. }, Said::Reply(Reply::Ahead { .. }))
+            | (Step::ToEnd { .. }, Said::Reply(Reply::Found { .. })) => {}
+            (Step::Balance { node }, Said::Reply(Reply::Balance { balance })) => {
+                self.bank.nodes[node].balance.known = balance;
+            }
+            (step, said) => {
+                let Statement { line, command } = statement;
+                let command = self.by_name(*command);
+                return Err(Broken::new(format!(
+                    "`{command}` on line {line}: {step:?} was answered by {said:?}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// A send was carried out; `inferred` where nobody says so.
+    pub(super) fn sent(
+        &mut self,
+        statement: &Statement,
+        (node, to): (Place, Place),
+        amount: u64,
+        balance: u64,
+        inferred: bool,
+    ) {
+        let nodes = &mut self.bank.nodes;
+        let account = &mut nodes[node].balance;
+        account.known = balance;
+        account.going -= u128::from(amount);
+        if let Some(chronicle) = &mut self.chronicle {
+            let channel = (nodes[node].id, nodes[to].id);
+            chronicle.sent(statement.line, channel, amount, inferred, &mut self.effects);
+        }
+    }
+
+    /// A send was refused.
+    pub(super) fn refused(
+        &mut self,
+        statement: &Statement,
+        (node, to): (Place, Place),
+        amount: u64,
+        balance: u64,
+    ) {
+        let nodes = &mut self.bank.nodes;
+        let account = &mut nodes[node].balance;
+        account.known = balance;
+        account.going -= u128::from(amount);
+        let (from, to) = (nodes[node].id, nodes[to].id);
+        self.chronicle(|chronicle, out| chronicle.refused(statement.line, (from, to), amount, out));
+        let shown = Shown::Refused {
+            from,
+            to,
+            amount,
+            balance,
+        };
+        self.show(statement, shown);
+    }
+
+    /// A frame was received; `inferred` where nobody says so.
+    pub(super) fn received(
+        &mut self,
+        statement: &Statement,
+        (node, from): (Place, Place),
+        reply: &Reply,
+        inferred: bool,
+    ) {
+        let nodes = &mut self.bank.nodes;
+        let (to, from) = (nodes[node].id, nodes[from].id);
+        let line = statement.line;
+        let shown = match *reply {
+            Reply::Transfer { amount, balance } => {
+                nodes[node].balance.known = balance;
+                self.chronicle(|chronicle, out| chronicle.received(line, (from, to), amount, out));
+                Shown::Transfer {
+                    node: to,
+                    from,
+                    amount,
+                }
+            }
+            Reply::Marker { snapshot, recorded } => {
+                let recorded = recorded.then_some(nodes[node].balance.known);
+                self.chronicle(|chronicle, out| {
+                    let channel = (from, to);
+                    chronicle.marker_received(line, channel, snapshot, recorded, inferred, out);
+                });
+                Shown::Marker {
+                    node: to,
+                    from,
+                    snapshot: snapshot.0,
+                }
+            }
+            _ => return,
+        };
+        if statement.command != Command::ReceiveAll {
+            self.show(statement, shown);
+        }
+    }
+
+    /// A snapshot was begun; `inferred` where nobody says so.
+    pub(super) fn began(
+        &mut self,
+        statement: &Statement,
+        node: Place,
+        snapshot: snapshot::SnapshotId,
+        inferred: bool,
+    ) {
+        let node = &self.bank.nodes[node];
+        let (id, balance, line) = (node.id, node.balance.known, statement.line);
+        self.chronicle(|chronicle, out| {
+            chronicle.began(line, id, snapshot, balance, inferred, out);
+        });
+        let shown = Shown::Started {
+            node: id,
+            snapshot: snapshot.0,
+        };
+        self.show(statement, shown);
+    }
+
+    pub(super) fn show(&mut self, statement: &Statement, shown: Shown) {
+        let line = statement.line;
+        self.effects.push(Effect::Show { line, shown });
+    }
+
+    /// Everybody has answered: the table of the `nodes` command.
+    fn show_table(&mut self) {
+        let bank = &self.bank;
+        let mut places: Vec<Place> = bank.nodes.created().map(|(place, _)| place).collect();
+        places.sort_by_key(|place| bank.nodes[*place].id);
+        let waiting = |from: &Place, to: Place| {
+            let markers = bank.channels.frames(*from, to);
+            let markers = markers.filter(|frame| matches!(frame, Frame::Marker(_)));
+            let markers = markers.count() as u64;
+            let transfers = bank.channels.transfers_behind(*from, to, 0);
+            let something = transfers.transfers + markers > 0;
+            something.then(|| (bank.nodes[*from].id, transfers, markers))
+        };
+        let row = |place: &Place| Row {
+            place: *place,
+            id: bank.nodes[*place].id,
+            state: match bank.nodes.fate(*place) {
+                Some(fate) => State::Died(fate.clone()),
+                None => State::Running {
+                    balance: bank.nodes[*place].balance.known,
+                    waiting: places
+                        .iter()
+                        .filter_map(|from| waiting(from, *place))
+                        .collect(),
+                },
+            },
+        };
+        let rows = places.iter().map(row).collect();
+        self.effects.push(Effect::Table(rows));
+    }
+}
+
+/// What a reply says was taken from a channel.
+pub(super) fn taken(reply: &Reply) -> Option<Taken> {
+    match *reply {
+        Reply::Transfer { amount, .. } => Some(Taken::Transfer(amount)),
+        Reply::Marker { snapshot, recorded } => Some(Taken::Marker {
+            snapshot,
+            records: recorded,
+        }),
+        _ => None,
+    }
+}

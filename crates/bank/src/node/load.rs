@@ -1,0 +1,222 @@
+//! What a node does under load: it makes random transfers, and receives what comes.
+//!
+//! The process goes round and round: it hands in, in runs, what has come from every peer
+//! ([`Node::receive_run`]), and lets a batch be made for every peer whose outbox has room
+//! ([`Node::round`], [`Node::make_batch`]).
+//!
+//! A seed determines the choices (amounts, batches) that a node makes one after the other; when it
+//! makes them, and how much money it then has, is a matter of the scheduler.
+
+use snapshot::SnapshotId;
+
+use super::{Effect, Node, NodeError};
+use crate::account::{Books, Incoming, Outgoing};
+use crate::draw::{Average, NodeDraw};
+use crate::id::Place;
+use crate::member::{Frame, Marker};
+use crate::messages::Reply;
+
+/// The most transfers made for one peer in one round; half as many on average. The more, the
+/// fewer system calls a transfer takes, and the longer is a round: with many peers the latter
+/// counts, as a marker waits for a round at every node that it comes to.
+const LARGEST_BATCH: u64 = 128;
+const SMALLEST_BATCH: u64 = 32;
+/// The most transfers made in one round, as far as the batches allow.
+const LARGEST_ROUND: u64 = 8192;
+
+/// What a node does under load.
+#[derive(Clone, Debug)]
+pub(super) struct Load {
+    draw: NodeDraw,
+    /// How many transfers are still to be made; `u64::MAX` is as good as for ever.
+    left: u64,
+    /// That everything was generated has been said.
+    has_rested: bool,
+    /// Say the balance once so many have been received.
+    settle: Option<u64>,
+}
+
+/// A round of transfers, one batch for every outgoing channel.
+#[derive(Clone, Copy, Debug)]
+pub struct Round {
+    /// The channel that comes first.
+    pub first: usize,
+    largest: u64,
+    transfers: u64,
+}
+
+/// The frames of a batch, each made as it is taken.
+#[derive(Debug)]
+pub struct Batch<'b> {
+    books: &'b mut Books,
+    draw: &'b mut NodeDraw,
+    average: Average,
+    left: u64,
+}
+
+impl Iterator for Batch<'_> {
+    type Item = Frame;
+
+    #[inline]
+    fn next(&mut self) -> Option<Frame> {
+        self.left = self.left.checked_sub(1)?;
+        let amount = self.draw.amount(self.average).min(self.books.balance());
+        // It cannot be refused: it is no more than there is.
+        self.books.withdraw(amount).map(Frame::Message).ok()
+    }
+}
+
+impl Node {
+    pub(super) fn start_load(
+        &mut self,
+        seed: u64,
+        quota: Option<u64>,
+        pin: Option<u32>,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), NodeError> {
+        self.say(effects, |_| "makes random transfers from now on".to_owned());
+        self.load = Some(Load {
+            draw: NodeDraw::from_seed(seed, self.id),
+            left: quota.unwrap_or(u64::MAX),
+            has_rested: false,
+            settle: None,
+        });
+        effects.push(Effect::RunFreely { pin });
+        // The observer's orders come over a pipe of their own, so perhaps before this command.
+        while let Some(snapshot) = self.takes.pop_front() {
+            self.begin_freely(snapshot, effects)?;
+        }
+        Ok(())
+    }
+
+    /// Begins a snapshot; where no marker will come, for want of incoming channels, that was all.
+    pub(super) fn begin_freely(
+        &mut self,
+        snapshot: SnapshotId,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), NodeError> {
+        self.begin(snapshot, effects)?;
+        self.give_if_complete(snapshot, effects);
+        Ok(())
+    }
+
+    pub(super) fn rest(&mut self) {
+        if let Some(load) = &mut self.load {
+            load.left = 0;
+        }
+    }
+
+    pub(super) fn settle(&mut self, transfers: u64) {
+        if let Some(load) = &mut self.load {
+            load.settle = Some(transfers);
+        }
+    }
+
+    /// How many transfers were received.
+    pub(super) fn received_in_all(&self) -> u64 {
+        let ends = self.member.account().incoming().iter();
+        ends.map(|end| end.tally.count).sum()
+    }
+
+    pub(super) fn sent_to(&self, peers: &[Place]) -> Result<Vec<u64>, NodeError> {
+        let ends = self.member.account().outgoing();
+        let count = |peer: &Place| Ok(ends[self.to.get(*peer)?].tally.count);
+        peers.iter().map(count).collect()
+    }
+
+    /// Receives frames of one channel, one after the other, up to the first marker; whether there
+    /// was one, so that there may be more behind it.
+    ///
+    /// # Errors
+    ///
+    /// A frame breaks a rule.
+    #[inline]
+    pub fn receive_run(
+        &mut self,
+        from: Incoming,
+        frames: impl IntoIterator<Item = Frame>,
+        effects: &mut Vec<Effect>,
+    ) -> Result<bool, NodeError> {
+        match self.member.receive(from, frames) {
+            Ok(None) => Ok(false),
+            Ok(Some(marker)) => {
+                self.received_marker(from, marker, effects);
+                Ok(true)
+            }
+            Err(source) => {
+                let from = self.incoming[from.0].id;
+                Err(NodeError::Member { from, source })
+            }
+        }
+    }
+
+    #[cold]
+    fn received_marker(&mut self, from: Incoming, marker: Marker, effects: &mut Vec<Effect>) {
+        self.incoming[from.0].markers += 1;
+        if let Some(markers) = marker.relay {
+            self.broadcast(markers, effects);
+        }
+        self.give_if_complete(marker.snapshot, effects);
+    }
+
+    /// Begins a round of transfers, if there is anything to be made, and anybody to send it to.
+    pub fn round(&mut self) -> Option<Round> {
+        let peers = self.outgoing.len() as u64;
+        let load = self.load.as_mut()?;
+        if load.left == 0 || peers == 0 {
+            return None;
+        }
+        let largest = (LARGEST_ROUND / peers).clamp(SMALLEST_BATCH, LARGEST_BATCH);
+        Some(Round {
+            first: load.draw.size(peers) as usize - 1,
+            largest,
+            // Half of what there is goes out in a round, if there is room for everybody.
+            transfers: peers * largest / 2,
+        })
+    }
+
+    /// Makes a batch of a round for one channel: `push` takes all of its frames and appends them.
+    /// `None` where the node is not under load.
+    #[inline]
+    pub fn make_batch<R>(
+        &mut self,
+        round: &Round,
+        to: Outgoing,
+        push: impl FnOnce(Batch<'_>) -> R,
+    ) -> Option<R> {
+        let load = self.load.as_mut()?;
+        let left = load.draw.size(round.largest).min(load.left);
+        load.left -= left;
+        let average = Average::of(self.member.account().balance() / 2, round.transfers);
+        let draw = &mut load.draw;
+        Some(self.member.sending(to, |books| {
+            push(Batch {
+                books,
+                draw,
+                average,
+                left,
+            })
+        }))
+    }
+
+    /// The replies that come when it is time.
+    pub fn say_when_it_is_time(&mut self, effects: &mut Vec<Effect>) {
+        let Some(load) = &mut self.load else {
+            return;
+        };
+        if load.left == 0 && !load.has_rested {
+            load.has_rested = true;
+            effects.push(Effect::Reply(Reply::Generated));
+        }
+        let Some(wanted) = load.settle.take() else {
+            return;
+        };
+        let received = self.received_in_all();
+        if received >= wanted {
+            let balance = self.member.account().balance();
+            effects.push(Effect::Reply(Reply::Settled { received, balance }));
+        } else {
+            self.settle(wanted);
+        }
+    }
+}

@@ -1,0 +1,458 @@
+//! A node, as a value: everything that the process around it does is said by its effects.
+//!
+//! Commands are carried out one after the other, in order. One that waits (for a frame, for the
+//! observer's order) holds up those behind it: while [`Node::is_waiting`], no command may be
+//! handed in. The observer's orders are obeyed at any time.
+//!
+//! ```
+//! use bank::id::{NodeId, Place};
+//! use bank::messages::{Command, Peer, Reply};
+//! use bank::node::{Effect, Input, Node};
+//!
+//! let mut node = Node::new(NodeId(7), 100, false);
+//! let mut effects = Vec::new();
+//! let peer = Peer { place: Place(1), id: NodeId(8) };
+//! let open = Command::Open { outgoing: vec![peer], incoming: vec![peer], owing: true };
+//! node.step(Input::Command(open), &mut effects).unwrap();
+//! let send = Command::Send { to: Place(1), amount: 101 };
+//! node.step(Input::Command(send), &mut effects).unwrap();
+//! assert_eq!(effects.pop(), Some(Effect::Reply(Reply::Refused { balance: 100 })));
+//! ```
+//!
+//! `node/snapshots.rs` is its share of snapshots; `node/load.rs` what it does under load.
+
+mod load;
+mod snapshots;
+
+use std::collections::VecDeque;
+
+use snapshot::SnapshotId;
+
+use crate::account::{Incoming, Outgoing, Transfer};
+use crate::id::{NodeId, Place};
+use crate::member::{Frame, Marker, Member, MemberError};
+use crate::messages::{Command, FRAMES, Order, Peer, Reply, Report};
+
+pub use self::load::{Batch, Round};
+
+/// What happens to a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Master's next command.
+    Command(Command),
+    /// The observer's next order.
+    Order(Order),
+    /// The observer is dead: no order will come.
+    ObserverGone,
+    /// The next frame of the channel that was asked for by [`Effect::Take`].
+    Frame(Frame),
+    /// That channel has ended: its sender is dead, and no frame is left.
+    End,
+    /// So many frames of the channel that was asked for by [`Effect::ReadAhead`] are there.
+    Ahead(u64),
+    /// What is there of the channel that was asked for by [`Effect::ReadToEnd`].
+    Found(Vec<Frame>),
+}
+
+/// What is to be done for a node, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Say this to master.
+    Reply(Reply),
+    /// Say this to the observer.
+    Report(Report),
+    /// Append this frame to a channel.
+    Frame(Outgoing, Frame),
+    /// Take so many pipe ends from the hatch: those of the outgoing channels, then those of the
+    /// incoming.
+    Open {
+        /// Write ends.
+        outgoing: usize,
+        /// Read ends.
+        incoming: usize,
+    },
+    /// Take the next frame of a channel, once it is there, and hand in [`Input::Frame`], or
+    /// [`Input::End`].
+    Take(Incoming),
+    /// Read a channel ahead, without taking anything, until so many frames are there or it ends,
+    /// and hand in [`Input::Ahead`].
+    ReadAhead(Incoming, u64),
+    /// Read a channel to its end, without taking anything, and hand in [`Input::Found`].
+    ReadToEnd(Incoming),
+    /// From now on, run freely: see `node/load.rs`.
+    RunFreely {
+        /// Stay on this CPU, counted among those that the process may run on.
+        pin: Option<u32>,
+    },
+    /// For people (`--verbose`).
+    Say(String),
+}
+
+/// A rule was broken, by master, by the observer or by a peer; never by a user's command.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// What came from a peer breaks a rule.
+    #[error("channel from node {from}: {source}")]
+    Member {
+        /// The peer.
+        from: NodeId,
+        /// The rule.
+        source: MemberError,
+    },
+    /// The observer's order breaks a rule.
+    #[error("order of the observer: {0}")]
+    Order(MemberError),
+    /// Master named a peer to which, or from which, there is no channel.
+    #[error("master named the node at place {0}, to which there is no channel")]
+    UnknownPeer(Place),
+    /// The order that came is not the one that master announced.
+    #[error("the observer ordered snapshot {ordered} where master announced {announced}")]
+    WrongOrder {
+        /// What the observer said.
+        ordered: SnapshotId,
+        /// What master said.
+        announced: SnapshotId,
+    },
+    /// Something was handed in that nobody had asked for.
+    #[error("a node was handed what it had not asked for")]
+    NotAskedFor,
+}
+
+/// One end of a channel, beside what the account knows of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct End {
+    /// At the other end.
+    id: NodeId,
+    /// Markers that have passed.
+    markers: u64,
+}
+
+/// What a node waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Waiting {
+    Frame(Incoming),
+    Ahead,
+    ToEnd,
+    Order(SnapshotId),
+}
+
+/// Which channel leads to, or comes from, the node at a place.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Slots(Vec<Option<u32>>);
+
+impl Slots {
+    fn set(&mut self, place: Place, slot: usize) {
+        if self.0.len() <= place.index() {
+            self.0.resize(place.index() + 1, None);
+        }
+        self.0[place.index()] = Some(slot as u32);
+    }
+
+    fn get(&self, place: Place) -> Result<usize, NodeError> {
+        let slot = self.0.get(place.index()).copied().flatten();
+        slot.map(|slot| slot as usize)
+            .ok_or(NodeError::UnknownPeer(place))
+    }
+}
+
+/// A node.
+#[derive(Clone, Debug)]
+pub struct Node {
+    id: NodeId,
+    member: Member,
+    outgoing: Vec<End>,
+    incoming: Vec<End>,
+    to: Slots,
+    from: Slots,
+    commands: u64,
+    waiting: Option<Waiting>,
+    /// Orders to take a snapshot whose place in the stream of commands has not come.
+    takes: VecDeque<SnapshotId>,
+    observer_gone: bool,
+    load: Option<load::Load>,
+    verbose: bool,
+}
+
+impl Node {
+    /// A node with `deposit` in its account and no channels. Where it is verbose, it says what it
+    /// does.
+    #[must_use]
+    pub fn new(id: NodeId, deposit: u64, verbose: bool) -> Self {
+        Self {
+            id,
+            member: Member::new(deposit),
+            outgoing: Vec::new(),
+            incoming: Vec::new(),
+            to: Slots::default(),
+            from: Slots::default(),
+            commands: 0,
+            waiting: None,
+            takes: VecDeque::new(),
+            observer_gone: false,
+            load: None,
+            verbose,
+        }
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.id
+    }
+
+    /// The sender of an incoming channel, as people call it.
+    #[must_use]
+    pub fn sender(&self, from: Incoming) -> NodeId {
+        self.incoming[from.0].id
+    }
+
+    /// The account and its recorder.
+    #[must_use]
+    pub fn member(&self) -> &Member {
+        &self.member
+    }
+
+    /// Whether a command waits for something, so that the next one must too.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    /// How many commands it was given: master counts the same.
+    #[must_use]
+    pub fn commands(&self) -> u64 {
+        self.commands
+    }
+
+    /// How many frames, markers included, it has sent on a channel: the receiver will count the
+    /// same.
+    #[must_use]
+    pub fn frames_sent(&self, to: Outgoing) -> u64 {
+        self.member.account().outgoing()[to.0].tally.count + self.outgoing[to.0].markers
+    }
+
+    /// How many frames, markers included, it has received from a channel.
+    #[must_use]
+    pub fn frames_received(&self, from: Incoming) -> u64 {
+        self.member.account().incoming()[from.0].tally.count + self.incoming[from.0].markers
+    }
+
+    /// Something happens; what is to be done is appended to `effects`.
+    ///
+    /// # Errors
+    ///
+    /// A rule was broken: the node must not go on.
+    #[inline]
+    pub fn step(&mut self, input: Input, effects: &mut Vec<Effect>) -> Result<(), NodeError> {
+        match (input, self.waiting) {
+            (Input::Command(command), None) => {
+                self.commands += 1;
+                self.carry_out(command, effects)
+            }
+            (Input::Order(order), _) => self.obey(order, effects),
+            (Input::ObserverGone, _) => {
+                self.observer_gone = true;
+                self.go_on_taking(effects)
+            }
+            (Input::Frame(frame), Some(Waiting::Frame(from))) => {
+                self.waiting = None;
+                self.received(from, frame, effects)
+            }
+            (Input::End, Some(Waiting::Frame(_))) => {
+                self.waiting = None;
+                effects.push(Effect::Reply(Reply::Ended));
+                Ok(())
+            }
+            (Input::Ahead(frames), Some(Waiting::Ahead)) => {
+                self.waiting = None;
+                effects.push(Effect::Reply(Reply::Ahead { frames }));
+                Ok(())
+            }
+            (Input::Found(frames), Some(Waiting::ToEnd)) => {
+                self.waiting = None;
+                found(&frames, effects);
+                Ok(())
+            }
+            _ => Err(NodeError::NotAskedFor),
+        }
+    }
+
+    fn carry_out(&mut self, command: Command, effects: &mut Vec<Effect>) -> Result<(), NodeError> {
+        match command {
+            Command::Open {
+                outgoing,
+                incoming,
+                owing,
+            } => self.open(&outgoing, &incoming, owing, effects),
+            Command::Send { to, amount } => self.send(to, amount, effects)?,
+            Command::Receive { from } => {
+                let from = Incoming(self.from.get(from)?);
+                self.waiting = Some(Waiting::Frame(from));
+                effects.push(Effect::Take(from));
+            }
+            Command::AwaitTake { snapshot } => {
+                self.waiting = Some(Waiting::Order(snapshot));
+                self.go_on_taking(effects)?;
+            }
+            Command::ReadAhead { from, frames } => {
+                self.waiting = Some(Waiting::Ahead);
+                let from = Incoming(self.from.get(from)?);
+                effects.push(Effect::ReadAhead(from, frames));
+            }
+            Command::ReadToEnd { from } => {
+                self.waiting = Some(Waiting::ToEnd);
+                effects.push(Effect::ReadToEnd(Incoming(self.from.get(from)?)));
+            }
+            Command::Report => {
+                let balance = self.member.account().balance();
+                effects.push(Effect::Reply(Reply::Balance { balance }));
+            }
+            Command::Load { seed, quota, pin } => self.start_load(seed, quota, pin, effects)?,
+            Command::Rest => self.rest(),
+            Command::Count => {
+                let received = self.received_in_all();
+                effects.push(Effect::Reply(Reply::Counted { received }));
+            }
+            Command::SentTo { peers } => {
+                let transfers = self.sent_to(&peers)?;
+                effects.push(Effect::Reply(Reply::SentTo { transfers }));
+            }
+            Command::Settle { transfers } => self.settle(transfers),
+        }
+        Ok(())
+    }
+
+    fn open(
+        &mut self,
+        outgoing: &[Peer],
+        incoming: &[Peer],
+        owing: bool,
+        effects: &mut Vec<Effect>,
+    ) {
+        effects.push(Effect::Open {
+            outgoing: outgoing.len(),
+            incoming: incoming.len(),
+        });
+        for Peer { place, id } in outgoing {
+            let to = Outgoing(self.outgoing.len());
+            self.to.set(*place, to.0);
+            self.outgoing.push(End {
+                id: *id,
+                markers: 0,
+            });
+            for owed in self.member.open_out(*place) {
+                if owing {
+                    self.send_frame(to, owed, effects);
+                }
+            }
+            self.say(effects, |_| format!("opens its channel to node {id}"));
+        }
+        for Peer { place, id } in incoming {
+            self.from.set(*place, self.incoming.len());
+            self.incoming.push(End {
+                id: *id,
+                markers: 0,
+            });
+            self.member.open_in(*place);
+            self.say(effects, |_| format!("opens its channel from node {id}"));
+        }
+        effects.push(Effect::Reply(Reply::Opened));
+    }
+
+    fn send(&mut self, to: Place, amount: u64, effects: &mut Vec<Effect>) -> Result<(), NodeError> {
+        let to = Outgoing(self.to.get(to)?);
+        let sent = self.member.send(to, amount);
+        let (balance, peer) = (self.member.account().balance(), self.outgoing[to.0].id);
+        match sent {
+            Ok(frame) => {
+                effects.push(Effect::Frame(to, frame));
+                effects.push(Effect::Reply(Reply::Sent { balance }));
+                self.say(effects, |_| {
+                    format!("sends {amount} to node {peer}, balance {balance}")
+                });
+            }
+            Err(reason) => {
+                effects.push(Effect::Reply(Reply::Refused { balance }));
+                self.say(effects, |_| {
+                    format!("refuses to send {amount} to node {peer}: {reason}")
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The frame that a [`Command::Receive`] has waited for.
+    fn received(
+        &mut self,
+        from: Incoming,
+        frame: Frame,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), NodeError> {
+        let id = self.incoming[from.0].id;
+        let marker = self
+            .member
+            .receive(from, [frame])
+            .map_err(|source| NodeError::Member { from: id, source })?;
+        match (frame, marker) {
+            (Frame::Message(Transfer(amount)), _) => {
+                let balance = self.member.account().balance();
+                effects.push(Effect::Reply(Reply::Transfer { amount, balance }));
+                self.say(effects, |_| {
+                    format!("receives {amount} from node {id}, balance {balance}")
+                });
+            }
+            (Frame::Marker(snapshot), marker) => {
+                self.incoming[from.0].markers += 1;
+                let relay = marker.and_then(|Marker { relay, .. }| relay);
+                let recorded = relay.is_some();
+                self.say(effects, |_| {
+                    let closed = if recorded {
+                        ""
+                    } else {
+                        ": the channel's state is complete"
+                    };
+                    format!("receives the marker of snapshot {snapshot} from node {id}{closed}")
+                });
+                if let Some(markers) = relay {
+                    self.broadcast(markers, effects);
+                }
+                effects.push(Effect::Reply(Reply::Marker { snapshot, recorded }));
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn send_frame(&mut self, to: Outgoing, frame: Frame, effects: &mut Vec<Effect>) {
+        if let Frame::Marker(_) = frame {
+            self.outgoing[to.0].markers += 1;
+        }
+        effects.push(Effect::Frame(to, frame));
+    }
+
+    #[inline]
+    fn say(&self, effects: &mut Vec<Effect>, what: impl FnOnce(&Self) -> String) {
+        if self.verbose {
+            effects.push(Effect::Say(format!("node {}: {}", self.id, what(self))));
+        }
+    }
+}
+
+/// What a dead node left in its channel, in as many replies as it takes.
+fn found(frames: &[Frame], effects: &mut Vec<Effect>) {
+    let mut rest = frames;
+    loop {
+        let (now, later) = rest.split_at(rest.len().min(FRAMES));
+        effects.push(Effect::Reply(Reply::Found {
+            frames: now.to_vec(),
+            last: later.is_empty(),
+        }));
+        if later.is_empty() {
+            return;
+        }
+        rest = later;
+    }
+}
+
+#[cfg(test)]
+mod tests;

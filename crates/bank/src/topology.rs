@@ -1,0 +1,80 @@
+//! Which channels there are: directed, between nodes that are called by their places.
+
+use crate::id::Place;
+
+/// The channels of a system. In a full mesh there is one for every ordered pair of nodes that were
+/// alive together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Topology {
+    /// By sender: the receivers, in the order in which the channels opened.
+    outgoing: Vec<Vec<Place>>,
+    /// By receiver: the senders.
+    incoming: Vec<Vec<Place>>,
+}
+
+impl Topology {
+    /// A node joins, without channels.
+    pub fn join(&mut self) -> Place {
+        self.outgoing.push(Vec::new());
+        self.incoming.push(Vec::new());
+        Place::at(self.outgoing.len() - 1)
+    }
+
+    /// A node joins a full mesh: there are channels to and from each of `present`.
+    pub fn join_mesh(&mut self, present: impl IntoIterator<Item = Place>) -> Place {
+        let new = self.join();
+        for old in present {
+            self.open(old, new);
+            self.open(new, old);
+        }
+        new
+    }
+
+    /// Opens the channel `from → to`, which was not there.
+    pub fn open(&mut self, from: Place, to: Place) {
+        self.outgoing[from.index()].push(to);
+        self.incoming[to.index()].push(from);
+    }
+
+    /// How many nodes have joined.
+    #[must_use]
+    pub fn nodes(&self) -> usize {
+        self.outgoing.len()
+    }
+
+    /// The receivers of a node's outgoing channels.
+    #[must_use]
+    pub fn outgoing(&self, node: Place) -> &[Place] {
+        &self.outgoing[node.index()]
+    }
+
+    /// The senders of a node's incoming channels.
+    #[must_use]
+    pub fn incoming(&self, node: Place) -> &[Place] {
+        &self.incoming[node.index()]
+    }
+
+    /// Whether there is, or was, a channel `from → to`.
+    #[must_use]
+    pub fn has(&self, from: Place, to: Place) -> bool {
+        self.outgoing(from).contains(&to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mesh_has_a_channel_for_every_ordered_pair_of_those_who_met() {
+        let mut mesh = Topology::default();
+        let one = mesh.join_mesh([]);
+        let two = mesh.join_mesh([one]);
+        // One is gone when three joins.
+        let three = mesh.join_mesh([two]);
+        assert_eq!(mesh.outgoing(two), [one, three]);
+        assert_eq!(mesh.incoming(three), [two]);
+        assert!(mesh.has(one, two) && mesh.has(two, one) && mesh.has(three, two));
+        assert!(!mesh.has(one, three) && !mesh.has(three, one) && !mesh.has(one, one));
+    }
+}

@@ -1,0 +1,212 @@
+//! The whole system in one test: master, observer and nodes as values, joined by queues, held against
+//! the reference model and against what must hold whoever dies.
+//!
+//! A failure says the seed that repeats it, and the script, shrunken:
+//! `PIPEBANK_SEED=n cargo test -p pipebank-bank --test whole_system`. `PIPEBANK_RUNS=n` runs so many.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    unreachable_pub,
+    missing_docs
+)]
+
+mod checks;
+mod world;
+
+use bank::draw::Draw;
+use bank::id::NodeId;
+use bank::script::{Command, Statement, read_script};
+
+use reference::interpret;
+use testing::generate::{Size, script};
+
+use self::checks::check;
+use self::world::{Complaint, Weather, World};
+
+const RUNS: u64 = 2_000;
+
+fn each_seed(run: impl Fn(u64) -> Result<(), Complaint>) {
+    let number = |name| {
+        std::env::var(name)
+            .ok()
+            .and_then(|it| it.parse::<u64>().ok())
+    };
+    let first = number("PIPEBANK_SEED").unwrap_or(1);
+    let runs = match number("PIPEBANK_SEED") {
+        Some(_) => 1,
+        None => number("PIPEBANK_RUNS").unwrap_or(RUNS),
+    };
+    for seed in first..first + runs {
+        if let Err(complaint) = run(seed) {
+            panic!(
+                "{complaint}\nagain: PIPEBANK_SEED={seed} cargo test -p pipebank-bank --test whole_system"
+            );
+        }
+    }
+}
+
+fn deposits(statements: &[Statement]) -> Vec<(NodeId, u64)> {
+    let created = statements
+        .iter()
+        .filter_map(|statement| match statement.command {
+            Command::CreateNode { id, amount } => Some((id, amount)),
+            _ => None,
+        });
+    created.collect()
+}
+
+fn weather(seed: u64, deaths: u32) -> Weather {
+    let mut draw = Draw::from_seed(seed ^ 0x057e_a7e8);
+    Weather {
+        deaths,
+        storm: 40 + draw.pick(300),
+        one_in: [2, 5, 20, 100][draw.pick(4)],
+        window: [1, 4, 16, 64, 1024, 1024][draw.pick(6)],
+        tile: 1 + draw.pick(4),
+        lazy: [4, 2, 4].map(|one_in| draw.pick(one_in) == 0),
+    }
+}
+
+/// A script without `KillAll` in the middle: what is looked at in the end is one system.
+fn one_system(seed: u64, deaths: bool) -> String {
+    let size = Size {
+        nodes: 4,
+        commands: 60,
+        rounds: 1,
+        deaths,
+    };
+    let text = script(seed, size);
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with("KillAll"))
+        .fold(String::new(), |text, line| text + line + "\n")
+}
+
+/// A script in which much is on the way at once, and little fails.
+fn traffic(seed: u64) -> String {
+    let mut draw = Draw::from_seed(seed ^ 0x007a_ff1c);
+    let nodes = 2 + draw.pick(3);
+    let mut text = "StartMaster\n".to_owned();
+    let mut sent = Vec::new();
+    for node in 0..nodes {
+        text += &format!("CreateNode {node} {}\n", [0, 50, 1000][draw.pick(3)]);
+    }
+    let mut ids = nodes;
+    for _ in 0..60 {
+        let from = draw.pick(ids);
+        let to = (from + 1 + draw.pick(ids - 1)) % ids;
+        text += &match draw.pick(40) {
+            0 => format!("BeginSnapshot {from}\n"),
+            1 => "ReceiveAll\n".to_owned(),
+            2 => format!("Receive {to}\n"),
+            3 => "CollectState\n".to_owned(),
+            4 if ids < 6 => {
+                ids += 1;
+                format!("CreateNode {} 100\n", ids - 1)
+            }
+            5..20 if !sent.is_empty() => {
+                let (from, to) = sent.remove(draw.pick(sent.len()));
+                format!("Receive {to} {from}\n")
+            }
+            _ => {
+                sent.push((from, to));
+                format!("Send {from} {to} {}\n", [1, 3, 20, 60, 400][draw.pick(5)])
+            }
+        };
+    }
+    text + "ReceiveAll\nCollectState\n"
+}
+
+/// Removes lines from a script as long as it still fails.
+fn shrink(text: &str, fails: impl Fn(&str) -> bool) -> String {
+    let mut lines: Vec<&str> = text.lines().collect();
+    let mut piece = lines.len() / 2;
+    while piece > 0 {
+        let mut at = 0;
+        while at < lines.len() {
+            let mut fewer = lines.clone();
+            fewer.drain(at..(at + piece).min(lines.len()));
+            let text = fewer.join("\n");
+            if read_script(text.as_bytes()).is_ok() && fails(&text) {
+                lines = fewer;
+            } else {
+                at += piece;
+            }
+        }
+        piece /= 2;
+    }
+    lines.join("\n")
+}
+
+fn without_deaths(text: &str, seed: u64) -> Result<(), Complaint> {
+    let statements = read_script(text.as_bytes()).unwrap();
+    let mut world = World::new(statements.clone(), seed, seed, weather(seed, 0));
+    world.run()?;
+    let expected = interpret(text, seed);
+    if world.stdout != expected.stdout {
+        return Err(format!(
+            "stdout is\n{}and must be\n{}",
+            world.stdout, expected.stdout
+        ));
+    }
+    let failed: Vec<usize> = world
+        .failures
+        .iter()
+        .map(|(line, _)| *line as usize)
+        .collect();
+    let must: Vec<usize> = expected
+        .failures
+        .iter()
+        .map(|failure| failure.line)
+        .collect();
+    if failed != must {
+        return Err(format!("lines {failed:?} failed, and lines {must:?} must"));
+    }
+    check(&world, &statements, &deposits(&statements))
+}
+
+fn with_deaths(text: &str, seed: u64) -> Result<(), Complaint> {
+    let statements = read_script(text.as_bytes()).unwrap();
+    let deaths = 1 + (seed % 4) as u32;
+    // Several schedules a script, or a shrunken one would hardly ever fail again.
+    for schedule in 0..1 {
+        let mut world = World::new(
+            statements.clone(),
+            seed,
+            seed.wrapping_mul(31).wrapping_add(schedule),
+            weather(seed, deaths),
+        );
+        world.run()?;
+        check(&world, &statements, &deposits(&statements))?;
+    }
+    Ok(())
+}
+
+fn shrunken(
+    text: &str,
+    seed: u64,
+    run: impl Fn(&str, u64) -> Result<(), Complaint>,
+) -> Result<(), Complaint> {
+    let Err(complaint) = run(text, seed) else {
+        return Ok(());
+    };
+    let small = shrink(text, |text| run(text, seed).is_err());
+    let says = run(&small, seed).err().unwrap_or_default();
+    Err(format!("{complaint}\nshrunken:\n{small}\n{says}"))
+}
+
+#[test]
+fn without_deaths_everything_is_as_the_model_says() {
+    each_seed(|seed| shrunken(&one_system(seed, seed % 4 == 2), seed, without_deaths));
+}
+
+#[test]
+fn whoever_dies_the_money_adds_up_and_everybody_says_the_same() {
+    each_seed(|seed| {
+        let text = match seed % 3 {
+            0 => one_system(seed, seed % 2 == 0),
+            _ => traffic(seed),
+        };
+        shrunken(&text, seed, with_deaths)
+    });
+}

@@ -1,0 +1,729 @@
+//! A whole system in one value: master, observer and nodes joined by queues, moved by chance.
+//!
+//! Every pipe is two queues: what its writer has enqueued, and what has got through. A writer that
+//! dies loses whatever has not. A seed decides which queue moves next and by how much, who is
+//! stopped, who dies and when, and when that is noticed.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bank::account::{Incoming, Outgoing};
+use bank::draw::Draw;
+use bank::id::Place;
+use bank::master::{Awaits, Broken, Effect, Failure, Fate, Master, Process, Settings, Shown, Told};
+use bank::member::Frame;
+use bank::messages::{Answer, Command, Order, Reply, Report, Request};
+use bank::node::{self, Node};
+use bank::observer::{self, Observer};
+use bank::script::Statement;
+use history::{Event, What};
+
+/// One direction of a pipe.
+#[derive(Debug)]
+pub struct Pipe<T> {
+    /// Enqueued by the writer, not written.
+    outbox: VecDeque<T>,
+    /// Written, not read.
+    written: VecDeque<T>,
+}
+
+impl<T> Default for Pipe<T> {
+    fn default() -> Self {
+        Self {
+            outbox: VecDeque::new(),
+            written: VecDeque::new(),
+        }
+    }
+}
+
+impl<T> Pipe<T> {
+    fn push(&mut self, frame: T) {
+        self.outbox.push_back(frame);
+    }
+
+    fn write(&mut self, frames: usize) {
+        self.written.extend(self.outbox.drain(..frames));
+    }
+
+    /// The writer dies: so many frames of its outbox have got through before.
+    fn tear(&mut self, draw: &mut Draw) {
+        let through = draw.pick(self.outbox.len() + 1);
+        self.write(through);
+        self.outbox.clear();
+    }
+
+    pub fn frames(&self) -> impl Iterator<Item = &T> {
+        self.written.iter().chain(&self.outbox)
+    }
+}
+
+/// What a node waits for.
+#[derive(Debug)]
+enum Asked {
+    Take(Incoming),
+    Ahead(Incoming, u64),
+    ToEnd(Incoming),
+}
+
+/// How a process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Running,
+    /// It gets no time any more (SIGSTOP), and will be killed.
+    Stopped,
+    Dead,
+}
+
+#[derive(Debug)]
+pub struct NodeProcess {
+    pub node: Node,
+    life: Life,
+    /// Master has noticed that it is dead, the observer has, and it has found the observer dead.
+    noticed: [bool; 3],
+    commands: VecDeque<Command>,
+    replies: Pipe<Reply>,
+    orders: Pipe<Order>,
+    reports: Pipe<Report>,
+    /// Where its channels lead and come from.
+    pub outgoing: Vec<Place>,
+    pub incoming: Vec<Place>,
+    asked: Option<Asked>,
+    /// The observer has the pipes to and from it.
+    joined: bool,
+}
+
+#[derive(Debug)]
+struct ObserverProcess {
+    observer: Observer,
+    life: Life,
+    noticed: bool,
+    requests: VecDeque<Request>,
+    answers: Pipe<Answer>,
+}
+
+/// What may happen next.
+#[derive(Clone, Copy, Debug)]
+enum Move {
+    Execute,
+    Pause,
+    Hear(Process),
+    Silence,
+    NoticeDeath(Process),
+    Command(Place),
+    Order(Place),
+    Asked(Place),
+    FindObserverGone(Place),
+    WriteReplies(Place),
+    WriteReports(Place),
+    WriteChannel(Place, Place),
+    WriteOrders(Place),
+    WriteAnswers,
+    Request,
+    Report(Place),
+    NoticeGone(Place),
+    Strike,
+    Stop,
+}
+
+/// How bad the weather is.
+#[derive(Clone, Copy, Debug)]
+pub struct Weather {
+    /// How many processes die at most.
+    pub deaths: u32,
+    /// After so many moves…
+    pub storm: usize,
+    /// … one in so many is a death, as long as there are any.
+    pub one_in: usize,
+    pub window: usize,
+    pub tile: usize,
+    /// Who does what he has to do only when nothing else can move: master hears, nodes write their
+    /// replies, nodes write into their channels.
+    pub lazy: [bool; 3],
+}
+
+/// A system between two moves.
+pub struct World {
+    draw: Draw,
+    weather: Weather,
+    pub master: Master,
+    statements: VecDeque<Statement>,
+    paused: bool,
+    pub nodes: BTreeMap<Place, NodeProcess>,
+    observer: Option<ObserverProcess>,
+    pub channels: BTreeMap<(Place, Place), Pipe<Frame>>,
+    effects: Vec<Effect>,
+    pub stdout: String,
+    /// Lines that failed, in order, and why.
+    pub failures: Vec<(u64, Failure)>,
+    pub told: Vec<Told>,
+    pub history: Vec<Event>,
+    pub moves: usize,
+}
+
+/// What went wrong.
+pub type Complaint = String;
+
+impl World {
+    pub fn new(statements: Vec<Statement>, seed: u64, schedule: u64, weather: Weather) -> Self {
+        let settings = Settings {
+            seed,
+            window: weather.window,
+            tile: weather.tile,
+            history: true,
+        };
+        Self {
+            draw: Draw::from_seed(schedule),
+            weather,
+            master: Master::new(settings),
+            statements: statements.into(),
+            paused: false,
+            nodes: BTreeMap::new(),
+            observer: None,
+            channels: BTreeMap::new(),
+            effects: Vec::new(),
+            stdout: String::new(),
+            failures: Vec::new(),
+            told: Vec::new(),
+            history: Vec::new(),
+            moves: 0,
+        }
+    }
+
+    /// Runs until the script is over and nothing moves any more.
+    pub fn run(&mut self) -> Result<(), Complaint> {
+        let mut moves = Vec::new();
+        loop {
+            moves.clear();
+            self.possible_moves(&mut moves);
+            if moves.is_empty() {
+                if self.statements.is_empty() && self.paused && self.master.is_idle() {
+                    return Ok(());
+                }
+                return Err(format!(
+                    "nothing moves, and master awaits {:?}, for {:?}",
+                    self.master.awaits(),
+                    self.master.waits_for()
+                ));
+            }
+            let chosen = moves[self.draw.pick(moves.len())];
+            self.moves += 1;
+            if self.moves > 200_000 {
+                return Err("it goes on for ever".to_owned());
+            }
+            self.make(chosen)
+                .map_err(|complaint| format!("{complaint} (move {}: {chosen:?})", self.moves))?;
+        }
+    }
+
+    fn possible_moves(&mut self, moves: &mut Vec<Move>) {
+        self.all_moves(moves);
+        let [hearing, replying, sending] = self.weather.lazy;
+        let is_put_off = |chosen: &Move| match chosen {
+            Move::Hear(_) | Move::Silence | Move::NoticeDeath(_) => hearing,
+            Move::WriteReplies(_) => replying,
+            Move::WriteChannel(..) => sending,
+            _ => false,
+        };
+        if !moves.iter().all(is_put_off) {
+            moves.retain(|chosen| !is_put_off(chosen));
+        }
+        let observer = self.observer.as_ref();
+        let is_stopped = self.nodes.values().any(|node| node.life == Life::Stopped)
+            || observer.is_some_and(|observer| observer.life == Life::Stopped);
+        if self.weather.deaths > 0
+            && self.moves >= self.weather.storm
+            && self.draw.pick(self.weather.one_in) == 0
+        {
+            moves.clear();
+            moves.push(match self.draw.pick(4) {
+                0 if !is_stopped => Move::Stop,
+                _ => Move::Strike,
+            });
+        } else if moves.is_empty() && is_stopped {
+            moves.push(Move::Strike);
+        }
+    }
+
+    fn all_moves(&self, moves: &mut Vec<Move>) {
+        if self.master.is_ready() {
+            if !self.statements.is_empty() {
+                moves.extend([Move::Execute; 3]);
+            } else if !self.paused {
+                moves.push(Move::Pause);
+            }
+        }
+        match self.master.awaits() {
+            Awaits::Word(process) => match self.has_a_word(process) {
+                Some(true) => moves.extend([Move::Hear(process); 2]),
+                Some(false) => moves.push(Move::Silence),
+                None => {}
+            },
+            Awaits::Nobody | Awaits::Death(_) => {}
+        }
+        let observer = self.observer.as_ref();
+        let observer_dead = observer.is_none_or(|observer| observer.life == Life::Dead);
+        for (place, process) in &self.nodes {
+            let place = *place;
+            if process.life == Life::Dead {
+                if !process.noticed[0] {
+                    moves.push(Move::NoticeDeath(Process::Node(place)));
+                }
+            } else if process.life == Life::Running {
+                if !process.commands.is_empty() && !process.node.is_waiting() {
+                    moves.push(Move::Command(place));
+                }
+                if self.can_be_had(process, place) {
+                    moves.push(Move::Asked(place));
+                }
+                if !process.orders.written.is_empty() {
+                    moves.push(Move::Order(place));
+                } else if observer_dead && !process.noticed[2] {
+                    moves.push(Move::FindObserverGone(place));
+                }
+                if !process.replies.outbox.is_empty() {
+                    moves.push(Move::WriteReplies(place));
+                }
+                if !process.reports.outbox.is_empty() {
+                    moves.push(Move::WriteReports(place));
+                }
+                for to in &process.outgoing {
+                    if !self.channels[&(place, *to)].outbox.is_empty() {
+                        moves.push(Move::WriteChannel(place, *to));
+                    }
+                }
+            }
+        }
+        if let Some(observer) = observer {
+            if observer.life == Life::Dead {
+                if !observer.noticed {
+                    moves.push(Move::NoticeDeath(Process::Observer));
+                }
+            } else if observer.life == Life::Running {
+                if !observer.requests.is_empty() {
+                    moves.push(Move::Request);
+                }
+                if !observer.answers.outbox.is_empty() {
+                    moves.push(Move::WriteAnswers);
+                }
+                for (place, process) in self.nodes.iter().filter(|(_, node)| node.joined) {
+                    if !process.orders.outbox.is_empty() {
+                        moves.push(Move::WriteOrders(*place));
+                    }
+                    if !process.reports.written.is_empty() {
+                        moves.push(Move::Report(*place));
+                    } else if process.life == Life::Dead && !process.noticed[1] {
+                        moves.push(Move::NoticeGone(*place));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether the process has said something that master can hear; or, `Some(false)`, is known to be
+    /// dead and has not.
+    fn has_a_word(&self, process: Process) -> Option<bool> {
+        let (has, silent) = match process {
+            Process::Observer => {
+                let observer = self.observer.as_ref()?;
+                (!observer.answers.written.is_empty(), observer.noticed)
+            }
+            Process::Node(node) => {
+                let process = self.nodes.get(&node)?;
+                (!process.replies.written.is_empty(), process.noticed[0])
+            }
+        };
+        match (has, silent) {
+            (true, _) => Some(true),
+            (false, true) => Some(false),
+            (false, false) => None,
+        }
+    }
+
+    /// Whether what a node asked for is there.
+    fn can_be_had(&self, process: &NodeProcess, place: Place) -> bool {
+        let of = |from: &Incoming| {
+            let from = process.incoming[from.0];
+            let written = self.channels[&(from, place)].written.len();
+            (written, self.nodes[&from].life == Life::Dead)
+        };
+        match &process.asked {
+            None => false,
+            Some(Asked::Take(from)) => {
+                let (written, is_dead) = of(from);
+                written > 0 || is_dead
+            }
+            Some(Asked::Ahead(from, frames)) => {
+                let (written, is_dead) = of(from);
+                written as u64 >= *frames || is_dead
+            }
+            Some(Asked::ToEnd(from)) => of(from).1,
+        }
+    }
+
+    fn make(&mut self, chosen: Move) -> Result<(), Complaint> {
+        match chosen {
+            Move::Execute => {
+                if let Some(statement) = self.statements.pop_front() {
+                    let executed = self.master.execute(statement);
+                    self.after(executed)?;
+                }
+            }
+            Move::Pause => {
+                self.paused = true;
+                let paused = self.master.pause();
+                self.after(paused)?;
+            }
+            Move::Hear(process) => self.hear(process)?,
+            Move::Silence => {
+                let heard = self.master.silent();
+                self.after(heard)?;
+            }
+            Move::NoticeDeath(process) => self.notice(process)?,
+            Move::Command(place) => {
+                let command = self.process(place).commands.pop_front();
+                let command = command.ok_or("no command")?;
+                self.step(place, node::Input::Command(command))?;
+            }
+            Move::Order(place) => {
+                let order = self.process(place).orders.written.pop_front();
+                let order = order.ok_or("no order")?;
+                self.step(place, node::Input::Order(order))?;
+            }
+            Move::Asked(place) => self.have(place)?,
+            Move::FindObserverGone(place) => {
+                self.process(place).noticed[2] = true;
+                self.step(place, node::Input::ObserverGone)?;
+            }
+            Move::WriteReplies(place) => {
+                let draw = &mut self.draw;
+                let replies = &mut self.nodes.get_mut(&place).ok_or("nobody")?.replies;
+                replies.write(1 + draw.pick(replies.outbox.len()));
+            }
+            Move::WriteReports(place) => {
+                let draw = &mut self.draw;
+                let reports = &mut self.nodes.get_mut(&place).ok_or("nobody")?.reports;
+                reports.write(1 + draw.pick(reports.outbox.len()));
+            }
+            Move::WriteChannel(from, to) => {
+                let channel = self.channels.get_mut(&(from, to)).ok_or("no channel")?;
+                channel.write(1 + self.draw.pick(channel.outbox.len()));
+            }
+            Move::WriteOrders(place) => {
+                let draw = &mut self.draw;
+                let orders = &mut self.nodes.get_mut(&place).ok_or("nobody")?.orders;
+                orders.write(1 + draw.pick(orders.outbox.len()));
+            }
+            Move::WriteAnswers => {
+                if let Some(observer) = &mut self.observer {
+                    let answers = &mut observer.answers;
+                    answers.write(1 + self.draw.pick(answers.outbox.len()));
+                }
+            }
+            Move::Request => {
+                let observer = self.observer.as_mut().ok_or("no observer")?;
+                let request = observer.requests.pop_front().ok_or("no request")?;
+                self.step_observer(observer::Input::Request(request))?;
+            }
+            Move::Report(place) => {
+                let report = self.process(place).reports.written.pop_front();
+                let report = report.ok_or("no report")?;
+                self.step_observer(observer::Input::Report(place, report))?;
+            }
+            Move::NoticeGone(place) => {
+                self.process(place).noticed[1] = true;
+                self.step_observer(observer::Input::NodeGone(place))?;
+            }
+            Move::Strike => self.strike(),
+            Move::Stop => {
+                if let Some(victim) = self.pick_victim() {
+                    *self.life(victim) = Life::Stopped;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn process(&mut self, place: Place) -> &mut NodeProcess {
+        self.nodes.get_mut(&place).expect("it was started")
+    }
+
+    fn life(&mut self, process: Process) -> &mut Life {
+        match process {
+            Process::Node(place) => &mut self.process(place).life,
+            Process::Observer => &mut self.observer.as_mut().expect("it was started").life,
+        }
+    }
+
+    fn pick_victim(&mut self) -> Option<Process> {
+        let nodes = self.nodes.iter();
+        let living = nodes.filter(|(_, node)| node.life != Life::Dead);
+        let mut victims: Vec<_> = living.map(|(place, _)| Process::Node(*place)).collect();
+        let observer = self.observer.as_ref();
+        if observer.is_some_and(|observer| observer.life != Life::Dead) {
+            victims.push(Process::Observer);
+        }
+        let stopped: Vec<_> = victims
+            .iter()
+            .filter(|victim| *self.life(**victim) == Life::Stopped)
+            .copied()
+            .collect();
+        let victims = if stopped.is_empty() { victims } else { stopped };
+        (!victims.is_empty()).then(|| victims[self.draw.pick(victims.len())])
+    }
+
+    /// Somebody is killed from outside.
+    fn strike(&mut self) {
+        self.weather.deaths = self.weather.deaths.saturating_sub(1);
+        match self.pick_victim() {
+            Some(Process::Node(place)) => self.kill(place),
+            Some(Process::Observer) => {
+                for process in self.nodes.values_mut() {
+                    process.orders.tear(&mut self.draw);
+                }
+                if let Some(observer) = &mut self.observer {
+                    observer.life = Life::Dead;
+                    observer.answers.tear(&mut self.draw);
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn kill(&mut self, place: Place) {
+        let Some(process) = self.nodes.get_mut(&place) else {
+            return;
+        };
+        if process.life == Life::Dead {
+            return;
+        }
+        process.life = Life::Dead;
+        process.replies.tear(&mut self.draw);
+        process.reports.tear(&mut self.draw);
+        for to in &process.outgoing {
+            if let Some(channel) = self.channels.get_mut(&(place, *to)) {
+                channel.tear(&mut self.draw);
+            }
+        }
+    }
+
+    fn notice(&mut self, process: Process) -> Result<(), Complaint> {
+        match process {
+            Process::Node(place) => self.process(place).noticed[0] = true,
+            Process::Observer => self.observer.as_mut().ok_or("no observer")?.noticed = true,
+        }
+        let heard = self.master.died(process, Fate::Signal(9));
+        self.after(heard)
+    }
+
+    fn hear(&mut self, process: Process) -> Result<(), Complaint> {
+        let heard = match process {
+            Process::Node(place) => {
+                let reply = self.process(place).replies.written.pop_front();
+                self.master.hear(place, reply.ok_or("no reply")?)
+            }
+            Process::Observer => {
+                let observer = self.observer.as_mut().ok_or("no observer")?;
+                let answer = observer.answers.written.pop_front();
+                self.master.hear_observer(answer.ok_or("no answer")?)
+            }
+        };
+        self.after(heard)
+    }
+
+    /// What a node asked for is there.
+    fn have(&mut self, place: Place) -> Result<(), Complaint> {
+        let process = self.process(place);
+        let asked = process.asked.take().ok_or("nothing was asked for")?;
+        let (Asked::Take(from) | Asked::Ahead(from, _) | Asked::ToEnd(from)) = asked;
+        let from = process.incoming[from.0];
+        let channel = self.channels.get_mut(&(from, place)).ok_or("no channel")?;
+        let input = match asked {
+            Asked::Take(_) => match channel.written.pop_front() {
+                Some(frame) => node::Input::Frame(frame),
+                None => node::Input::End,
+            },
+            Asked::Ahead(..) => node::Input::Ahead(channel.written.len() as u64),
+            Asked::ToEnd(_) => node::Input::Found(channel.written.iter().copied().collect()),
+        };
+        self.step(place, input)
+    }
+
+    fn step(&mut self, place: Place, input: node::Input) -> Result<(), Complaint> {
+        let mut effects = Vec::new();
+        let process = self.process(place);
+        let stepped = process.node.step(input, &mut effects);
+        stepped.map_err(|error| format!("node {place}: {error}"))?;
+        for effect in effects {
+            let process = self.process(place);
+            match effect {
+                node::Effect::Reply(reply) => process.replies.push(reply),
+                node::Effect::Report(report) => process.reports.push(report),
+                node::Effect::Frame(Outgoing(to), frame) => {
+                    let to = process.outgoing[to];
+                    let channel = self.channels.get_mut(&(place, to));
+                    channel.ok_or("no channel")?.push(frame);
+                }
+                node::Effect::Take(from) => process.asked = Some(Asked::Take(from)),
+                node::Effect::ReadAhead(from, frames) => {
+                    process.asked = Some(Asked::Ahead(from, frames));
+                }
+                node::Effect::ReadToEnd(from) => process.asked = Some(Asked::ToEnd(from)),
+                // Which they are, the world knows already.
+                node::Effect::Open { .. } | node::Effect::Say(_) => {}
+                node::Effect::RunFreely { .. } => return Err("under load".to_owned()),
+            }
+        }
+        Ok(())
+    }
+
+    fn step_observer(&mut self, input: observer::Input) -> Result<(), Complaint> {
+        let mut effects = Vec::new();
+        let observer = self.observer.as_mut().ok_or("no observer")?;
+        let stepped = observer.observer.step(input, &mut effects);
+        stepped.map_err(|error| format!("the observer: {error}"))?;
+        for effect in effects {
+            match effect {
+                observer::Effect::Order(place, order) => self.process(place).orders.push(order),
+                observer::Effect::Answer(answer) => {
+                    let observer = self.observer.as_mut().ok_or("no observer")?;
+                    observer.answers.push(answer);
+                }
+                observer::Effect::Join(place) => self.process(place).joined = true,
+                observer::Effect::Say(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what master wants done.
+    fn after(&mut self, heard: Result<(), Broken>) -> Result<(), Complaint> {
+        heard.map_err(|broken| format!("master: {broken}"))?;
+        let mut effects = std::mem::take(&mut self.effects);
+        loop {
+            self.master.swap_effects(&mut effects);
+            if effects.is_empty() {
+                break;
+            }
+            for effect in effects.drain(..) {
+                self.carry_out(effect)?;
+            }
+        }
+        self.effects = effects;
+        Ok(())
+    }
+
+    fn carry_out(&mut self, effect: Effect) -> Result<(), Complaint> {
+        match effect {
+            Effect::Command(place, command) => self.process(place).commands.push_back(command),
+            Effect::Request(request) => {
+                if let Some(observer) = &mut self.observer {
+                    observer.requests.push_back(request);
+                }
+            }
+            Effect::Show { shown, .. } => self.show(&shown),
+            Effect::Fail { line, failed } => self.failures.push((line, failed.1)),
+            Effect::Tell(told) => self.told.push(*told),
+            Effect::Table(_) => {}
+            Effect::History(happened) => {
+                let (line, what) = *happened;
+                self.write(line, what);
+            }
+            Effect::StartObserver => {
+                self.observer = Some(ObserverProcess {
+                    observer: Observer::new(false),
+                    life: Life::Running,
+                    noticed: false,
+                    requests: VecDeque::new(),
+                    answers: Pipe::default(),
+                });
+            }
+            Effect::StartNode { place, id, deposit } => {
+                self.nodes.insert(
+                    place,
+                    NodeProcess {
+                        node: Node::new(id, deposit, false),
+                        life: Life::Running,
+                        noticed: [false; 3],
+                        commands: VecDeque::new(),
+                        replies: Pipe::default(),
+                        orders: Pipe::default(),
+                        reports: Pipe::default(),
+                        outgoing: Vec::new(),
+                        incoming: Vec::new(),
+                        asked: None,
+                        joined: false,
+                    },
+                );
+                self.master
+                    .started(Ok(()))
+                    .map_err(|broken| format!("master: {broken}"))?;
+            }
+            Effect::Connect(pairs) => {
+                for pair in pairs {
+                    self.channels.insert(pair, Pipe::default());
+                }
+            }
+            Effect::Open {
+                node,
+                outgoing,
+                incoming,
+                owing,
+            } => {
+                let process = self.process(node);
+                process
+                    .outgoing
+                    .extend(outgoing.iter().map(|peer| peer.place));
+                process
+                    .incoming
+                    .extend(incoming.iter().map(|peer| peer.place));
+                process.commands.push_back(Command::Open {
+                    outgoing,
+                    incoming,
+                    owing,
+                });
+            }
+            Effect::Kill(place) => self.kill(place),
+            Effect::EndAll => {
+                self.nodes.clear();
+                self.channels.clear();
+                self.observer = None;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, line: Option<u64>, what: What) {
+        let time = None;
+        self.history.push(Event { line, time, what });
+    }
+
+    fn show(&mut self, shown: &Shown) {
+        use std::fmt::Write as _;
+        let out = &mut self.stdout;
+        let written = match shown {
+            Shown::Transfer { from, amount, .. } => writeln!(out, "{from} Transfer {amount}"),
+            Shown::Marker { from, .. } => writeln!(out, "{from} SnapshotToken -1"),
+            Shown::Refused { .. } => writeln!(out, "ERR_SEND"),
+            Shown::Started { node, .. } => writeln!(out, "Started by Node {node}"),
+            Shown::Snapshot(snapshot) => {
+                out.push_str("---Node states\n");
+                for (node, balance) in &snapshot.accounts {
+                    out.push_str(&format!("node {node} = {balance}\n"));
+                }
+                out.push_str("---Channel states\n");
+                for (from, to, amounts) in snapshot.channels() {
+                    let sum: u64 = amounts.iter().sum();
+                    out.push_str(&format!("channel ({from} → {to}) = {sum}\n"));
+                }
+                Ok(())
+            }
+        };
+        written.expect("a string takes it all");
+    }
+
+    /// Whether a node lives.
+    pub fn lives(&self, place: Place) -> bool {
+        self.nodes
+            .get(&place)
+            .is_some_and(|node| node.life != Life::Dead)
+    }
+}

@@ -1,0 +1,334 @@
+//! The exports, each read by the rules of its format.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use crate::common::{examples, read};
+use diagram::{EXPRESSION, Format, Selection, describe, dot, mermaid, shiviz, trace};
+use history::{Header, System, What};
+use serde_json::Value;
+
+const RUNS: u64 = 30;
+
+fn for_all(check: impl Fn(&str, &System, &Header)) {
+    for example in examples() {
+        check(&example.name, &example.system, &example.header);
+    }
+    for seed in testing::histories::seeds(RUNS) {
+        for system in testing::histories::systems(seed) {
+            check(
+                &format!("PIPEBANK_SEED={seed}"),
+                &system,
+                &Header::default(),
+            );
+        }
+    }
+}
+
+/// Which events happened before which, by definition: on the same process, or by a message, or by
+/// both one after the other.
+fn causes(system: &System) -> Vec<BTreeSet<usize>> {
+    let mut causes: Vec<BTreeSet<usize>> = Vec::new();
+    let mut last = BTreeMap::new();
+    for (index, event) in system.events.iter().enumerate() {
+        let received = system.message_of.get(&index).map(|it| system.messages[*it]);
+        let sent = received
+            .filter(|it| it.received == Some(index))
+            .map(|it| it.sent);
+        let before = event.what.process().and_then(|it| last.insert(it, index));
+        let mut all = BTreeSet::new();
+        for cause in sent.into_iter().chain(before) {
+            all.insert(cause);
+            all.extend(&causes[cause]);
+        }
+        causes.push(all);
+    }
+    causes
+}
+
+#[test]
+fn shiviz_clocks_are_the_causes_of_each_event() {
+    // Pairs of lines, as `(?<event>.*)\n(?<host>\S*) (?<clock>{.*})` takes them.
+    assert_eq!(EXPRESSION, r"(?<event>.*)\n(?<host>\S*) (?<clock>{.*})");
+    for_all(|name, system, _| {
+        let log = shiviz(system);
+        let lines: Vec<&str> = log.strip_suffix('\n').unwrap().split('\n').collect();
+        assert_eq!(lines[..2], [EXPRESSION, ""], "{name}");
+        let causes = causes(system);
+        let at_processes =
+            (0..system.events.len()).filter(|event| system.events[*event].what.process().is_some());
+        let events: Vec<usize> = at_processes.collect();
+        assert_eq!(lines.len(), 2 + 2 * events.len(), "{name}");
+        for (pair, event) in lines[2..].chunks(2).zip(&events) {
+            assert_eq!(pair[0], describe(system, *event), "{name}");
+            let (host, clock) = pair[1].split_once(' ').unwrap();
+            let process = system.events[*event].what.process().unwrap();
+            assert_eq!(host, format!("p{process}"), "{name}");
+            let clock: BTreeMap<String, u64> = serde_json::from_str(clock).unwrap();
+            let mut right = BTreeMap::from([(host.to_owned(), 1)]);
+            for cause in &causes[*event] {
+                let process = system.events[*cause].what.process().unwrap();
+                *right.entry(format!("p{process}")).or_default() += 1;
+            }
+            assert_eq!(clock, right, "{name}: {}", pair[0]);
+        }
+    });
+}
+
+#[test]
+fn every_flow_of_a_trace_goes_from_a_slice_to_a_later_one() {
+    for_all(|name, system, header| {
+        check_trace(name, system, header);
+        // A clock that stands still for a while, and goes back a little.
+        let mut timed = system.clone();
+        for (event, index) in timed.events.iter_mut().zip(0..) {
+            event.time = Some(index / 4 * 3 + index % 2);
+        }
+        check_trace(name, &timed, header);
+    });
+}
+
+fn check_trace(name: &str, system: &System, header: &Header) {
+    let trace: Value = serde_json::from_str(&trace(system, header)).unwrap();
+    let events = trace["traceEvents"].as_array().unwrap();
+    let of = |phase: &'static str| events.iter().filter(move |event| event["ph"] == phase);
+    let number = |event: &Value, key: &str| event[key].as_u64().unwrap();
+    assert_eq!(of("X").count(), system.events.len(), "{name}");
+    let named: BTreeSet<u64> = of("M").map(|event| number(event, "tid")).collect();
+    assert_eq!(named.len(), system.processes.len() + 1, "{name}");
+    let mut free_from: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut slices = BTreeSet::new();
+    for slice in of("X") {
+        let (track, start) = (number(slice, "tid"), number(slice, "ts"));
+        assert!(named.contains(&track), "{name}: {slice}");
+        let end = start + number(slice, "dur");
+        let free = free_from.insert(track, end).unwrap_or(0);
+        assert!(free <= start && start < end, "{name}: {slice} overlaps");
+        slices.insert((track, start));
+    }
+    let ends = |phase| {
+        let of = of(phase).inspect(|flow| {
+            let place = (number(flow, "tid"), number(flow, "ts"));
+            assert!(slices.contains(&place), "{name}: {flow} is on no slice");
+        });
+        of.map(|flow| (number(flow, "id"), number(flow, "ts")))
+            .collect::<BTreeMap<_, _>>()
+    };
+    let (starts, finishes) = (ends("s"), ends("f"));
+    assert!(of("f").all(|flow| flow["bp"] == "e"), "{name}");
+    assert!(starts.keys().eq(finishes.keys()), "{name}");
+    assert!(
+        starts.values().zip(finishes.values()).all(|(a, b)| a < b),
+        "{name}"
+    );
+    let received = system.messages.iter().filter(|it| it.received.is_some());
+    assert_eq!(starts.len(), received.count(), "{name}");
+}
+
+/// The part of Mermaid's language that is used: a statement a line, with known participants.
+#[test]
+fn every_line_of_a_sequence_diagram_is_a_statement() {
+    for_all(|name, system, _| {
+        let text = mermaid(system);
+        let mut lines = text.lines();
+        assert_eq!(lines.next(), Some("sequenceDiagram"), "{name}");
+        let mut known = BTreeSet::new();
+        let mut arrows = 0;
+        for line in lines {
+            let line = line.strip_prefix("    ").unwrap();
+            if let Some(participant) = line.strip_prefix("participant ") {
+                let (id, shown) = participant.split_once(" as ").unwrap();
+                assert_eq!(shown, id.replace('p', "process "), "{name}");
+                known.insert(id.to_owned());
+                continue;
+            }
+            let (head, shown) = line.split_once(": ").unwrap();
+            let places = match head.strip_prefix("Note over ") {
+                Some(places) => places.split(',').collect(),
+                None => {
+                    let arrow = ["-->>", "->>", "--x", "-x"].into_iter();
+                    let mut split = arrow.filter_map(|arrow| head.split_once(arrow));
+                    let (from, to) = split.next().unwrap_or_else(|| panic!("{name}: {line}"));
+                    arrows += usize::from(head.contains(">>"));
+                    vec![from, to]
+                }
+            };
+            assert!(
+                places.iter().all(|place| known.contains(*place)),
+                "{name}: {line}"
+            );
+            let is_entity = |rest: &str| {
+                let digits = rest.split_once(';').map(|(digits, _)| digits);
+                digits.is_some_and(|it| it.chars().all(|c| c.is_ascii_digit()))
+            };
+            assert!(shown.split('#').skip(1).all(is_entity), "{name}: {line}");
+            let odd = ['<', '>', '"', '\\', '&', '\u{1}'];
+            assert!(!shown.contains(odd), "{name}: {line}");
+        }
+        let received = system.messages.iter().filter(|it| it.received.is_some());
+        assert_eq!(arrows, received.count(), "{name}");
+    });
+}
+
+/// The tokens of Graphviz's language: identifiers, strings, and punctuation.
+fn tokens(text: &str) -> Vec<String> {
+    let mut tokens = Vec::new();
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let mut token = String::from(character);
+        match character {
+            character if character.is_whitespace() => continue,
+            '"' => loop {
+                let next = characters.next().expect("a string ends");
+                token.push(next);
+                match next {
+                    '"' => break,
+                    '\\' => token.push(characters.next().expect("something is escaped")),
+                    _ => {}
+                }
+            },
+            '-' => token.push(characters.next_if_eq(&'>').expect("an arrow")),
+            '{' | '}' | '[' | ']' | ';' | ',' | '=' => {}
+            _ => {
+                let is_word = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
+                assert!(is_word(&character), "{character:?} begins nothing");
+                while let Some(next) = characters.next_if(is_word) {
+                    token.push(next);
+                }
+            }
+        }
+        tokens.push(token);
+    }
+    tokens
+}
+
+#[test]
+fn a_graph_has_a_node_for_each_event_and_an_edge_for_each_message() {
+    let has_graphviz = Command::new("dot").arg("-V").output().is_ok();
+    for_all(|name, system, _| {
+        let text = dot(system);
+        let tokens = tokens(&text);
+        let count = |token: &str| tokens.iter().filter(|it| *it == token).count();
+        assert_eq!(count("{"), count("}"), "{name}");
+        assert_eq!(count("["), count("]"), "{name}");
+        let mut nodes = BTreeSet::new();
+        let mut edges = 0;
+        for window in tokens.windows(4) {
+            let is_event = window[0].starts_with('e') && window[1] == "[" && window[2] == "label";
+            if is_event && window[3] == "=" && window[0] != "edge" {
+                nodes.insert(window[0].clone());
+            }
+            edges += usize::from(window[1] == "->");
+        }
+        let lives = system
+            .events
+            .iter()
+            .filter(|it| it.what.process().is_some())
+            .count();
+        let received = system
+            .messages
+            .iter()
+            .filter(|it| it.received.is_some())
+            .count();
+        // An edge from each event of a process to the next one; messages have labels too.
+        assert_eq!(edges, lives - system.processes.len() + received, "{name}");
+        let events =
+            (0..system.events.len()).filter(|event| system.events[*event].what.process().is_some());
+        assert!(
+            events
+                .map(|event| format!("e{event}"))
+                .all(|it| nodes.contains(&it)),
+            "{name}"
+        );
+        if has_graphviz && !name.contains('=') {
+            let file = std::env::temp_dir().join(format!("{}-{name}.dot", std::process::id()));
+            std::fs::write(&file, &text).unwrap();
+            let drawn = Command::new("dot")
+                .arg("-Tsvg")
+                .arg(&file)
+                .output()
+                .unwrap();
+            std::fs::remove_file(&file).unwrap();
+            assert!(drawn.status.success(), "{name}: {drawn:?}");
+        }
+    });
+}
+
+#[test]
+fn what_a_history_says_cannot_break_out_of_any_format() {
+    let evil = "\"]\\;\n}<script>#amp;end: %%{init}%%\u{1b}[2J";
+    let mut systems = read("{\"history\":1}\n{\"event\":\"start\"}\n{\"event\":\"create\",\"process\":1,\"amount\":5}\n").1;
+    let mut system = systems.remove(0);
+    system.events.push(history::Event {
+        line: None,
+        time: None,
+        what: What::Death {
+            process: Some(history::ProcessId(1)),
+            reason: evil.to_owned(),
+        },
+    });
+    let header = Header {
+        script: Some(evil.to_owned()),
+        ..Header::default()
+    };
+    let mut lines = Vec::new();
+    for format in Format::ALL {
+        let text = format.draw(&system, &header, Selection::All).unwrap();
+        assert!(!text.contains('\u{1b}'), "{text}");
+        lines.push((format.ending(), text));
+    }
+    let text = |ending: &str| &lines.iter().find(|(it, _)| *it == ending).unwrap().1;
+    assert_eq!(text(".shiviz").lines().count(), 2 + 2 * 2);
+    assert_eq!(
+        tokens(text(".dot"))
+            .iter()
+            .filter(|it| it.starts_with('"'))
+            .count(),
+        5
+    );
+    let note = text(".mmd").lines().last().unwrap();
+    assert!(
+        note.starts_with("    Note over p1: 1 died: #34;#93;#92;#59; #125;#60;script"),
+        "{note}"
+    );
+    let trace: Value = serde_json::from_str(text(".trace.json")).unwrap();
+    assert_eq!(trace["traceEvents"][0]["args"]["name"], evil);
+}
+
+#[test]
+fn each_format_is_known_by_its_ending_and_says_what_it_cannot_take() {
+    for format in Format::ALL {
+        assert_eq!(
+            Format::of_name(&format!("a/b.c{}", format.ending())),
+            Some(format)
+        );
+    }
+    assert_eq!(Format::of_name("trace.json"), None);
+    let long = testing::histories::run(
+        1,
+        &testing::histories::Params {
+            steps: 2_000,
+            ..testing::histories::Params::any(1)
+        },
+    );
+    let system = System::link(long).unwrap().remove(0);
+    for (format, is_taken) in [
+        (Format::Mermaid, false),
+        (Format::Dot, false),
+        (Format::Trace, true),
+    ] {
+        let drawn = format.draw(&system, &Header::default(), Selection::All);
+        assert_eq!(
+            drawn.is_ok(),
+            is_taken,
+            "{format:?}: {} events",
+            system.events.len()
+        );
+        let part = Selection::Lines {
+            from: Some(1),
+            to: None,
+        };
+        let error = format.draw(&system, &Header::default(), part).unwrap_err();
+        assert!(error.to_string().contains("--from"), "{error}");
+    }
+}

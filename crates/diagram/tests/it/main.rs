@@ -1,0 +1,11 @@
+//! What is drawn, and whether it says what happened: one program of tests, a module for each format.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod browser;
+mod common;
+mod exports;
+mod layout;
+mod page;
+mod shown;
+mod svg;
+mod text;

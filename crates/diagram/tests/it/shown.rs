@@ -1,0 +1,219 @@
+//! Runs and their pages, and what is true of them by definition.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use history::{Channel, Header, ProcessId, Reader, SnapshotId, System, What};
+
+use crate::browser::Browser;
+use testing::histories::{self, Params};
+
+const EXAMPLE: &str = include_str!("../../../../testdata/diagrams/arg.history");
+/// What a browser would run if it were taken for markup.
+pub(crate) const HOSTILE: &str =
+    "</script><script>alert(1)</script><img src=x onerror=alert(2)>&lt;\u{2028}";
+
+/// A system, and the file of its page.
+pub(crate) struct Shown {
+    pub(crate) system: System,
+    pub(crate) file: PathBuf,
+}
+
+impl Shown {
+    /// The worked example.
+    pub(crate) fn example() -> Self {
+        Self::read(EXAMPLE, "example")
+    }
+
+    fn new(system: System, header: &Header, name: &str) -> Self {
+        let events: Vec<usize> = (0..system.events.len()).collect();
+        Self::part(system, header, events, name)
+    }
+
+    /// The page of a part of a system.
+    fn part(system: System, header: &Header, events: Vec<usize>, name: &str) -> Self {
+        let page = diagram::page(&system, header, &events).unwrap();
+        assert!(page.len() < 500_000 * events.len().max(1_000) / 1_000);
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.html"));
+        std::fs::write(&file, page).unwrap();
+        Self { system, file }
+    }
+
+    fn read(history: &str, name: &str) -> Self {
+        let mut reader = Reader::new(history.as_bytes()).unwrap();
+        let events: Vec<_> = reader.by_ref().collect::<Result<_, _>>().unwrap();
+        let mut systems = System::link(events).unwrap();
+        Self::new(systems.remove(0), reader.header(), name)
+    }
+
+    /// A run whose names and reasons are markup, with amounts beyond what a double can hold.
+    pub(crate) fn hostile() -> Self {
+        let reason = serde_json::to_string(HOSTILE).unwrap();
+        let history = format!(
+            r#"{{"history":1,"script":{reason}}}
+{{"event":"start"}}
+{{"event":"create","process":18446744073709551615,"amount":9007199254740993}}
+{{"event":"create","process":1,"amount":18437736874454810621}}
+{{"event":"send","process":1,"from":1,"to":18446744073709551615,"amount":9007199254740995,"number":1}}
+{{"event":"begin","process":1,"snapshot":1}}
+{{"event":"record","process":1,"snapshot":1,"amount":18428729675200069626}}
+{{"event":"audit","snapshot":1,"passed":false,"reason":{reason}}}
+{{"event":"death","process":1,"reason":{reason}}}
+{{"event":"death","reason":{reason}}}
+"#
+        );
+        Self::read(&history, "hostile")
+    }
+
+    /// Three processes and one that joins, two snapshots at once.
+    pub(crate) fn small() -> Self {
+        let params = Params {
+            processes: 3,
+            steps: 45,
+            snapshots: 2,
+            joins: 1,
+            deaths: 0,
+            refusals: true,
+            capacity: 3,
+        };
+        Self::random(3, &params, "small")
+    }
+
+    /// The middle of a run, from when a snapshot has begun.
+    pub(crate) fn middle() -> (Self, Vec<usize>) {
+        let small = Self::small();
+        let begin = small.system.snapshots[&SnapshotId(1)].begin.unwrap();
+        let events: Vec<usize> = (begin + 4..small.system.events.len() - 9).collect();
+        let header = Header::default();
+        let part = Self::part(small.system, &header, events.clone(), "middle");
+        (part, events)
+    }
+
+    /// A run of 30 processes and more than 1,000 events, with snapshots at once and joins.
+    pub(crate) fn large() -> Self {
+        let params = Params {
+            processes: 27,
+            steps: 1900,
+            snapshots: 1,
+            joins: 3,
+            deaths: 0,
+            refusals: true,
+            capacity: 1,
+        };
+        Self::random(4, &params, "large")
+    }
+
+    fn random(seed: u64, params: &Params, name: &str) -> Self {
+        let system = System::link(histories::run(seed, params))
+            .unwrap()
+            .remove(0);
+        let header = Header {
+            seed: Some(seed),
+            script: Some(name.to_owned()),
+            sha256: None,
+        };
+        Self::new(system, &header, name)
+    }
+
+    pub(crate) fn open(&self, browser: &mut Browser) {
+        browser.open(&self.file, 1280, 800);
+        browser.prefer(&[("prefers-reduced-motion", "reduce")]);
+        browser.until("document.querySelector('.moment.current')");
+    }
+}
+
+impl Shown {
+    /// The events of each moment, as the page groups them; all together they are all events once.
+    pub(crate) fn moments(&self, browser: &mut Browser) -> Vec<Vec<usize>> {
+        let moments = browser.evaluate("moments.map(moment => moment.events)");
+        let moments: Vec<Vec<usize>> = serde_json::from_value(moments).unwrap();
+        let all: Vec<usize> = moments.concat();
+        assert!(all.iter().copied().eq(0..self.system.events.len()));
+        let drawn = "document.querySelectorAll('#diagram .moment').length";
+        assert_eq!(browser.evaluate(drawn), moments.len());
+        let drawn = "document.querySelectorAll('#diagram .message').length";
+        assert_eq!(browser.evaluate(drawn), self.system.messages.len());
+        moments
+    }
+}
+
+/// For each event all that happened before it, from the definition: at the same process, or by
+/// messages; a collection is after all the records of what it collects.
+pub(crate) fn happened_before(system: &System) -> Vec<BTreeSet<usize>> {
+    let mut before: Vec<BTreeSet<usize>> = Vec::new();
+    let mut last: BTreeMap<ProcessId, usize> = BTreeMap::new();
+    for (index, event) in system.events.iter().enumerate() {
+        let mut causes: Vec<usize> = Vec::new();
+        if let Some(process) = event.what.process() {
+            causes.extend(last.insert(process, index));
+        }
+        if let Some(message) = system.message_of.get(&index) {
+            let message = &system.messages[*message];
+            causes.extend((message.received == Some(index)).then_some(message.sent));
+        }
+        if let What::Collect { snapshot, .. } = event.what {
+            // Whatever belongs to the same step as a record is collected with it.
+            causes.extend(system.snapshots[&snapshot].cut.values());
+        }
+        let mut all: BTreeSet<usize> = causes.iter().copied().collect();
+        for cause in causes {
+            all.extend(&before[cause]);
+        }
+        before.push(all);
+    }
+    before
+}
+
+/// The state of a system, event by event.
+#[derive(Default)]
+pub(crate) struct Replay {
+    balances: BTreeMap<ProcessId, u64>,
+    channels: BTreeMap<Channel, Vec<String>>,
+}
+
+impl Replay {
+    pub(crate) fn event(&mut self, system: &System, event: usize) {
+        match system.events[event].what {
+            What::Create { process, amount } => {
+                self.balances.insert(process, amount);
+            }
+            What::Send {
+                channel, amount, ..
+            } => {
+                *self.balances.get_mut(&channel.from).unwrap() -= amount;
+                self.channels
+                    .entry(channel)
+                    .or_default()
+                    .push(amount.to_string());
+            }
+            What::MarkerSent {
+                channel, snapshot, ..
+            } => {
+                let marker = format!("marker S{snapshot}");
+                self.channels.entry(channel).or_default().push(marker);
+            }
+            What::Receive {
+                channel, amount, ..
+            } => {
+                *self.balances.get_mut(&channel.to).unwrap() += amount;
+                self.channels.get_mut(&channel).unwrap().remove(0);
+            }
+            What::MarkerReceived { channel, .. } => {
+                self.channels.get_mut(&channel).unwrap().remove(0);
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn balances(&self) -> Vec<Vec<String>> {
+        let rows = self.balances.iter();
+        rows.map(|(process, balance)| vec![process.to_string(), balance.to_string()])
+            .collect()
+    }
+
+    pub(crate) fn channels(&self) -> Vec<Vec<String>> {
+        let rows = self.channels.iter().filter(|(_, queue)| !queue.is_empty());
+        rows.map(|(channel, queue)| vec![channel.to_string(), queue.join(", ")])
+            .collect()
+    }
+}

@@ -1,0 +1,122 @@
+//! Events are written as lines and read back.
+
+use history::{Error, Event, Header, Reader, System, write_event, write_header};
+
+const RUN: &str = r#"{"history":1,"seed":7,"script":"two.txt"}
+{"event":"start","line":1,"time":5}
+{"event":"create","process":1,"amount":1000,"line":2,"time":9}
+{"event":"create","process":2,"amount":18446744073709550615,"line":3,"time":9}
+{"event":"send","process":1,"from":1,"to":2,"amount":300,"number":1,"line":4}
+{"event":"refuse","process":1,"from":1,"to":2,"amount":701,"line":5}
+{"event":"begin","process":2,"snapshot":1,"line":6}
+{"event":"record","process":2,"snapshot":1,"amount":18446744073709550615,"received":[{"process":1,"messages":9,"sum":340282366920938463463374607431768211455}],"line":6}
+{"event":"marker_sent","process":2,"from":2,"to":1,"snapshot":1,"line":6}
+{"event":"marker_received","process":1,"from":2,"to":1,"snapshot":1,"line":7}
+{"event":"record","process":1,"snapshot":1,"amount":700,"sent":[{"process":2,"messages":1,"sum":300}],"line":7}
+{"event":"marker_sent","process":1,"from":1,"to":2,"snapshot":1,"line":7}
+{"event":"channel_closed","process":1,"from":2,"to":1,"snapshot":1,"line":7}
+{"event":"receive","process":2,"from":1,"to":2,"amount":300,"number":1,"line":7}
+{"event":"marker_received","process":2,"from":1,"to":2,"snapshot":1,"line":7}
+{"event":"channel_closed","process":2,"from":1,"to":2,"snapshot":1,"line":7}
+{"event":"collect","snapshot":1,"states":[{"process":1,"amount":700},{"process":2,"amount":18446744073709550615}],"channels":[{"from":1,"to":2,"amounts":[300]}],"line":8}
+{"event":"audit","snapshot":1,"amount":18446744073709551615,"passed":true,"line":8}
+{"event":"send","process":1,"from":1,"to":2,"amount":0,"number":2,"inferred":true}
+{"event":"death","process":1,"reason":"killed by signal 9"}
+{"event":"death","reason":"the <observer> \"ended\""}
+{"event":"audit","snapshot":2,"passed":false,"reason":"money is missing"}
+{"event":"end"}
+"#;
+
+fn read(text: &str) -> Result<(Header, Vec<Event>, bool), Error> {
+    let mut reader = Reader::new(text.as_bytes())?;
+    let events = reader.by_ref().collect::<Result<_, _>>()?;
+    Ok((reader.header().clone(), events, reader.is_truncated()))
+}
+
+#[test]
+fn what_is_written_is_what_was_read() {
+    let (header, events, is_truncated) = read(RUN).unwrap();
+    let mut written = Vec::new();
+    write_header(&mut written, &header);
+    for event in &events {
+        write_event(&mut written, event);
+    }
+    assert_eq!(String::from_utf8(written).unwrap(), RUN);
+    assert!(!is_truncated);
+}
+
+#[test]
+fn a_history_cut_off_anywhere_is_what_came_before() {
+    let all = read(RUN).unwrap().1;
+    let first = RUN.find('\n').unwrap();
+    for end in first..RUN.len() {
+        let whole = RUN[..end].matches('\n').count().saturating_sub(1);
+        let is_between = RUN[..end].ends_with('\n') || RUN[end..].starts_with('\n');
+        let (_, events, is_truncated) = read(&RUN[..end]).unwrap();
+        assert_eq!(is_truncated, !is_between, "{}", &RUN[..end]);
+        assert_eq!(events, all[..events.len()]);
+        assert!(events.len() >= whole, "{}", &RUN[..end]);
+    }
+}
+
+#[test]
+fn anything_else_malformed_is_an_error_with_its_line() {
+    let refused = r#"{"event":"refuse","process":2,"from":1,"to":2,"amount":1}"#;
+    let negative = r#"{"event":"create","process":1,"amount":-1}"#;
+    let cases = [
+        ("", "line 2: EOF"),
+        (r#"{"event":"send"}"#, "line 2: the key `from` is missing"),
+        (r#"{"event":"end","amount":1}"#, "belong to it: amount"),
+        (r#"{"event":"end","colour":1}"#, "unknown field `colour`"),
+        (r#"{"event":"bend"}"#, "unknown variant `bend`"),
+        (
+            refused,
+            "line 2: `process` is 2, and must be 1, as in `from`",
+        ),
+        (negative, "line 2: invalid value"),
+    ];
+    for (line, expected) in cases {
+        let error = read(&format!("{{\"history\":1}}\n{line}\n")).unwrap_err();
+        assert!(error.to_string().contains(expected), "{line}\n{error}");
+    }
+    let nothing = Error::Empty.to_string();
+    for (text, expected) in [
+        ("", &nothing[..]),
+        ("{\"hist", &nothing),
+        (
+            "{\"history\":2,\"novel\":1}\n",
+            "line 1: the history is of version 2",
+        ),
+        ("{\"event\":\"start\"}\n", "line 1: missing field `history`"),
+    ] {
+        let error = read(text).unwrap_err().to_string();
+        assert!(error.contains(expected), "{text}\n{error}");
+    }
+    let long = "9".repeat(history::MAX_LINE + 1);
+    let error = read(&format!("{{\"history\":1}}\n{long}\n")).unwrap_err();
+    assert!(matches!(error, Error::TooLong { line: 2 }));
+}
+
+#[test]
+fn a_system_knows_what_belongs_together() {
+    let (_, events, _) = read(RUN).unwrap();
+    let systems = System::link(events).unwrap();
+    let [system] = &systems[..] else {
+        panic!("{systems:?}")
+    };
+    assert_eq!(system.messages.len(), 4);
+    assert_eq!(system.messages[0].received, Some(12));
+    assert_eq!(system.line_of(12), 14);
+    let snapshot = &system.snapshots[&history::SnapshotId(1)];
+    assert_eq!(snapshot.cut.len(), 2);
+    assert_eq!(snapshot.collected.as_ref().unwrap().channels.len(), 1);
+
+    let received = "\"to\":2,\"amount\":300,\"number\":1,\"line\":7";
+    let wrong = RUN.replace(received, &received.replace("300", "301"));
+    let error = System::link(read(&wrong).unwrap().1).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "line 14: a message of 301 is received from channel 1 → 2, where a message of 300 is next \
+         (line 5)"
+    );
+}

@@ -1,0 +1,158 @@
+//! `master diagram` from outside: which files it writes, and what it says where it cannot.
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+fn diagrams() -> PathBuf {
+    testing::root("testdata/diagrams")
+}
+
+/// In the folder of the examples, with this on standard input.
+fn master(arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(testing::master())
+        .arg("diagram")
+        .args(arguments)
+        .current_dir(diagrams())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("master starts");
+    // It may have ended without reading it.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().expect("master ends")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn without_a_file_the_image_goes_to_standard_output() {
+    let image = fs::read_to_string(diagrams().join("arg.svg")).unwrap();
+    let history = fs::read_to_string(diagrams().join("arg.history")).unwrap();
+    for (name, input) in [("arg.history", ""), ("-", &history)] {
+        let output = master(&[name], input);
+        assert_eq!(
+            (stderr(&output), output.status.code()),
+            (String::new(), Some(0))
+        );
+        assert!(output.stdout == image.as_bytes(), "{name}");
+    }
+}
+
+#[test]
+fn the_ending_chooses_the_format_and_there_may_be_several() {
+    let folder = tempfile::tempdir().unwrap();
+    let beginnings = [
+        ("a.svg", "<svg "),
+        ("a.html", "<!doctype html>"),
+        ("a.shiviz", "(?<event>"),
+        ("a.trace.json", "{\"displayTimeUnit\""),
+        ("a.mmd", "sequenceDiagram"),
+        ("a.dot", "digraph"),
+    ];
+    let paths = beginnings.map(|(name, _)| folder.path().join(name));
+    let mut arguments = vec!["arg.history"];
+    arguments.extend(paths.iter().flat_map(|path| ["-o", path.to_str().unwrap()]));
+    let output = master(&arguments, "");
+    assert_eq!(
+        (stderr(&output), output.status.code()),
+        (String::new(), Some(0))
+    );
+    assert!(output.stdout.is_empty());
+    for ((name, beginning), path) in beginnings.iter().zip(&paths) {
+        let text = fs::read_to_string(path).unwrap();
+        assert!(text.starts_with(beginning), "{name}: {text}");
+    }
+}
+
+#[test]
+fn what_cannot_be_drawn_is_refused_with_the_reason_and_nothing_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.svg");
+    let file = file.to_str().unwrap();
+    let header = "{\"history\":1}\n";
+    let cases: [(&[&str], &str, &str); 8] = [
+        (
+            &["arg.history", "-o", "a.png"],
+            "",
+            ".svg, .html, .shiviz, .trace.json, .mmd, .dot",
+        ),
+        (&["nowhere", "-o", file], "", "nowhere: No such file"),
+        (
+            &["-", "-o", file],
+            "{\"history\":1}\nnonsense\n",
+            "-: line 2: ",
+        ),
+        (&["-", "-o", file], header, "-: no system is started in it"),
+        (
+            &["arg.history", "-o", file, "--snapshot", "2"],
+            "",
+            "numbered from 1 to 1",
+        ),
+        (
+            &["arg.history", "-o", file, "--from", "90"],
+            "",
+            "the script's lines 2 to",
+        ),
+        (
+            &["arg.history", "-o", file, "--system", "2"],
+            "",
+            "there is no system 2: it has 1",
+        ),
+        (
+            &["arg.history", "-o", file, "-o", "x.mmd", "--to", "5"],
+            "",
+            "a .mmd file has the whole",
+        ),
+    ];
+    for (arguments, input, reason) in cases {
+        let output = master(arguments, input);
+        assert!(
+            stderr(&output).contains(reason),
+            "{arguments:?}: {}",
+            stderr(&output)
+        );
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert_eq!(
+            fs::read_dir(folder.path()).unwrap().count(),
+            0,
+            "{arguments:?}"
+        );
+    }
+    let nowhere = folder.path().join("none/a.svg");
+    let output = master(&["arg.history", "-o", nowhere.to_str().unwrap()], "");
+    assert!(
+        stderr(&output).contains("a.svg: it cannot be written: "),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn parts_other_systems_and_histories_that_are_cut_off() {
+    let text = "{\"history\":1}\n{\"event\":\"start\"}\n{\"event\":\"end\"}\n{\"event\":\"start\"}\n\
+                {\"event\":\"create\",\"process\":77,\"amount\":1}\n{\"event\":\"cre";
+    let output = master(&["-"], text);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("process 77"));
+    let said = stderr(&output);
+    assert!(said.contains("-: line 6 is cut off"), "{said}");
+    assert!(
+        said.contains("-: this is the first of 2 systems; --system N draws another"),
+        "{said}"
+    );
+    let output = master(&["-", "--system", "2"], text);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("process 77"));
+    assert!(!stderr(&output).contains("systems"));
+    let output = master(&["four-nodes-crossing.history", "--snapshot", "2"], "");
+    let image = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        image.contains("a part of 130 events") && image.contains(">S2<"),
+        "{image}"
+    );
+}

@@ -1,0 +1,250 @@
+//! `master load`: the bank by itself. What is checked here holds at any speed.
+
+use std::process::Command;
+
+use nix::sys::signal::Signal::{SIGINT, SIGKILL, SIGTERM};
+use serde_json::Value;
+use testing::{Ended, Master, Place, Process, gone, master, signal, stop};
+
+/// `master load OPTIONS`, to its end.
+fn load(options: &str) -> Ended {
+    let arguments: Vec<&str> = ["load"].into_iter().chain(options.split(' ')).collect();
+    Place::new().run(&arguments)
+}
+
+/// The summary of a run that went well.
+#[track_caller]
+fn summary(ended: &Ended) -> Value {
+    assert_eq!(ended.err, "", "{ended:#?}");
+    assert_eq!(ended.out.lines().count(), 1, "{ended:#?}");
+    serde_json::from_str(&ended.out).expect("the summary is JSON")
+}
+
+/// A load that lasts until it is ended, once it has begun.
+fn endless(options: &str) -> Master {
+    let mut command = Command::new(master());
+    command
+        .args(["load", "--verbose", "--seed", "1", "--run-dir", "run"])
+        .args(["--duration", "10000"])
+        .args(options.split(' ').filter(|option| !option.is_empty()));
+    let mut master = Master::start_in(Place::new(), command);
+    while master.err() != "master: the load begins" {}
+    let pids = master.pids();
+    master.remember(&pids);
+    assert_eq!(master.family().len(), pids.nodes.len() + 1);
+    master
+}
+
+/// Reads what the run says, up to the end of its first snapshot at one node.
+fn first_snapshot(master: &mut Master) {
+    while !master
+        .err()
+        .ends_with("hands its part of snapshot 1 to the observer")
+    {}
+}
+
+#[test]
+fn exactly_as_many_transfers_are_delivered_as_were_asked_for_and_no_money_is_lost() {
+    for nodes in [2, 4, 16] {
+        for transfers in [0, 1, 7, 50_000] {
+            let ended = load(&format!(
+                "--nodes {nodes} --transfers {transfers} --balance 100 --snapshot-every 0 --json"
+            ));
+            ended.expect_status(0);
+            let summary = summary(&ended);
+            assert_eq!(summary["transfers"], transfers, "{summary}");
+            // Master compares the total of every snapshot and the last balances with the deposits.
+            assert_eq!(summary["total"], nodes * 100, "{summary}");
+            assert!(summary["snapshots"].as_u64().unwrap() >= 1, "{summary}");
+            assert_eq!(summary["audited"], summary["snapshots"], "{summary}");
+        }
+    }
+}
+
+#[test]
+fn the_summary_has_the_keys_that_were_promised() {
+    let ended = load("--nodes 3 --transfers 1000 --snapshot-every 0 --json --seed 7 --pin");
+    let summary = summary(&ended);
+    for key in [
+        "transfers",
+        "rate",
+        "snapshots",
+        "audited",
+        "latency_ms",
+        "total",
+    ] {
+        assert!(!summary[key].is_null(), "{key}: {summary}");
+    }
+    for key in ["p50", "p99", "max"] {
+        assert!(summary["latency_ms"][key].as_f64().unwrap() > 0.0, "{key}");
+    }
+    assert_eq!(summary["schema"], 1);
+    assert_eq!(summary["nodes"], 3);
+    assert_eq!(summary["seed"], 7);
+    assert!(summary["cpu_seconds"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn the_summary_for_people_says_what_the_other_does() {
+    let ended = load("--nodes 2 --transfers 1000 --snapshot-every 0 --seed 7");
+    ended.expect_status(0);
+    assert_eq!(ended.err, "");
+    let names: Vec<&str> = ended.out.lines().map(|line| line[..12].trim()).collect();
+    assert_eq!(
+        names,
+        [
+            "nodes",
+            "transfers",
+            "rate",
+            "snapshots",
+            "latency",
+            "in transit",
+            "total",
+            "CPU",
+            "seed"
+        ]
+    );
+    assert!(ended.out.contains("transfers   1,000 in "), "{}", ended.out);
+    assert!(ended.out.ends_with("seed        7\n"), "{}", ended.out);
+}
+
+#[test]
+fn without_snapshots_there_are_none() {
+    let summary = summary(&load("--transfers 1000 --snapshot-every none --json"));
+    assert_eq!(summary["snapshots"], 0);
+    assert!(summary["latency_ms"]["p50"].is_null());
+    assert_eq!(summary["total"], 4000);
+}
+
+#[test]
+fn several_snapshots_at_once_are_all_sound() {
+    let ended = load("--nodes 5 --transfers 200000 --snapshot-every 0 --concurrent 3 --json");
+    ended.expect_status(0);
+    assert!(summary(&ended)["snapshots"].as_u64().unwrap() >= 3);
+}
+
+#[test]
+fn empty_accounts_can_transfer_nothing_for_ever() {
+    let ended = load("--nodes 3 --transfers 5000 --balance 0 --snapshot-every 0 --json");
+    ended.expect_status(0);
+    let summary = summary(&ended);
+    assert_eq!(
+        (&summary["total"], &summary["transfers"]),
+        (&0.into(), &5000.into())
+    );
+}
+
+#[test]
+fn the_richest_bank_there_can_be_loses_nothing() {
+    let balance = u64::MAX / 3;
+    let ended = load(&format!(
+        "--nodes 3 --transfers 20000 --balance {balance} --snapshot-every 0 --json"
+    ));
+    ended.expect_status(0);
+    assert_eq!(summary(&ended)["total"], balance * 3);
+}
+
+#[test]
+fn a_load_ends_by_itself_when_its_time_is_over() {
+    let ended = load("--nodes 3 --duration 0.05 --snapshot-every 1 --json");
+    ended.expect_status(0);
+    assert!(summary(&ended)["seconds"].as_f64().unwrap() >= 0.05);
+}
+
+#[test]
+fn a_signal_ends_a_load_with_its_summary_and_leaves_nobody_behind() {
+    for which in [SIGINT, SIGTERM] {
+        let mut master = endless("--nodes 4 --snapshot-every 1 --json");
+        first_snapshot(&mut master);
+        signal(master.pid(), which);
+        let ended = master.ended();
+        ended.expect_status(128 + which as i32);
+        let summary: Value = serde_json::from_str(&ended.out).expect("there is a summary");
+        assert!(summary["audited"].as_u64().unwrap() >= 1, "{summary}");
+        assert_eq!(summary["total"], 4000);
+    }
+}
+
+#[test]
+fn a_second_signal_ends_a_load_at_once_and_without_a_summary() {
+    let mut master = endless("--nodes 3");
+    first_snapshot(&mut master);
+    let pids = master.pids();
+    stop(pids.nodes[&2]);
+    signal(master.pid(), SIGINT);
+    while master.err() != "master: the nodes are told to rest" {}
+    signal(master.pid(), SIGINT);
+    let ended = master.ended();
+    ended.expect_status(130);
+    assert_eq!(ended.out, "");
+}
+
+#[test]
+fn a_node_that_dies_ends_the_load() {
+    let mut master = endless("--nodes 4 --snapshot-every 0");
+    first_snapshot(&mut master);
+    let pids = master.pids();
+    signal(pids.nodes[&3], SIGKILL);
+    let ended = master.ended();
+    ended.expect_status(1);
+    assert_eq!(ended.out, "", "nothing that sounds like success");
+    let told = "master: node 3 died (killed by signal 9)\n\
+                master: the seed was 1; --seed 1 repeats its choices\n";
+    assert!(ended.err.ends_with(told), "{}", ended.err);
+}
+
+#[test]
+fn an_observer_that_dies_ends_the_load() {
+    let master = endless("--nodes 2 --snapshot-every none");
+    let pids = master.pids();
+    signal(pids.observer.unwrap(), SIGKILL);
+    let ended = master.ended();
+    ended.expect_status(1);
+    assert_eq!(ended.out, "");
+    let told = "master: the observer died (killed by signal 9)\n";
+    assert!(ended.err.contains(told), "{}", ended.err);
+}
+
+#[test]
+fn nobody_outlives_a_master_that_is_killed_under_load() {
+    let mut master = endless("--nodes 4 --snapshot-every 0");
+    first_snapshot(&mut master);
+    let family: Vec<Process> = master.family().to_vec();
+    signal(master.pid(), SIGKILL);
+    gone(&family);
+}
+
+#[test]
+fn the_time_of_a_load_can_run_out() {
+    let mut master = endless("--nodes 3 --timeout 1");
+    first_snapshot(&mut master);
+    let ended = master.ended();
+    ended.expect_status(124);
+    assert_eq!(ended.out, "");
+    let told = "master: the time (--timeout) ran out while waiting for the nodes to stop \
+                generating\n";
+    assert!(ended.err.ends_with(told), "{}", ended.err);
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_before_anything_starts() {
+    for options in [
+        "--nodes 1",
+        "--nodes 0",
+        "--nodes x",
+        "--transfers 5 --duration 5",
+        "--transfers -1",
+        "--duration 0",
+        "--duration never",
+        "--snapshot-every sometimes",
+        "--concurrent 0",
+        "--balance 18446744073709551615",
+        "--bin-dir nowhere",
+        "script.txt",
+    ] {
+        let ended = load(options);
+        ended.expect_status(2);
+        assert_eq!(ended.out, "", "{options}");
+        assert_ne!(ended.err, "", "{options}");
+    }
+}

@@ -1,0 +1,30 @@
+//! What the programs do, from outside: one program of tests, a module for each subject.
+//!
+//! Apart from it are those that would disturb others in the same process, or be disturbed by them:
+//! `limits` measures memory, `fuzz` has an allocator of its own, `torture` starts itself again.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
+
+mod against_model;
+mod command_line;
+mod deaths;
+mod descriptors;
+mod diagram;
+mod ending;
+mod golden;
+mod history;
+mod load;
+mod losses;
+mod pictures;
+mod programs;
+mod reproducible;
+mod run_dir;
+mod scripts;
+mod security;
+mod source;
+mod standard_input;
+mod system_limits;
+mod teardown;
+mod terminal;
+mod tidy;
+mod verify;
+mod windows;

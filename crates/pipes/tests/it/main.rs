@@ -1,0 +1,11 @@
+//! The ends of real pipes: one program of tests.
+//!
+//! `limits` has a program of its own: it lowers the limit on descriptors of its process.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+mod ends;
+mod interleavings;
+mod poller;
+mod stream;
+mod wait_set;

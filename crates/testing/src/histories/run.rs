@@ -1,0 +1,437 @@
+//! One system of processes, channels and snapshots, step by step, and the events of its run.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use history::{Channel, ChannelState, Event, ProcessId, ProcessState, SnapshotId, Tally, What};
+
+use super::{Draw, Params};
+
+/// The events of one system, from `start` to `end`.
+pub fn run(seed: u64, params: &Params) -> Vec<Event> {
+    let mut run = Run {
+        draw: Draw::new(seed),
+        params: params.clone(),
+        processes: BTreeMap::new(),
+        channels: BTreeMap::new(),
+        snapshots: BTreeSet::new(),
+        begun: 0,
+        is_lost: false,
+        line: 1,
+        events: Vec::new(),
+    };
+    run.tell(What::Start);
+    for _ in 0..params.processes {
+        run.create();
+    }
+    for _ in 0..params.steps {
+        run.line += 1;
+        run.step();
+    }
+    if run.draw.below(4) > 0 {
+        while run.receive() {}
+        run.collect();
+    }
+    run.tell(What::End);
+    run.events
+}
+
+/// What is on a channel.
+#[derive(Clone, Copy, Debug)]
+enum Item {
+    Message { amount: u64, number: u64 },
+    Marker(SnapshotId),
+}
+
+#[derive(Debug, Default)]
+struct Wire {
+    queue: VecDeque<Item>,
+    sent: u64,
+}
+
+#[derive(Debug, Default)]
+struct Process {
+    state: u64,
+    is_dead: bool,
+    sent: BTreeMap<ProcessId, (u64, u128)>,
+    received: BTreeMap<ProcessId, (u64, u128)>,
+    /// Its parts of the snapshots that are not collected, in the order in which it recorded them.
+    parts: Vec<Part>,
+}
+
+/// What a process has recorded of a snapshot.
+#[derive(Debug)]
+struct Part {
+    snapshot: SnapshotId,
+    state: u64,
+    /// Whose markers have not come.
+    open: BTreeSet<ProcessId>,
+    channels: BTreeMap<ProcessId, Vec<u64>>,
+}
+
+struct Run {
+    draw: Draw,
+    params: Params,
+    processes: BTreeMap<ProcessId, Process>,
+    channels: BTreeMap<Channel, Wire>,
+    /// Those that have begun and are not collected.
+    snapshots: BTreeSet<SnapshotId>,
+    begun: u64,
+    /// Whether somebody died: no snapshot is completed after that.
+    is_lost: bool,
+    line: u64,
+    events: Vec<Event>,
+}
+
+impl Run {
+    fn tell(&mut self, what: What) {
+        self.events.push(Event {
+            line: Some(self.line),
+            time: None,
+            what,
+        });
+    }
+
+    fn step(&mut self) {
+        match self.draw.below(40) {
+            0..=15 => self.send(),
+            16..=31 => drop(self.receive()),
+            32..=34 => self.begin(),
+            35..=36 => self.collect(),
+            37 if self.params.joins > 0 => {
+                self.params.joins -= 1;
+                self.create();
+            }
+            38 if self.params.refusals => self.refuse(),
+            39 if self.params.deaths > 0 => {
+                self.params.deaths -= 1;
+                self.die();
+            }
+            _ => {}
+        }
+    }
+
+    fn alive(&self) -> Vec<ProcessId> {
+        let alive = self.processes.iter().filter(|(_, it)| !it.is_dead);
+        alive.map(|(process, _)| *process).collect()
+    }
+
+    /// A channel between two that live.
+    fn any_channel(&mut self) -> Option<Channel> {
+        let alive = self.alive();
+        let [from, to] = [self.draw.pick(&alive)?, self.draw.pick(&alive)?];
+        (from != to).then_some(Channel { from, to })
+    }
+
+    fn create(&mut self) {
+        let process = loop {
+            let process = ProcessId(self.draw.below(100));
+            if !self.processes.contains_key(&process) {
+                break process;
+            }
+        };
+        // All together fit in 64 bits.
+        let state = match self.draw.below(8) {
+            0 => 0,
+            1 => u64::MAX >> 6,
+            _ => self.draw.below(1000),
+        };
+        self.tell(What::Create {
+            process,
+            amount: state,
+        });
+        for peer in self.alive() {
+            let channels = [(peer, process), (process, peer)];
+            for (from, to) in channels {
+                self.channels.insert(Channel { from, to }, Wire::default());
+            }
+            // Who has recorded owes the newcomer a marker first of all, and waits for one.
+            let owed: Vec<SnapshotId> = {
+                let Some(it) = self.processes.get_mut(&peer) else {
+                    continue;
+                };
+                for part in &mut it.parts {
+                    part.open.insert(process);
+                    part.channels.insert(process, Vec::new());
+                }
+                it.parts.iter().map(|part| part.snapshot).collect()
+            };
+            for snapshot in owed {
+                self.send_marker(peer, process, snapshot);
+            }
+        }
+        let newcomer = Process {
+            state,
+            ..Process::default()
+        };
+        self.processes.insert(process, newcomer);
+    }
+
+    fn send(&mut self) {
+        let Some(channel) = self.any_channel() else {
+            return;
+        };
+        if self.channels[&channel].queue.len() < self.params.capacity {
+            let state = self.processes[&channel.from].state;
+            let amount = match self.draw.below(6) {
+                0 => state,
+                1 => 0,
+                _ => self.draw.below(state.min(300).saturating_add(1)),
+            };
+            let number = self.put(channel, amount);
+            self.tell(What::Send {
+                channel,
+                amount,
+                number,
+                inferred: false,
+            });
+        }
+    }
+
+    /// Puts a message on its channel and returns its number.
+    fn put(&mut self, channel: Channel, amount: u64) -> u64 {
+        let sender = self.processes.get_mut(&channel.from).expect("a process");
+        sender.state -= amount;
+        count(sender.sent.entry(channel.to).or_default(), amount);
+        let wire = self.channels.entry(channel).or_default();
+        wire.sent += 1;
+        let number = wire.sent;
+        wire.queue.push_back(Item::Message { amount, number });
+        number
+    }
+
+    fn refuse(&mut self) {
+        if let Some(channel) = self.any_channel()
+            && let Some(amount) = self.processes[&channel.from].state.checked_add(1)
+        {
+            self.tell(What::Refuse { channel, amount });
+        }
+    }
+
+    /// Takes what is next on some channel; whether there was anything to take.
+    fn receive(&mut self) -> bool {
+        let waiting: Vec<Channel> = {
+            let is_alive = |to: &ProcessId| !self.processes[to].is_dead;
+            let waiting = self.channels.iter();
+            let waiting = waiting.filter(|(it, wire)| is_alive(&it.to) && !wire.queue.is_empty());
+            waiting.map(|(channel, _)| *channel).collect()
+        };
+        let Some(channel) = self.draw.pick(&waiting) else {
+            return false;
+        };
+        let wire = self.channels.get_mut(&channel).expect("a channel");
+        match wire.queue.pop_front().expect("something waits") {
+            Item::Marker(snapshot) => self.receive_marker(channel, snapshot),
+            Item::Message { amount, number } => {
+                self.tell(What::Receive {
+                    channel,
+                    amount,
+                    number,
+                });
+                let receiver = self.processes.get_mut(&channel.to).expect("a process");
+                receiver.state += amount;
+                count(receiver.received.entry(channel.from).or_default(), amount);
+                for part in &mut receiver.parts {
+                    if part.open.contains(&channel.from) {
+                        let recorded = part.channels.entry(channel.from).or_default();
+                        recorded.push(amount);
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    fn receive_marker(&mut self, channel: Channel, snapshot: SnapshotId) {
+        self.tell(What::MarkerReceived { channel, snapshot });
+        let parts = &self.processes[&channel.to].parts;
+        if !parts.iter().any(|part| part.snapshot == snapshot) {
+            self.record(channel.to, snapshot);
+        }
+        let receiver = self.processes.get_mut(&channel.to).expect("a process");
+        for part in &mut receiver.parts {
+            if part.snapshot == snapshot {
+                part.open.remove(&channel.from);
+            }
+        }
+        self.tell(What::ChannelClosed { channel, snapshot });
+    }
+
+    fn begin(&mut self) {
+        if self.is_lost {
+            return;
+        }
+        // Now and then a snapshot is begun at a further process, before its marker comes there.
+        let again = self.snapshots.last().copied();
+        let Some(process) = self.draw.pick(&self.alive()) else {
+            return;
+        };
+        let snapshot = match again {
+            Some(snapshot) if self.draw.one_in(5) => snapshot,
+            _ if self.snapshots.len() >= self.params.snapshots => return,
+            _ => {
+                self.begun += 1;
+                SnapshotId(self.begun)
+            }
+        };
+        let parts = &self.processes[&process].parts;
+        if !parts.iter().any(|part| part.snapshot == snapshot) {
+            self.snapshots.insert(snapshot);
+            self.tell(What::Begin { process, snapshot });
+            self.record(process, snapshot);
+        }
+    }
+
+    fn record(&mut self, process: ProcessId, snapshot: SnapshotId) {
+        let peers: Vec<ProcessId> = {
+            let peers = self.channels.keys().filter(|it| it.from == process);
+            peers.map(|it| it.to).collect()
+        };
+        let recorder = self.processes.get_mut(&process).expect("a process");
+        let state = recorder.state;
+        recorder.parts.push(Part {
+            snapshot,
+            state,
+            open: peers.iter().copied().collect(),
+            channels: peers.iter().map(|peer| (*peer, Vec::new())).collect(),
+        });
+        let record = What::Record {
+            process,
+            snapshot,
+            amount: state,
+            sent: tallies(&recorder.sent),
+            received: tallies(&recorder.received),
+        };
+        self.tell(record);
+        for peer in peers {
+            if !self.processes[&peer].is_dead {
+                self.send_marker(process, peer, snapshot);
+            }
+        }
+    }
+
+    fn send_marker(&mut self, from: ProcessId, to: ProcessId, snapshot: SnapshotId) {
+        let channel = Channel { from, to };
+        let wire = self.channels.entry(channel).or_default();
+        wire.queue.push_back(Item::Marker(snapshot));
+        self.tell(What::MarkerSent {
+            channel,
+            snapshot,
+            inferred: false,
+        });
+    }
+
+    /// Collects every snapshot that is complete.
+    fn collect(&mut self) {
+        for snapshot in self.snapshots.clone() {
+            let has_all = |it: &Process| {
+                let mut parts = it.parts.iter();
+                parts.any(|part| part.snapshot == snapshot && part.open.is_empty())
+            };
+            if !self.is_lost && self.processes.values().all(has_all) {
+                self.snapshots.remove(&snapshot);
+                self.collect_one(snapshot);
+            }
+        }
+    }
+
+    fn collect_one(&mut self, snapshot: SnapshotId) {
+        let (mut states, mut channels) = (Vec::new(), Vec::new());
+        let mut total = 0;
+        for (&process, it) in &mut self.processes {
+            let is_it = |part: &mut Part| part.snapshot == snapshot;
+            for part in it.parts.extract_if(.., is_it) {
+                total += part.state;
+                let amount = part.state;
+                states.push(ProcessState { process, amount });
+                for (from, amounts) in part.channels {
+                    total += amounts.iter().sum::<u64>();
+                    if !amounts.is_empty() || self.draw.one_in(8) {
+                        channels.push(ChannelState {
+                            from,
+                            to: process,
+                            amounts,
+                        });
+                    }
+                }
+            }
+        }
+        // It may take several lines.
+        let second = match self.draw.one_in(3) {
+            true => (states.split_off(states.len() / 2), split(&mut channels)),
+            false => (Vec::new(), Vec::new()),
+        };
+        self.tell(What::Collect {
+            snapshot,
+            states,
+            channels,
+        });
+        if second != (Vec::new(), Vec::new()) {
+            let (states, channels) = second;
+            self.tell(What::Collect {
+                snapshot,
+                states,
+                channels,
+            });
+        }
+        if self.draw.below(8) > 0 {
+            let verdict = Ok(total);
+            self.tell(What::Audit { snapshot, verdict });
+        }
+    }
+
+    /// Somebody dies; what they did last may only be known by what is on their channels.
+    fn die(&mut self) {
+        let Some(process) = self.draw.pick(&self.alive()) else {
+            return;
+        };
+        self.is_lost = true;
+        let mut inferred = Vec::new();
+        for peer in self.alive() {
+            if peer != process && self.draw.one_in(3) {
+                let (from, to) = (process, peer);
+                let channel = Channel { from, to };
+                let state = self.processes[&process].state;
+                let amount = self.draw.below(state.min(300).saturating_add(1));
+                let number = self.put(channel, amount);
+                inferred.push(What::Send {
+                    channel,
+                    amount,
+                    number,
+                    inferred: true,
+                });
+            }
+        }
+        self.processes.get_mut(&process).expect("a process").is_dead = true;
+        self.tell(What::Death {
+            process: Some(process),
+            reason: "killed by signal 9".to_owned(),
+        });
+        inferred.into_iter().for_each(|what| self.tell(what));
+    }
+}
+
+/// Divides the last channel's state in two, and returns its second half.
+fn split(channels: &mut [ChannelState]) -> Vec<ChannelState> {
+    let Some(last) = channels.last_mut() else {
+        return Vec::new();
+    };
+    let amounts = last.amounts.split_off(last.amounts.len() / 2);
+    vec![ChannelState {
+        amounts,
+        ..last.clone()
+    }]
+}
+
+fn count(tally: &mut (u64, u128), amount: u64) {
+    tally.0 += 1;
+    tally.1 += u128::from(amount);
+}
+
+fn tallies(of: &BTreeMap<ProcessId, (u64, u128)>) -> Vec<Tally> {
+    let tallies = of.iter().map(|(&process, &(messages, sum))| Tally {
+        process,
+        messages,
+        sum,
+    });
+    tallies.collect()
+}
