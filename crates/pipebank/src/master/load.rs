@@ -26,7 +26,8 @@ use pipes::{Signals, write_interruptibly};
 
 use self::run::{Failure, Run};
 use self::summary::{Outcome, Summary};
-use super::cluster::{Cluster, Ended, Ending};
+use super::cluster::Cluster;
+use super::ending::{Ended, Ending};
 use super::failure::Stop;
 use super::paint::Painter;
 use super::run_dir::RunDir;

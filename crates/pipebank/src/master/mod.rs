@@ -16,6 +16,7 @@ mod chronicle;
 mod cli;
 mod cluster;
 mod diagram;
+mod ending;
 mod failure;
 mod load;
 mod mesh;
@@ -43,7 +44,8 @@ use pipes::{Input, Read, Signals, Terminal};
 
 use self::chronicle::{Chronicle, HistoryFile, Kept, Sha256Reader};
 use self::cli::{Cli, Placement, RunOptions, Sub};
-use self::cluster::{Cluster, Ending, Programs};
+use self::cluster::{Cluster, Programs};
+use self::ending::Ending;
 use self::failure::Stop;
 use self::paint::{Painter, Teller};
 use self::pictures::Picture;

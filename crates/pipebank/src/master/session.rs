@@ -19,7 +19,8 @@ use history::What;
 use pipes::{Input, Signals, Token};
 
 use super::chronicle::Chronicle;
-use super::cluster::{Cluster, Ending, INPUT, Programs, SIGNALS};
+use super::cluster::{Cluster, INPUT, Programs, SIGNALS};
+use super::ending::Ending;
 use super::failure::Stop;
 use super::mesh;
 use super::paint::Teller;
