@@ -3,7 +3,7 @@
 //! Written from the specification of the command language and from Chandy and Lamport's rules, never
 //! from the implementation, with which it shares nothing: no parser, no account, no recorder. Even
 //! the random numbers, which are part of what is promised, it draws by itself. It is slow and plain
-//! on purpose, and held against the definition of a consistent cut in its own tests.
+//! on purpose, and compared with the definition of a consistent cut in its own tests.
 //!
 //! ```
 //! let script = "StartMaster\nCreateNode 1 5\nCreateNode 2 0\nSend 1 2 3\nReceive 2\nReceive 2\n";
