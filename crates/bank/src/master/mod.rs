@@ -194,6 +194,8 @@ pub struct Master {
     /// The channel that a draw has chosen, while its receive cannot be issued yet.
     drawn: Option<(Place, Place)>,
     in_flight: VecDeque<Entry>,
+    /// How many steps may be in flight just now: see [`Master::make_room`].
+    room: usize,
     /// The ticket of the next step to be issued, and of the next to be retired.
     issued: Ticket,
     retired: Ticket,
@@ -217,6 +219,7 @@ impl Master {
             current: None,
             drawn: None,
             in_flight: VecDeque::new(),
+            room: settings.window,
             issued: 0,
             retired: 0,
             held: None,
@@ -230,9 +233,7 @@ impl Master {
     #[must_use]
     #[inline]
     pub fn is_ready(&self) -> bool {
-        self.current.is_none()
-            && self.settling.is_none()
-            && self.in_flight.len() < self.settings.window
+        self.current.is_none() && self.settling.is_none() && self.in_flight.len() < self.room
     }
 
     /// Whether everything that was issued is retired, and every death is settled. Then only a death
@@ -402,9 +403,11 @@ impl Master {
                 self.complete(entry, Said::Nothing)?;
             }
             let Some((statement, stage)) = self.current.take() else {
+                self.make_room();
                 return Ok(());
             };
-            if self.in_flight.len() >= self.settings.window {
+            self.make_room();
+            if self.in_flight.len() >= self.room {
                 self.current = Some((statement, stage));
                 return Ok(());
             }
@@ -419,6 +422,18 @@ impl Master {
                     }
                 }
             }
+        }
+    }
+
+    /// Once the window is full, nothing more is issued until half of it is retired: many commands,
+    /// and many replies, then travel together, and everybody wakes up half as often.
+    #[inline]
+    fn make_room(&mut self) {
+        let window = self.settings.window;
+        if self.in_flight.len() >= window {
+            self.room = window / 2;
+        } else if self.in_flight.len() <= window / 2 {
+            self.room = window;
         }
     }
 

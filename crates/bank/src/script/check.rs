@@ -124,7 +124,7 @@ enum Master {
 
 impl Checker {
     /// The nodes that the line names.
-    fn check(&self, line: &Parsed, problems: &mut Problems) -> Places {
+    fn check(&self, line: &Parsed<'_>, problems: &mut Problems) -> Places {
         let keyword = line.help.keyword;
         let mut ids_are_known = true;
         match (keyword, self.master) {
@@ -147,7 +147,7 @@ impl Checker {
         }
     }
 
-    fn check_deposit(&self, line: &Parsed, problems: &mut Problems) {
+    fn check_deposit(&self, line: &Parsed<'_>, problems: &mut Problems) {
         let [id, amount, _] = line.values;
         if let Some(id) = id.map(NodeId)
             && let Some(created) = self.taken(id)
@@ -161,7 +161,7 @@ impl Checker {
         }
     }
 
-    fn check_ids(&self, line: &Parsed, ids_are_known: bool, problems: &mut Problems) -> Places {
+    fn check_ids(&self, line: &Parsed<'_>, ids_are_known: bool, problems: &mut Problems) -> Places {
         let mut places = Places::default();
         for (position, &quantity) in line.help.quantities.iter().enumerate() {
             let (Quantity::Id, Some(id)) = (quantity, line.values[position]) else {

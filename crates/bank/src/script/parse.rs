@@ -9,22 +9,24 @@ use super::printable::Printable;
 use super::refusal::{Problem, Problems};
 
 /// A line that names a command.
-pub(super) struct Parsed {
+pub(super) struct Parsed<'t> {
     pub(super) help: &'static CommandHelp,
     /// What was understood of the arguments. What was not is among the problems.
     pub(super) values: Values,
-    words: Words,
+    text: &'t [u8],
 }
 
-impl Parsed {
+impl Parsed<'_> {
     /// Where the command's name stands.
+    #[cold]
     pub(super) fn name(&self) -> Word {
-        self.words.all[0]
+        Words::of(self.text).next().unwrap_or_default()
     }
 
     /// Where the argument at that position stands, from 0.
+    #[cold]
     pub(super) fn argument(&self, position: usize) -> Word {
-        self.words.all[position + 1]
+        Words::of(self.text).nth(position + 1).unwrap_or_default()
     }
 }
 
@@ -36,24 +38,28 @@ pub(super) struct Word {
 }
 
 /// Reads a line; `None` for one without a command, whether it is blank or refused.
-pub(super) fn parse(text: &[u8], problems: &mut Problems) -> Option<Parsed> {
-    let words = Words::of(text);
-    let first = words.get(0)?;
+#[inline]
+pub(super) fn parse<'t>(text: &'t [u8], problems: &mut Problems) -> Option<Parsed<'t>> {
+    let mut words = Words::of(text);
+    let first = words.next()?;
     let Some(help) = command::named(first.of(text)) else {
         problems.push(first, unknown_command(first.of(text)));
         return None;
     };
-    let given = words.count - 1;
     let mut values = [None; MOST_ARGUMENTS];
-    for (position, &quantity) in help.quantities.iter().enumerate().take(given) {
-        let word = words.all[position + 1];
+    let (mut given, mut end) = (0, first.end);
+    for (value, &quantity) in values.iter_mut().zip(help.quantities) {
+        let Some(word) = words.next() else {
+            break;
+        };
+        given += 1;
+        end = word.end;
         match number(word.of(text), quantity) {
-            Ok(value) => values[position] = Some(value),
+            Ok(number) => *value = Some(number),
             Err(problem) => problems.push(word, problem),
         }
     }
     if given < help.required {
-        let end = words.all[given].end;
         problems.push(
             Word { start: end, end },
             Problem::MissingWords {
@@ -62,7 +68,7 @@ pub(super) fn parse(text: &[u8], problems: &mut Problems) -> Option<Parsed> {
             },
         );
     }
-    if let Some(surplus) = words.get(help.quantities.len() + 1) {
+    if let Some(surplus) = words.next() {
         let word = Printable::new(surplus.of(text));
         problems.push(
             surplus,
@@ -72,11 +78,7 @@ pub(super) fn parse(text: &[u8], problems: &mut Problems) -> Option<Parsed> {
             },
         );
     }
-    Some(Parsed {
-        help,
-        values,
-        words,
-    })
+    Some(Parsed { help, values, text })
 }
 
 /// What a refused line was probably meant to be.
@@ -90,15 +92,14 @@ pub(super) struct Guess {
 
 /// Reads a refused line once more, with good will.
 pub(super) fn guess(text: &[u8]) -> Option<Guess> {
-    let words = Words::of(text);
-    let first = words.get(0)?.of(text);
+    let mut words = Words::of(text);
+    let first = words.next()?.of(text);
     let named = command::named(first);
     let help = named.or_else(|| nearest(first))?;
     let mut values = [None; MOST_ARGUMENTS];
-    for (position, &quantity) in help.quantities.iter().enumerate() {
-        values[position] = words
-            .get(position + 1)
-            .and_then(|word| number(word.of(text), quantity).ok());
+    for (value, &quantity) in values.iter_mut().zip(help.quantities) {
+        let word = words.next();
+        *value = word.and_then(|word| number(word.of(text), quantity).ok());
     }
     Some(Guess {
         keyword: help.keyword,
@@ -107,39 +108,37 @@ pub(super) fn guess(text: &[u8]) -> Option<Guess> {
     })
 }
 
-/// The first words of a line: a command, as many arguments as any takes, and one too many.
-struct Words {
-    all: [Word; MOST_ARGUMENTS + 2],
-    count: usize,
+/// The words of a line, one after the other.
+struct Words<'t> {
+    text: &'t [u8],
+    at: usize,
 }
 
-impl Words {
-    fn of(text: &[u8]) -> Self {
-        let mut words = Self {
-            all: Default::default(),
-            count: 0,
-        };
-        let class = |at: usize| text.get(at).map_or(Class::Comment, |byte| class(*byte));
-        let mut at = 0;
-        while words.count < words.all.len() {
-            while class(at) == Class::Blank {
-                at += 1;
-            }
-            let start = at;
-            while class(at) == Class::Word {
-                at += 1;
-            }
-            if start == at {
-                break;
-            }
-            words.all[words.count] = Word { start, end: at };
-            words.count += 1;
-        }
-        words
+impl<'t> Words<'t> {
+    fn of(text: &'t [u8]) -> Self {
+        Self { text, at: 0 }
     }
 
-    fn get(&self, position: usize) -> Option<Word> {
-        self.all[..self.count].get(position).copied()
+    fn class(&self) -> Class {
+        let byte = self.text.get(self.at);
+        byte.map_or(Class::Comment, |byte| class(*byte))
+    }
+}
+
+impl Iterator for Words<'_> {
+    type Item = Word;
+
+    #[inline]
+    fn next(&mut self) -> Option<Word> {
+        while self.class() == Class::Blank {
+            self.at += 1;
+        }
+        let start = self.at;
+        while self.class() == Class::Word {
+            self.at += 1;
+        }
+        let end = self.at;
+        (start < end).then_some(Word { start, end })
     }
 }
 
