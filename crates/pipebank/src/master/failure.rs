@@ -1,12 +1,13 @@
-//! What can go wrong: with one command ([`Failure`]), or with the whole run ([`Stop`]).
+//! Why one command of a script fails; what ends the whole run is [`Stop`].
 
-use pipes::{Shortage, Signals};
+use pipes::Shortage;
 use snapshot::SnapshotId;
 
 use super::process::Fate;
-use super::run_dir::RunDirError;
 use bank::audit::Unsound;
 use bank::id::NodeId;
+
+pub(super) use super::shared::error::Stop;
 
 /// Why a command has no effect. The script goes on.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -124,43 +125,5 @@ fn have(collected: &[u64]) -> String {
         format!("; only {first} has")
     } else {
         format!("; those from {first} to {last} have")
-    }
-}
-
-/// Why a run ends before its script does.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Stop {
-    /// Asked to by a signal.
-    #[error("ended by signal {0}")]
-    Signal(i32),
-    #[error("the time (--timeout) ran out while waiting for {waited_for}")]
-    TimedOut { waited_for: String },
-    /// A command failed, and `--strict` is on.
-    #[error("stopped at the first failure (--strict)")]
-    Strict,
-    /// Nobody reads stdout any more: no failure of ours, and nobody to tell.
-    #[error("standard output was closed")]
-    StdoutClosed,
-    #[error("cannot write results: {0}")]
-    Stdout(std::io::Error),
-    #[error("{0}")]
-    Pipes(#[from] pipes::Error),
-    #[error("{0}")]
-    RunDir(#[from] RunDirError),
-    /// An invariant of the system broke.
-    #[error("internal error: {0}")]
-    Internal(String),
-}
-
-impl Stop {
-    /// Why waiting for `whom` was cut short: a signal came, else the time ran out.
-    pub(super) fn interrupted(signals: Option<&Signals>, whom: &str) -> Result<Self, Self> {
-        let caught = signals.map(Signals::next_caught).transpose()?.flatten();
-        Ok(match caught {
-            Some(caught) => Self::Signal(caught.0),
-            None => Self::TimedOut {
-                waited_for: whom.to_owned(),
-            },
-        })
     }
 }

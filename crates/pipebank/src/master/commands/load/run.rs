@@ -3,56 +3,16 @@
 use std::time::{Duration, Instant};
 
 use pipes::Signals;
-use snapshot::SnapshotId;
 
 use super::options::{Extent, LoadOptions, SnapshotEvery};
 use super::progress::Progress;
 use super::summary::{Outcome, Snapshots};
 use crate::master::channels::Place;
 use crate::master::cluster::{Cluster, Member, SIGNALS};
-use crate::master::failure::Stop;
-use crate::master::paint::Painter;
-use crate::master::process::Fate;
-use crate::master::status;
-use bank::audit::Unsound;
+use crate::master::shared::error::{Error, Stop};
+use crate::master::shared::paint::Painter;
 use bank::id::NodeId;
 use bank::messages::{Answer, CHUNK, Command, Reply, Request};
-
-/// Why a load run has no summary.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
-    #[error(transparent)]
-    Stop(#[from] Stop),
-    #[error("{who} died ({fate})")]
-    Died { who: String, fate: Fate },
-    #[error("snapshot {snapshot} failed its audit: {reason}")]
-    Unsound {
-        snapshot: SnapshotId,
-        reason: Unsound,
-    },
-    #[error("the balances add up to {found} in the end, but {deposits} was deposited")]
-    Money { deposits: u64, found: u128 },
-    #[error("{sent} transfers were sent, but {received} received")]
-    Transfers { sent: u64, received: u64 },
-}
-
-impl From<pipes::Error> for Failure {
-    fn from(error: pipes::Error) -> Self {
-        Self::Stop(error.into())
-    }
-}
-
-impl Failure {
-    pub(super) fn status(&self) -> u8 {
-        match self {
-            Self::Died { fate, .. } if !fate.is_internal() => status::FAILED,
-            Self::Stop(Stop::Signal(number)) => super::signalled(*number),
-            Self::Stop(Stop::TimedOut { .. }) => status::TIMED_OUT,
-            Self::Stop(Stop::Pipes(_) | Stop::RunDir(_)) => status::FAILED,
-            _ => status::BROKEN,
-        }
-    }
-}
 
 /// What has been heard from the processes.
 #[derive(Debug, Default)]
@@ -107,20 +67,23 @@ impl Run {
             snapshots: Snapshots::default(),
             progress: Progress::none(),
             caught: None,
-            painter: Painter::new(options.color),
+            painter: options.system.painter(),
             nodes,
             heard: Heard {
                 told: vec![0; nodes],
                 owed: vec![0; nodes],
                 ..Heard::default()
             },
-            deadline: options.timeout.map(|timeout| Instant::now() + timeout),
+            deadline: options
+                .system
+                .timeout
+                .map(|timeout| Instant::now() + timeout),
             options,
         }
     }
 
     /// Runs it; afterwards the processes still are there.
-    pub(super) fn drive(&mut self) -> Result<Outcome, Failure> {
+    pub(super) fn drive(&mut self) -> Result<Outcome, Error> {
         self.narrate(&format!("the seed is {}", self.seed));
         self.set_up()?;
         self.narrate("the load begins");
@@ -137,7 +100,7 @@ impl Run {
     }
 
     /// Starts and connects everybody.
-    fn set_up(&mut self) -> Result<(), Failure> {
+    fn set_up(&mut self) -> Result<(), Error> {
         self.cluster.poller.watch_bytes(&self.signals, SIGNALS)?;
         self.cluster.start_observer()?;
         let mut places = Vec::new();
@@ -158,7 +121,7 @@ impl Run {
     }
 
     /// Has everybody begin.
-    fn begin(&mut self) -> Result<(), Failure> {
+    fn begin(&mut self) -> Result<(), Error> {
         if let SnapshotEvery::Millis(every_ms) = self.options.snapshot_every {
             self.cluster.request(&Request::Watch {
                 every_ms,
@@ -178,7 +141,7 @@ impl Run {
     }
 
     /// Waits until nobody generates any more.
-    fn go_on(&mut self, began: Instant) -> Result<(), Failure> {
+    fn go_on(&mut self, began: Instant) -> Result<(), Error> {
         let mut end = match self.options.extent() {
             Extent::Duration(duration) => began.checked_add(duration),
             Extent::Transfers(_) => None,
@@ -207,7 +170,7 @@ impl Run {
     }
 
     /// Tells each node how much is still to come, and waits until it has come.
-    fn come_to_rest(&mut self) -> Result<(), Failure> {
+    fn come_to_rest(&mut self) -> Result<(), Error> {
         self.cluster.request(&Request::Rest)?;
         for place in 0..self.nodes {
             for peers in self.peers_of(place).chunks(CHUNK) {
@@ -229,16 +192,16 @@ impl Run {
     }
 
     /// The final audit: nothing is in transit, so the balances are all there is.
-    fn balance_the_books(&self, elapsed: Duration) -> Result<Outcome, Failure> {
+    fn balance_the_books(&self, elapsed: Duration) -> Result<Outcome, Error> {
         let Heard {
             received, balances, ..
         } = self.heard;
         let sent = self.heard.owed.iter().sum();
         if received != sent {
-            return Err(Failure::Transfers { sent, received });
+            return Err(Error::Transfers { sent, received });
         }
         if balances != u128::from(self.deposits) {
-            return Err(Failure::Money {
+            return Err(Error::Money {
                 deposits: self.deposits,
                 found: balances,
             });
@@ -256,7 +219,7 @@ impl Run {
 
     /// Tells what master does, where that was asked for.
     fn narrate(&self, what: &str) {
-        if self.options.verbose {
+        if self.options.system.verbose {
             self.painter.tell(&format!("master: {what}"));
         }
     }
@@ -265,7 +228,7 @@ impl Run {
         (0..self.nodes).filter(|peer| *peer != place).collect()
     }
 
-    fn tell_everybody(&mut self, command: &Command) -> Result<(), Failure> {
+    fn tell_everybody(&mut self, command: &Command) -> Result<(), Error> {
         for place in 0..self.nodes {
             self.cluster.command(place, command)?;
         }
@@ -276,7 +239,7 @@ impl Run {
         &mut self,
         waited_for: &str,
         is_done: impl Fn(&Heard, &Self) -> bool,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         while !is_done(&self.heard, self) {
             self.hear(None, waited_for)?;
         }
@@ -284,7 +247,7 @@ impl Run {
     }
 
     /// Waits until somebody says something, or until `wake`, and takes it in.
-    fn hear(&mut self, wake: Option<Instant>, waited_for: &str) -> Result<(), Failure> {
+    fn hear(&mut self, wake: Option<Instant>, waited_for: &str) -> Result<(), Error> {
         let until = [wake, self.deadline].into_iter().flatten().min();
         let own = self.cluster.wait(until)?;
         if own.contains(&SIGNALS)
@@ -316,7 +279,7 @@ impl Run {
         Ok(())
     }
 
-    fn take_answer(&mut self, answer: Answer) -> Result<(), Failure> {
+    fn take_answer(&mut self, answer: Answer) -> Result<(), Error> {
         match answer {
             Answer::Joined => self.heard.joined += 1,
             Answer::Rested => self.heard.rested = true,
@@ -336,7 +299,7 @@ impl Run {
                 self.snapshots.add(nanoseconds, money, transfers);
             }
             Answer::Unsound { snapshot, reason } => {
-                return Err(Failure::Unsound { snapshot, reason });
+                return Err(Error::Unsound { snapshot, reason });
             }
             // Master hears of the death itself too, and how it was.
             Answer::NodeGone { .. } => {}
@@ -348,7 +311,7 @@ impl Run {
         Ok(())
     }
 
-    fn take_reply(&mut self, place: Place, reply: Reply) -> Result<(), Failure> {
+    fn take_reply(&mut self, place: Place, reply: Reply) -> Result<(), Error> {
         let heard = &mut self.heard;
         match reply {
             Reply::Opened => heard.opened += 1,
@@ -383,13 +346,13 @@ impl Run {
         Ok(())
     }
 
-    fn death_of(&self, dead: Member) -> Failure {
+    fn death_of(&self, dead: Member) -> Error {
         let (who, fate) = match dead {
             Member::Node(place) => (format!("node {}", id_of(place)), self.cluster.fate(place)),
             Member::Observer => ("the observer".to_owned(), self.cluster.observer_fate()),
         };
         match fate.cloned() {
-            Some(fate) => Failure::Died { who, fate },
+            Some(fate) => Error::Died { who, fate },
             None => Stop::Internal(format!("{who} is said to have died")).into(),
         }
     }
