@@ -11,7 +11,7 @@ use super::commands::load::LoadOptions;
 use super::commands::man::ManOptions;
 use super::commands::script::{self, ScriptOptions};
 use super::commands::verify::VerifyOptions;
-use super::shared::paint::Colour;
+use super::shared::Colour;
 use bank::script::printable;
 
 /// A distributed bank of separate processes that takes consistent snapshots of itself

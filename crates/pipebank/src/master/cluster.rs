@@ -11,7 +11,7 @@ use pipes::{Caught, Needs, Poller, Signals, Token};
 use super::channels::Place;
 use super::failure::Stop;
 use super::process::{Fate, Process};
-use super::shared::run_dir::{Pids, RunDir};
+use super::shared::{Pids, RunDir};
 use bank::id::NodeId;
 use bank::messages::{Answer, Command, Reply, Request};
 

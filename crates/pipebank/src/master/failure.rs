@@ -7,7 +7,7 @@ use super::process::Fate;
 use bank::audit::Unsound;
 use bank::id::NodeId;
 
-pub(super) use super::shared::error::Stop;
+pub(super) use super::shared::Stop;
 
 /// Why a command has no effect. The script goes on.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -34,7 +34,7 @@ use clap::CommandFactory;
 
 use self::cli::{Cli, Sub};
 use self::commands::{completions, diagram, load, man, script, verify};
-use self::shared::paint::Painter;
+use self::shared::Painter;
 
 pub use self::results::JSON_SCHEMA;
 

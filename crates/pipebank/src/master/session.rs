@@ -24,9 +24,10 @@ use super::deaths::Grave;
 use super::failure::{Failure, Stop, Waiting};
 use super::process::Fate;
 use super::results::{Format, Results, Shown};
-use super::shared::prompt::{Prompt, Typed};
-use super::shared::run_dir::RunDir;
-use super::shared::tell::Teller;
+use super::shared::{
+    RunDir, Teller,
+    prompt::{Prompt, Typed},
+};
 use bank::audit::GlobalSnapshot;
 use bank::draw::Draw;
 use bank::id::NodeId;

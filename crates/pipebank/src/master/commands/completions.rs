@@ -3,9 +3,7 @@
 use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::master::shared::error::Error;
-use crate::master::shared::status;
-use crate::master::shared::streams::write_out;
+use crate::master::shared::{Error, status, write_out};
 
 /// Print a completion script for a shell
 #[derive(Debug, Args)]

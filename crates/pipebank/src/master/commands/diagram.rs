@@ -7,11 +7,9 @@ use clap::Args;
 use diagram::{Format, Selection};
 use history::SnapshotId;
 
-use crate::master::shared::drawing::{Drawable, Output};
-use crate::master::shared::error::Error;
-use crate::master::shared::paint::{Colour, Painter};
-use crate::master::shared::status;
-use crate::master::shared::streams::{name_of, open, write_out};
+use crate::master::shared::{
+    Colour, Drawable, Error, Output, Painter, name_of, open, status, write_out,
+};
 
 /// Draw a history: every process, message, marker and cut
 #[derive(Debug, Args)]

@@ -28,10 +28,7 @@ use self::run::Run;
 use self::summary::{Outcome, Summary};
 use crate::master::cluster::{Cluster, Ended, Ending};
 use crate::master::process::Fate;
-use crate::master::shared::error::{Error, Stop};
-use crate::master::shared::paint::Painter;
-use crate::master::shared::status;
-use crate::master::shared::system::inherit_little;
+use crate::master::shared::{Error, Painter, Stop, inherit_little, status};
 
 pub(crate) use self::options::LoadOptions;
 
@@ -56,7 +53,8 @@ fn prepare(options: LoadOptions) -> Result<Run, Error> {
     let (nodes, deposits) = (options.nodes, options.deposits()?);
     inherit_little().map_err(not_started)?;
     if let Some(shortage) = Cluster::needs(None, nodes.into()).shortage() {
-        return Err(Error::LoadNeeds { nodes, shortage });
+        let who = format!("master: {nodes} nodes");
+        return Err(Error::TooManyNodes { who, shortage });
     }
     let signals = Signals::hold().map_err(not_started)?;
     let programs = options.system.programs()?;

@@ -6,9 +6,7 @@ use clap_mangen::roff::{Roff, roman};
 
 use bank::script::printable;
 
-use crate::master::shared::error::{Error, Stop};
-use crate::master::shared::status;
-use crate::master::shared::streams::write_out;
+use crate::master::shared::{Error, Stop, status, write_out};
 
 /// Print a manual page (roff): `master man | man -l -`
 #[derive(Debug, Args)]

@@ -26,12 +26,7 @@ use crate::master::chronicle::{Chronicle, HistoryFile, Kept, Sha256Reader, Sinks
 use crate::master::cluster::{Cluster, Ending};
 use crate::master::results::Format;
 use crate::master::session::{Session, Settings};
-use crate::master::shared::error::{Error, Stop};
-use crate::master::shared::prompt::Prompt;
-use crate::master::shared::status;
-use crate::master::shared::streams::name_of;
-use crate::master::shared::system::inherit_little;
-use crate::master::shared::tell::Teller;
+use crate::master::shared::{Error, Stop, Teller, inherit_little, name_of, prompt::Prompt, status};
 
 pub(crate) use self::options::{HELP, ScriptOptions};
 
@@ -71,10 +66,7 @@ fn read(
             false => (Source::Input, None),
         });
     };
-    let opened = File::open(file).map_err(|source| Error::Script {
-        path: path.to_owned(),
-        source,
-    })?;
+    let opened = File::open(file).map_err(|error| Error::Io(error).in_file(path))?;
     let mut input = BufReader::new(Sha256Reader::new(opened));
     let script = read_script(&mut input, path)?;
     let sha256 = input.into_inner().finish();
@@ -83,9 +75,8 @@ fn read(
 
 /// Reads and checks a script.
 fn read_script(input: &mut dyn io::BufRead, path: &str) -> Result<Vec<Statement>, Error> {
-    let path = || path.to_owned();
     let refused = |refusals: Vec<Refusal>| Error::Refused {
-        path: path(),
+        path: path.to_owned(),
         refusals,
     };
     let mut reader = ScriptReader::default();
@@ -94,12 +85,7 @@ fn read_script(input: &mut dyn io::BufRead, path: &str) -> Result<Vec<Statement>
             Ok([]) => return reader.finish().map_err(refused),
             Ok(piece) => piece,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(source) => {
-                return Err(Error::Script {
-                    path: path(),
-                    source,
-                });
-            }
+            Err(error) => return Err(Error::Io(error).in_file(path)),
         };
         reader.push(piece).map_err(refused)?;
         let length = piece.len();
@@ -126,11 +112,8 @@ fn prepare(
     if let Source::Script(statements) = &source {
         let nodes = script::most_nodes(statements);
         if let Some(shortage) = Cluster::needs(None, nodes).shortage() {
-            return Err(Error::ScriptNeeds {
-                path,
-                nodes,
-                shortage,
-            });
+            let who = format!("{path}: the {nodes} nodes of this script");
+            return Err(Error::TooManyNodes { who, shortage });
         }
     }
     if options.cpus == Placement::One {

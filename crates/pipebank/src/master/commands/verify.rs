@@ -11,10 +11,7 @@ use serde::Serialize;
 
 use bank::script::printable;
 
-use crate::master::shared::error::Error;
-use crate::master::shared::paint::{Colour, Painter};
-use crate::master::shared::status;
-use crate::master::shared::streams::{name_of, open, write_out};
+use crate::master::shared::{Colour, Error, Painter, name_of, open, status, write_out};
 
 /// Judge the snapshots of a history, whoever wrote it
 ///

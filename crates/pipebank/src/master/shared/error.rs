@@ -97,21 +97,13 @@ pub(crate) enum Error {
     NoPage(String),
 
     // Before anything is started.
-    #[error("{path}: {source}")]
-    Script { path: String, source: io::Error },
     #[error("{}", shown(path, refusals))]
     Refused {
         path: String,
         refusals: Vec<Refusal>,
     },
-    #[error("{path}: the {nodes} nodes of this script need {shortage}")]
-    ScriptNeeds {
-        path: String,
-        nodes: u64,
-        shortage: Shortage,
-    },
-    #[error("master: {nodes} nodes need {shortage}")]
-    LoadNeeds { nodes: u32, shortage: Shortage },
+    #[error("{who} need {shortage}")]
+    TooManyNodes { who: String, shortage: Shortage },
     #[error(
         "master: {nodes} nodes with {balance} each have more than 2^64-1 in all, which one account \
          could not hold"
@@ -128,7 +120,7 @@ pub(crate) enum Error {
     #[error("{picture}: the picture would overwrite {other}; --diagram needs another file")]
     Overwrites { picture: String, other: String },
     #[error("{picture}: the picture cannot be written: {source}")]
-    PicturePlace { picture: String, source: io::Error },
+    Picture { picture: String, source: io::Error },
     #[error("master: the prompt cannot be shown: {0}")]
     Prompt(#[from] ReadlineError),
     #[error("{0}")]
@@ -136,9 +128,11 @@ pub(crate) enum Error {
     #[error("master: {0}")]
     NotStarted(Stop),
 
-    // A history that is read.
+    // A script or a history that is read.
     #[error("{file}: {}", printable(source.to_string().as_bytes()))]
     In { file: String, source: Box<Self> },
+    #[error(transparent)]
+    Io(#[from] io::Error),
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(transparent)]
@@ -172,12 +166,10 @@ pub(crate) enum Error {
     Summary(io::Error),
     #[error("master: internal error: {0}")]
     Json(#[from] serde_json::Error),
+    #[error("{0}: the picture is cut off: nobody read the rest of it")]
+    CutOff(String),
     #[error("{file}: it cannot be written: {source}")]
     Output { file: String, source: io::Error },
-    #[error("{picture}: the picture cannot be written: {source}")]
-    PictureLost { picture: String, source: io::Error },
-    #[error("{picture}: the picture is cut off: nobody read the rest of it")]
-    PictureCutOff { picture: String },
 }
 
 impl From<pipes::Error> for Error {
@@ -196,10 +188,7 @@ impl Error {
             | Self::Money { .. }
             | Self::Transfers { .. }
             | Self::Json(_) => status::BROKEN,
-            Self::Summary(_)
-            | Self::Output { .. }
-            | Self::PictureLost { .. }
-            | Self::PictureCutOff { .. } => status::FAILED,
+            Self::Summary(_) | Self::CutOff(_) | Self::Output { .. } => status::FAILED,
             // Everything else is noticed before anything starts.
             _ => status::MALFORMED,
         }

@@ -9,12 +9,20 @@
 //! * [`drawing`]: histories as pictures;
 //! * [`prompt`]: the line editor at a terminal.
 
-pub(super) mod drawing;
-pub(super) mod error;
-pub(super) mod paint;
+mod drawing;
+mod error;
+mod paint;
 pub(super) mod prompt;
-pub(super) mod run_dir;
+mod run_dir;
 pub(super) mod status;
-pub(super) mod streams;
-pub(super) mod system;
-pub(super) mod tell;
+mod streams;
+mod system;
+mod tell;
+
+pub(super) use self::drawing::{Drawable, Output};
+pub(super) use self::error::{Error, Stop};
+pub(super) use self::paint::{Colour, Painter};
+pub(super) use self::run_dir::{Pids, RunDir};
+pub(super) use self::streams::{name_of, open, write_out};
+pub(super) use self::system::{SystemOptions, inherit_little, seconds};
+pub(super) use self::tell::Teller;

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::master::shared::error::Error;
-use crate::master::shared::system::{SystemOptions, seconds};
+use crate::master::shared::{Error, SystemOptions, seconds};
 
 /// When a snapshot is taken under load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,8 +9,7 @@ use super::progress::Progress;
 use super::summary::{Outcome, Snapshots};
 use crate::master::channels::Place;
 use crate::master::cluster::{Cluster, Member, SIGNALS};
-use crate::master::shared::error::{Error, Stop};
-use crate::master::shared::paint::Painter;
+use crate::master::shared::{Error, Painter, Stop};
 use bank::id::NodeId;
 use bank::messages::{Answer, CHUNK, Command, Reply, Request};
 

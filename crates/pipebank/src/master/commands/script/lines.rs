@@ -8,8 +8,10 @@ use pipes::{Input, Read};
 
 use super::show;
 use crate::master::session::Session;
-use crate::master::shared::error::Stop;
-use crate::master::shared::prompt::{self, Prompt, Typed};
+use crate::master::shared::{
+    Stop,
+    prompt::{self, Prompt, Typed},
+};
 
 /// Where the commands come from.
 pub(super) enum Source {

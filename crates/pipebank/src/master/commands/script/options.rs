@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::master::shared::drawing::Output;
-use crate::master::shared::system::SystemOptions;
+use crate::master::shared::{Output, SystemOptions};
 
 pub(crate) const HELP: &str = "\
 Example:

@@ -9,9 +9,7 @@ use diagram::{Format, Selection};
 
 use super::LAST_WORDS;
 use crate::master::chronicle::{KEPT_MIB, Kept, is_same_file};
-use crate::master::shared::drawing::{Drawable, Output};
-use crate::master::shared::error::Error;
-use crate::master::shared::streams::name_of;
+use crate::master::shared::{Drawable, Error, Output, name_of};
 
 /// A file for a picture. It is opened before anything starts, so that a place where nothing can be
 /// written is known then; what is in it stays until the picture is written, and one that was not
@@ -42,7 +40,7 @@ impl Picture {
             let is_new = !path.exists();
             let mut options = File::options();
             let opened = options.write(true).create(true).truncate(false).open(path);
-            let file = opened.map_err(|source| Error::PicturePlace {
+            let file = opened.map_err(|source| Error::Picture {
                 picture: name.clone(),
                 source,
             })?;
@@ -59,9 +57,8 @@ impl Picture {
 
     /// Writes it. Nobody is waited for any more.
     fn write(&self, text: &str) -> Result<(), Error> {
-        let picture = || self.name.clone();
-        let lost = |source| Error::PictureLost {
-            picture: picture(),
+        let lost = |source| Error::Picture {
+            picture: self.name.clone(),
             source,
         };
         if self.file.metadata().is_ok_and(|found| found.is_file()) {
@@ -70,7 +67,7 @@ impl Picture {
         let deadline = Some(Instant::now() + LAST_WORDS);
         let written = pipes::write_interruptibly(&self.file, text.as_bytes(), None, deadline);
         match written.map_err(lost)? {
-            count if count < text.len() => Err(Error::PictureCutOff { picture: picture() }),
+            count if count < text.len() => Err(Error::CutOff(self.name.clone())),
             _ => Ok(()),
         }
     }

@@ -4,7 +4,7 @@ use anstyle::{Ansi256Color, AnsiColor, Color, Style};
 use diagram::{Ink, Recent, TextOptions, text};
 
 use crate::master::session::Session;
-use crate::master::shared::error::Stop;
+use crate::master::shared::Stop;
 
 /// How many steps are drawn where no number is typed.
 const STEPS: usize = 20;
