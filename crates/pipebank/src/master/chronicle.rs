@@ -12,7 +12,7 @@ use diagram::Recent;
 use history::{Event, Header, What};
 use pipes::Signals;
 
-use super::failure::Stop;
+use super::shared::Stop;
 
 pub(super) use file::{HistoryFile, Sha256Reader, is_same_file};
 

@@ -4,15 +4,13 @@
 //! deaths. `mesh.rs` connects them.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use pipes::{Caught, Needs, Poller, Signals, Token};
 
-use super::failure::Stop;
 use super::mesh::Ends;
 use super::process::Handle;
-use super::run_dir::{Pids, RunDir};
+use super::shared::{Pids, Programs, RunDir, Stop};
 use bank::id::{NodeId, Place};
 use bank::master::{Awaits, Fate, Master, Process};
 use bank::messages::{Answer, Command, Reply, Request};
@@ -67,14 +65,6 @@ impl fmt::Display for Unclean {
             Some(fate) => write!(f, "{who} did not end as it should ({fate})"),
         }
     }
-}
-
-/// Where the programs of the other processes are.
-#[derive(Clone, Debug)]
-pub(super) struct Programs {
-    pub(super) node: PathBuf,
-    pub(super) observer: PathBuf,
-    pub(super) verbose: bool,
 }
 
 /// A node.

@@ -9,7 +9,7 @@ use std::time::Instant;
 use pipes::Signals;
 use serde::Serialize;
 
-use super::failure::Stop;
+use super::shared::Stop;
 use bank::id::NodeId;
 use bank::master::Shown;
 

@@ -19,13 +19,13 @@ use history::What;
 use pipes::{Input, Signals, Token};
 
 use super::chronicle::Chronicle;
-use super::cluster::{Cluster, Ending, INPUT, Programs, SIGNALS};
-use super::failure::Stop;
+use super::cluster::{Cluster, Ending, INPUT, SIGNALS};
 use super::mesh;
-use super::paint::Teller;
-use super::prompt::{Prompt, Typed};
 use super::results::{Format, Results};
-use super::run_dir::RunDir;
+use super::shared::{
+    Programs, RunDir, Stop, Teller,
+    prompt::{Prompt, Typed},
+};
 use super::table::table;
 use bank::id::{NodeId, Place};
 use bank::master::{Awaits, Broken, Effect, Failure, Master, Process, Told};

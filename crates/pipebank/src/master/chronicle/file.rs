@@ -12,15 +12,14 @@ use std::time::Instant;
 use pipes::Signals;
 use sha2::{Digest, Sha256};
 
-use crate::master::failure::Stop;
-use bank::script;
+use crate::master::shared::{Error, Stop, name_of};
 
 /// The buffer is written once it holds this many bytes.
 const BUFFER: usize = 64 * 1024;
 
 /// The file and what is yet to be written to it.
 pub(crate) struct HistoryFile {
-    path: String,
+    name: String,
     file: File,
     buffer: Vec<u8>,
     /// How many bytes were written.
@@ -29,32 +28,26 @@ pub(crate) struct HistoryFile {
 
 impl HistoryFile {
     /// Creates the file, or empties it; it must not be the script.
-    ///
-    /// # Errors
-    ///
-    /// Why that cannot be, ready to be shown.
-    pub(crate) fn create(path: &Path, script: Option<&Path>) -> Result<Self, String> {
-        let shown = script::printable(path.as_os_str().as_encoded_bytes()).to_string();
+    pub(crate) fn create(path: &Path, script: Option<&Path>) -> Result<Self, Error> {
         if path == Path::new("-") {
-            return Err(
-                "master: --history needs a file, and not `-`: standard output is for results \
-                 (a file that is called so is `./-`)"
-                    .to_owned(),
-            );
+            return Err(Error::HistoryToStdout);
         }
+        let name = name_of(path);
         if script.is_some_and(|script| is_same_file(path, script)) {
-            return Err(format!(
-                "{shown}: the history would overwrite the script; --history needs another file"
-            ));
+            return Err(Error::OverwritesScript { history: name });
         }
-        let file = File::create(path)
-            .map_err(|error| format!("{shown}: the history cannot be written: {error}"))?;
-        Ok(Self {
-            path: shown,
-            file,
-            buffer: Vec::new(),
-            written: 0,
-        })
+        match File::create(path) {
+            Err(source) => Err(Error::History {
+                history: name,
+                source,
+            }),
+            Ok(file) => Ok(Self {
+                name,
+                file,
+                buffer: Vec::new(),
+                written: 0,
+            }),
+        }
     }
 
     pub(super) fn push(&mut self, line: &[u8]) {
@@ -105,7 +98,7 @@ impl HistoryFile {
         format!(
             "{}: the history cannot be written any more: {error}; it ends with its last whole line, \
              and the run goes on without it",
-            self.path
+            self.name
         )
     }
 }
