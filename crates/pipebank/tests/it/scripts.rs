@@ -52,7 +52,7 @@ fn a_shell_script_can_kill_a_node_and_be_told() {
 
 #[test]
 fn the_readme_shows_the_output_of_its_example() {
-    let readme = readme();
+    let readme = readme("README.md");
     let shown = block_after(&readme, |block| {
         block.contains("target/release/master testdata/arg.txt")
     });
@@ -61,7 +61,7 @@ fn the_readme_shows_the_output_of_its_example() {
 
 #[test]
 fn the_readme_shows_the_json_of_its_example() {
-    let readme = readme();
+    let readme = readme("crates/pipebank/README.md");
     let shown = block_after(&readme, |block| {
         block.contains("master --json testdata/arg.txt")
     });
@@ -70,7 +70,7 @@ fn the_readme_shows_the_json_of_its_example() {
 
 #[test]
 fn the_readme_explains_every_command() {
-    let readme = readme();
+    let readme = readme("crates/bank/README.md");
     for command in COMMANDS {
         let row = format!("| `{command}` |");
         assert!(readme.contains(&row), "no row begins with {row}");
@@ -92,7 +92,7 @@ fn the_readme_explains_every_option() {
         options.len() >= 12 && options.contains(&"--seed"),
         "{options:?}"
     );
-    let readme = readme();
+    let readme = readme("crates/pipebank/README.md");
     for option in options {
         let is_explained = readme.lines().any(|line| {
             let row = line.strip_prefix(&format!("| `{option}"));
@@ -146,8 +146,8 @@ fn block_after(text: &str, is_it: impl Fn(&str) -> bool) -> &str {
     blocks.next().expect("its output is there")
 }
 
-fn readme() -> String {
-    fs::read_to_string(root().join("README.md")).expect("the README is there")
+fn readme(path: &str) -> String {
+    fs::read_to_string(root().join(path)).expect("the README is there")
 }
 
 fn root() -> PathBuf {
