@@ -10,7 +10,7 @@ use pipes::{Caught, Needs, Poller, Signals, Token};
 
 use super::mesh::Ends;
 use super::process::Handle;
-use super::shared::{Pids, Programs, RunDir, Stop};
+use super::shared::{Error, Pids, Programs, RunDir, Stop};
 use bank::id::{NodeId, Place};
 use bank::master::{Awaits, Fate, Master, Process};
 use bank::messages::{Answer, Command, Reply, Request};
@@ -147,7 +147,15 @@ impl Cluster {
         self.nodes.iter().flatten().count() as u64
     }
 
-    /// What a system of so many nodes takes, where so many of them are present, or nothing is; they
+    /// An error where the system does not allow this many nodes, before anything is started.
+    pub(super) fn check_room(nodes: u64, who: String) -> Result<(), Error> {
+        match Self::needs(None, nodes, 1).shortage() {
+            None => Ok(()),
+            Some(shortage) => Err(Error::TooManyNodes { who, shortage }),
+        }
+    }
+
+    /// What a system of this many nodes takes, where some of them are present, or nothing is; they
     /// are connected in tiles of this side.
     pub(super) fn needs(present: Option<u64>, nodes: u64, tile: u64) -> Needs {
         let processes = |nodes| nodes + 1;
@@ -385,7 +393,7 @@ impl Cluster {
             }
         });
         let unclean = unclean.collect();
-        // The directory is about to go, or to be told of the next system.
+        // The directory is about to go, or to show the next system.
         let _ = self.publish();
         Ok(Ended { unclean, caught })
     }

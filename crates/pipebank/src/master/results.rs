@@ -131,7 +131,7 @@ impl Text<'_> {
     }
 }
 
-/// One JSON line. The keys are documented in the README.
+/// One JSON line. The keys are documented in the README of this crate.
 #[derive(Serialize)]
 struct JsonLine<'a> {
     schema: u32,

@@ -58,35 +58,31 @@ impl HistoryFile {
         self.buffer.len() >= BUFFER
     }
 
-    /// Writes what there is; where it cannot be written, what is to be told of that: then nothing
-    /// more must be written.
-    ///
-    /// # Errors
-    ///
-    /// It was interrupted by a signal or by the deadline.
+    /// Writes what there is. Where it cannot be written ([`Error::HistoryLost`]), nothing more must
+    /// be written; where a signal or the deadline came first ([`Error::Stop`]), the rest can be.
     pub(super) fn write(
         &mut self,
         signals: Option<&Signals>,
         deadline: Option<Instant>,
-    ) -> Result<Option<String>, Stop> {
+    ) -> Result<(), Error> {
         if self.buffer.is_empty() {
-            return Ok(None);
+            return Ok(());
         }
         match pipes::write_interruptibly(&self.file, &self.buffer, signals, deadline) {
             Ok(count) => {
                 self.buffer.drain(..count);
                 self.written += count as u64;
             }
-            Err(error) => return Ok(Some(self.give_up(&error))),
+            Err(error) => return Err(self.give_up(error)),
         }
         match self.buffer.is_empty() {
-            true => Ok(None),
-            false => Err(Stop::interrupted(signals, "the reader of the history")?),
+            true => Ok(()),
+            false => Err(Stop::interrupted(signals, "the reader of the history")?.into()),
         }
     }
 
     /// Ends the file with the last line that is whole.
-    fn give_up(&mut self, error: &io::Error) -> String {
+    fn give_up(&mut self, source: io::Error) -> Error {
         // What is no regular file has no end that could be moved.
         if let Ok(position) = self.file.stream_position() {
             let count = usize::try_from(position.saturating_sub(self.written)).unwrap_or(0);
@@ -95,11 +91,10 @@ impl HistoryFile {
             let whole = lines.map_or(0, |end| end as u64 + 1);
             let _ = self.file.set_len(self.written + whole);
         }
-        format!(
-            "{}: the history cannot be written any more: {error}; it ends with its last whole line, \
-             and the run goes on without it",
-            self.name
-        )
+        Error::HistoryLost {
+            history: self.name.clone(),
+            source,
+        }
     }
 }
 

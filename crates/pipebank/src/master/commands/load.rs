@@ -27,7 +27,7 @@ use pipes::{Signals, write_interruptibly};
 use self::run::Run;
 use self::summary::{Outcome, Summary};
 use crate::master::cluster::{Cluster, Ended, Ending};
-use crate::master::shared::{Error, Painter, Stop, inherit_little, status};
+use crate::master::shared::{Error, Painter, Stop, inherit_little, status, status_of};
 
 pub(crate) use self::options::LoadOptions;
 
@@ -48,16 +48,12 @@ pub(crate) fn run(options: LoadOptions) -> Result<u8, Error> {
 
 /// Everything that can go wrong before anything is started.
 fn prepare(options: LoadOptions) -> Result<Run, Error> {
-    let not_started = |error: pipes::Error| Error::NotStarted(error.into());
     let (nodes, deposits) = (options.nodes, options.deposits()?);
-    inherit_little().map_err(not_started)?;
-    if let Some(shortage) = Cluster::needs(None, nodes.into(), 1).shortage() {
-        let who = format!("master: {nodes} nodes");
-        return Err(Error::TooManyNodes { who, shortage });
-    }
-    let signals = Signals::hold().map_err(not_started)?;
+    inherit_little()?;
+    Cluster::check_room(nodes.into(), format!("master: {nodes} nodes"))?;
+    let signals = Signals::hold().map_err(Error::not_started)?;
     let programs = options.system.programs()?;
-    let cluster = Cluster::new(programs, options.system.run_dir()?).map_err(not_started)?;
+    let cluster = Cluster::new(programs, options.system.run_dir()?).map_err(Error::not_started)?;
     let seed = options.system.seed();
     Ok(Run::new(options, deposits, seed, signals, cluster))
 }
@@ -86,11 +82,7 @@ fn complain(ended: &Ended, painter: Painter) -> u8 {
     let mut standing = status::DONE;
     for unclean in &ended.unclean {
         painter.tell(&unclean.to_string());
-        standing = standing.max(match &unclean.fate {
-            None => status::DONE,
-            Some(fate) if fate.is_internal() => status::BROKEN,
-            Some(_) => status::FAILED,
-        });
+        standing = standing.max(unclean.fate.as_ref().map_or(status::DONE, status_of));
     }
     standing
 }
@@ -106,7 +98,9 @@ fn show(run: &mut Run, mut outcome: Outcome, json: bool) -> Result<u8, Error> {
     };
     let (signals, stdout) = (Some(&run.signals), io::stdout());
     match write_interruptibly(&stdout, text.as_bytes(), signals, run.deadline) {
-        Ok(written) if written == text.len() => Ok(run.caught.map_or(0, status::signalled)),
+        Ok(written) if written == text.len() => {
+            Ok(run.caught.map_or(status::DONE, status::signalled))
+        }
         Ok(_) => Err(Stop::interrupted(signals, "the reader of the summary")?.into()),
         Err(error) => Err(match Stop::stdout(error) {
             Stop::Stdout(error) => Error::Summary(error),

@@ -100,7 +100,6 @@ fn prepare(
     mut source: Source,
     header: Header,
 ) -> Result<(Session, Source, Vec<Picture>), Error> {
-    let not_started = |error: pipes::Error| Error::NotStarted(error.into());
     let programs = options.system.programs()?;
     // Before signals are held: what the path names may have to be waited for.
     let script = options.script.as_deref().filter(|_| path != "-");
@@ -108,19 +107,16 @@ fn prepare(
     let file = history.map(|history| HistoryFile::create(history, script));
     let file = file.transpose()?;
     let pictures = Picture::open_all(&options.diagram, &[script, history])?;
-    inherit_little().map_err(not_started)?;
+    inherit_little()?;
     if let Source::Script(statements) = &source {
         let nodes = script::most_nodes(statements);
-        if let Some(shortage) = Cluster::needs(None, nodes, 1).shortage() {
-            let who = format!("{path}: the {nodes} nodes of this script");
-            return Err(Error::TooManyNodes { who, shortage });
-        }
+        Cluster::check_room(nodes, format!("{path}: the {nodes} nodes of this script"))?;
     }
     if options.cpus == Placement::One {
         // Where that is not allowed, it is only slower.
         let _ = pipes::stay_on_this_cpu();
     }
-    let signals = Signals::hold().map_err(not_started)?;
+    let signals = Signals::hold().map_err(Error::not_started)?;
     let run_dir = options.system.run_dir()?;
 
     let mut teller = Teller::Stderr(options.system.painter());
@@ -222,8 +218,8 @@ fn end_early(session: &mut Session, stop: Stop) -> u8 {
         return status;
     }
     last_words(session, &format!("master: {stop}"));
-    if let Some(complaint) = lost {
-        last_words(session, &complaint);
+    if let Err(lost) = lost {
+        last_words(session, &lost.to_string());
     }
     if let Err(error) = ended {
         last_words(session, &format!("master: {error}"));

@@ -158,6 +158,11 @@ pub(crate) enum Error {
     // While running.
     #[error("master: {0}")]
     Stop(#[from] Stop),
+    #[error(
+        "{history}: the history cannot be written any more: {source}; it ends with its last whole \
+         line, and the run goes on without it"
+    )]
+    HistoryLost { history: String, source: io::Error },
     #[error("master: {who} died ({fate})")]
     Died { who: String, fate: Fate },
     #[error("master: snapshot {snapshot} failed its audit: {reason}")]
@@ -194,16 +199,21 @@ impl From<Broken> for Error {
 }
 
 impl Error {
+    /// The system refuses something that is needed before anything is started.
+    pub(crate) fn not_started(error: pipes::Error) -> Self {
+        Self::NotStarted(error.into())
+    }
+
     pub(crate) fn status(&self) -> u8 {
         match self {
             Self::Stop(stop) => stop.status(),
-            Self::Died { fate, .. } if !fate.is_internal() => status::FAILED,
-            Self::Died { .. }
-            | Self::Unsound { .. }
-            | Self::Money { .. }
-            | Self::Transfers { .. }
-            | Self::Json(_) => status::BROKEN,
-            Self::Summary(_) | Self::CutOff(_) | Self::Output { .. } => status::FAILED,
+            Self::Died { fate, .. } => status_of(fate),
+            Self::Unsound { .. } | Self::Money { .. } | Self::Transfers { .. } | Self::Json(_) => {
+                status::BROKEN
+            }
+            Self::HistoryLost { .. } | Self::Summary(_) | Self::CutOff(_) | Self::Output { .. } => {
+                status::FAILED
+            }
             // Everything else is noticed before anything starts.
             _ => status::MALFORMED,
         }
@@ -223,6 +233,14 @@ impl Error {
             file: file.to_owned(),
             source: Box::new(self),
         }
+    }
+}
+
+/// The status of a run in which a process ended in this way, though it should not have.
+pub(crate) fn status_of(fate: &Fate) -> u8 {
+    match fate.is_internal() {
+        true => status::BROKEN,
+        false => status::FAILED,
     }
 }
 

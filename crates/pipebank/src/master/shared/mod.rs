@@ -20,7 +20,7 @@ mod system;
 mod tell;
 
 pub(super) use self::drawing::{Drawable, Output};
-pub(super) use self::error::{Error, Stop};
+pub(super) use self::error::{Error, Stop, status_of};
 pub(super) use self::paint::{Colour, Painter};
 pub(super) use self::run_dir::{Pids, RunDir};
 pub(super) use self::streams::{name_of, open, write_out};

@@ -62,7 +62,7 @@ impl Prompt {
 
         let (ask, asked) = mpsc::channel::<Vec<String>>();
         let (say, typed) = mpsc::channel();
-        let ends = pipes::pipe().map_err(|error| Error::NotStarted(error.into()))?;
+        let ends = pipes::pipe().map_err(Error::not_started)?;
         let mut waker: Sender<()> = ends.write.into_sender();
         thread::spawn(move || {
             for known in asked {

@@ -89,9 +89,9 @@ impl SystemOptions {
 }
 
 /// What is to be done before the first child starts, and holds for the children too.
-pub(crate) fn inherit_little() -> Result<(), pipes::Error> {
-    pipes::close_inherited_on_exec()?;
-    pipes::raise_descriptor_limit(u64::MAX)?;
+pub(crate) fn inherit_little() -> Result<(), Error> {
+    pipes::close_inherited_on_exec().map_err(Error::not_started)?;
+    pipes::raise_descriptor_limit(u64::MAX).map_err(Error::not_started)?;
     Ok(())
 }
 

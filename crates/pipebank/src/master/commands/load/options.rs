@@ -106,7 +106,7 @@ impl LoadOptions {
         }
     }
 
-    /// What one node generates of the transfers that were asked for; `None`: until told to rest.
+    /// What one node generates of the transfers that were asked for; `None`: until it is to rest.
     pub(super) fn quota(&self, place: usize) -> Option<u64> {
         let nodes = u64::from(self.nodes);
         self.transfers
