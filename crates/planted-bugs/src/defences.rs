@@ -16,7 +16,7 @@ use testing::generate::{Size, script};
 use crate::tree::Tree;
 
 /// Whoever takes longer hangs, and has been caught.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// A process that has ended is noticed so soon.
 const TICK: Duration = Duration::from_millis(2);
 /// So many generated scripts are run beside those in testdata.
@@ -54,6 +54,10 @@ pub(crate) const DEFENCES: &[Defence] = &[
     Defence {
         name: "unit tests",
         run: |tree| run_tests(tree, &[("lib", "")]),
+    },
+    Defence {
+        name: "whole system",
+        run: |tree| run_tests(tree, &[("bank/whole_system", "")]),
     },
     Defence {
         name: "property tests",

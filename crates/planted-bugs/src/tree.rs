@@ -22,7 +22,7 @@ const PACKAGES: [&str; 4] = [
 ];
 
 /// Which of their targets are built, beside their unit tests and programs.
-const TESTS: [&str; 2] = ["it", "every_interleaving"];
+const TESTS: [&str; 3] = ["it", "every_interleaving", "whole_system"];
 
 /// A copy of the workspace.
 #[derive(Debug)]

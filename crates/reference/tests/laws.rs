@@ -1,4 +1,4 @@
-//! The reference model is itself held against the definition before anything is held against it:
+//! The reference model is itself compared with the definition before anything is compared with it:
 //! the worked example, the laws that every snapshot obeys, and mistakes planted in the model.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -1,4 +1,4 @@
-//! What the tests of histories share: reading one, holding it against what a bank is, and printing
+//! What the tests of histories share: reading one, comparing it with what a bank is, and printing
 //! from it what its script has printed.
 
 use std::collections::BTreeMap;

@@ -69,6 +69,11 @@ impl Settling {
         }
     }
 
+    /// For how many steps in flight something was said.
+    pub(super) fn heard(&self) -> usize {
+        self.said.len()
+    }
+
     fn nodes(&self) -> impl Iterator<Item = (Place, Option<u64>)> {
         self.dead.iter().filter_map(|dead| match dead.process {
             Process::Node(node) => Some((node, dead.line)),

@@ -296,11 +296,15 @@ impl Master {
         }
     }
 
-    /// The statement that is waited for, as people write it: the first in flight. `None` where what
-    /// is waited for belongs to no statement.
+    /// The statement that is waited for, as people write it. `None` where what is waited for belongs
+    /// to no statement.
     #[must_use]
     pub fn waits_for(&self) -> Option<(u64, crate::script::Command)> {
-        let statement = match self.in_flight.front() {
+        let heard = self
+            .settling
+            .as_ref()
+            .map_or(0, |settling| settling.heard());
+        let statement = match self.in_flight.get(heard) {
             Some(Entry {
                 step: Step::ToEnd { .. },
                 ..

@@ -1,4 +1,4 @@
-//! What a collected snapshot is held against: the definition and Chandy and Lamport's Theorem 1,
+//! What a collected snapshot is compared with: the definition and Chandy and Lamport's Theorem 1,
 //! decided from the logs of what has really happened. It knows nothing of recorder, markers and
 //! tallies. Beside it the bank's own audit, which must come to the same result.
 

@@ -1,8 +1,9 @@
-//! The whole system in one test: master, observer and nodes as values, joined by queues, held against
+//! The whole system in one test: master, observer and nodes as values, joined by queues, compared with
 //! the reference model and against what must hold whoever dies.
 //!
 //! A failure says the seed that repeats it, and the script, shrunken:
-//! `PIPEBANK_SEED=n cargo test -p pipebank-bank --test whole_system`. `PIPEBANK_RUNS=n` runs so many.
+//! `PIPEBANK_SEED=n cargo test -p pipebank-bank --test whole_system`. `scripts/whole-system` runs a
+//! million of them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -32,11 +33,9 @@ fn each_seed(run: impl Fn(u64) -> Result<(), Complaint>) {
             .ok()
             .and_then(|it| it.parse::<u64>().ok())
     };
-    let first = number("PIPEBANK_SEED").unwrap_or(1);
-    let runs = match number("PIPEBANK_SEED") {
-        Some(_) => 1,
-        None => number("PIPEBANK_RUNS").unwrap_or(RUNS),
-    };
+    let only = number("PIPEBANK_SEED");
+    let first = only.unwrap_or(1);
+    let runs = number("PIPEBANK_RUNS").unwrap_or(only.map_or(RUNS, |_| 1));
     for seed in first..first + runs {
         if let Err(complaint) = run(seed) {
             panic!(

@@ -1,12 +1,11 @@
 //! The processes of the system and master's pipes to them.
 //!
 //! Knows nothing of accounts or snapshots: it starts and ends processes, moves frames, and notices
-//! deaths. `mesh.rs` connects them.
+//! deaths. `mesh.rs` connects them, `ending.rs` ends them all.
 
-use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use pipes::{Caught, Needs, Poller, Signals, Token};
+use pipes::{Needs, Poller, Token};
 
 use super::mesh::Ends;
 use super::process::Handle;
@@ -14,9 +13,6 @@ use super::shared::{Error, Pids, Programs, RunDir, Stop};
 use bank::id::{NodeId, Place};
 use bank::master::{Awaits, Fate, Master, Process};
 use bank::messages::{Answer, Command, Reply, Request};
-
-/// How long processes have to end by themselves before they are killed.
-const GRACE: Duration = Duration::from_secs(2);
 
 /// Descriptors that a process has open beside its channels or nodes, generously.
 pub(super) const OTHER_DESCRIPTORS: u64 = 24;
@@ -28,49 +24,10 @@ pub(super) const INPUT: Token = 1;
 const OBSERVER: Token = 2;
 const NODES: Token = 4;
 
-/// Why everything ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// The script says so or is over, or the load is.
-    Script,
-    /// A signal or a failure ends the run early.
-    Signalled,
-    /// Nobody is to be waited for any more.
-    AtOnce,
-}
-
-/// How the processes ended when all were to end.
-#[derive(Debug)]
-pub(super) struct Ended {
-    /// Those that did not end as they should, though they were not yet known to be dead. One that
-    /// was killed because somebody asked for that is not among them.
-    pub(super) unclean: Vec<Unclean>,
-    /// The first signal that arrived meanwhile.
-    pub(super) caught: Option<Caught>,
-}
-
-/// A process that did not end by itself and without a complaint.
-#[derive(Debug)]
-pub(super) struct Unclean {
-    pub(super) who: String,
-    /// How it ended; nothing where the grace was over and master killed it.
-    pub(super) fate: Option<Fate>,
-}
-
-impl fmt::Display for Unclean {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let who = &self.who;
-        match &self.fate {
-            None => write!(f, "{who} did not end when it was told to, and was killed"),
-            Some(fate) => write!(f, "{who} did not end as it should ({fate})"),
-        }
-    }
-}
-
 /// A node.
 #[derive(Debug)]
 pub(super) struct Node {
-    id: NodeId,
+    pub(super) id: NodeId,
     pub(super) process: Handle<Command, Reply>,
 }
 
@@ -84,13 +41,13 @@ pub(super) struct Cluster {
     pub(super) deadline: Option<Instant>,
     pub(super) observer: Option<Handle<Request, Answer>>,
     /// By place; nothing where a node could not be started.
-    nodes: Vec<Option<Node>>,
+    pub(super) nodes: Vec<Option<Node>>,
     pub(super) ends: Ends,
     /// Nodes to which something is to be written.
     pub(super) dirty: Vec<Place>,
-    ready: Vec<Token>,
+    pub(super) ready: Vec<Token>,
     /// Deaths that were noticed and that nobody has asked for.
-    news: Vec<Process>,
+    pub(super) news: Vec<Process>,
 }
 
 impl Cluster {
@@ -293,7 +250,7 @@ impl Cluster {
 
     /// Reads from a process what is there, or writes what it has room for. What a node of before
     /// the last KillAll had to say is of no interest.
-    fn serve(&mut self, token: Token) -> Result<(), pipes::Error> {
+    pub(super) fn serve(&mut self, token: Token) -> Result<(), pipes::Error> {
         let (is_room, poller) = (token % 2 == 1, &self.poller);
         let (process, has_died) = if token < NODES {
             let observer = self.observer.as_mut();
@@ -324,92 +281,6 @@ impl Cluster {
     pub(super) fn kill(&mut self, node: Place) {
         if let Some(Some(node)) = self.nodes.get_mut(node.index()) {
             node.process.child.kill();
-        }
-    }
-
-    /// Ends every process: closes its commands, waits until it has ended, and kills it where it
-    /// does not within the grace, or at once where another signal asks for it.
-    pub(super) fn end_all(
-        &mut self,
-        signals: &Signals,
-        ending: Ending,
-    ) -> Result<Ended, pipes::Error> {
-        // Of those that are dead already, everything is known.
-        self.observer.take_if(|observer| observer.fate.is_some());
-        for node in &mut self.nodes {
-            node.take_if(|node| node.process.fate.is_some());
-        }
-        for node in self.nodes.iter_mut().flatten() {
-            node.process.child.sender.close();
-        }
-        if let Some(observer) = &mut self.observer {
-            observer.child.sender.close();
-        }
-        let grace = Instant::now() + GRACE;
-        let deadline = self.deadline.filter(|_| ending == Ending::Script);
-        let deadline = deadline.map_or(grace, |deadline| deadline.min(grace));
-        let (mut killed, mut grace_was_over, mut caught) = (false, false, None);
-        while self.is_anybody_alive() {
-            let too_late = Instant::now() >= deadline;
-            let mut at_once = ending == Ending::AtOnce;
-            while let Some(signal) = signals.next_caught()? {
-                // The first one ends the run, a second one its patience.
-                at_once |= ending == Ending::Signalled || caught.is_some();
-                caught = caught.or(Some(signal));
-            }
-            if !killed && (at_once || too_late) {
-                self.kill_everybody();
-                killed = true;
-                grace_was_over = too_late && !at_once;
-            }
-            let deadline = (!killed).then_some(deadline);
-            let mut ready = std::mem::take(&mut self.ready);
-            self.poller.wait(&mut ready, deadline)?;
-            for token in &ready {
-                match *token {
-                    SIGNALS => {}
-                    // Input that nobody reads now must not keep the loop awake.
-                    INPUT => self.poller.unwatch_bytes(std::io::stdin())?,
-                    token => self.serve(token)?,
-                }
-            }
-            self.ready = ready;
-        }
-        self.news.clear();
-        self.dirty.clear();
-        self.ends = Ends::default();
-        let nodes = self.nodes.drain(..).flatten();
-        let nodes = nodes.map(|node| (format!("node {}", node.id), node.process.fate));
-        let observer = self.observer.take();
-        let observer = observer.map(|observer| ("the observer".to_owned(), observer.fate));
-        let unclean = nodes.chain(observer).filter_map(|(who, fate)| {
-            let fate = fate.filter(|fate| !fate.is_clean())?;
-            match killed && fate == Fate::Signal(9) {
-                false => Some(Unclean {
-                    who,
-                    fate: Some(fate),
-                }),
-                true => grace_was_over.then_some(Unclean { who, fate: None }),
-            }
-        });
-        let unclean = unclean.collect();
-        // The directory is about to go, or to show the next system.
-        let _ = self.publish();
-        Ok(Ended { unclean, caught })
-    }
-
-    fn is_anybody_alive(&self) -> bool {
-        let nodes = self.nodes.iter().flatten();
-        self.observer.iter().any(|it| it.fate.is_none())
-            || nodes.into_iter().any(|node| node.process.fate.is_none())
-    }
-
-    fn kill_everybody(&mut self) {
-        for node in self.nodes.iter_mut().flatten() {
-            node.process.child.kill();
-        }
-        if let Some(observer) = &mut self.observer {
-            observer.child.kill();
         }
     }
 

@@ -10,12 +10,14 @@
 //! [`cli`] parses the command line, [`commands`] holds what it can ask for, each by itself, and
 //! [`shared`] what they have in common. [`session`] stands between [`bank::master::Master`], who
 //! decides, and everybody else; [`cluster`] holds the processes and the pipes to them, [`mesh`] lays
-//! channels, [`results`] is standard output. Never here: what is to be done for a command.
+//! channels, [`ending`] ends everything, [`results`] is standard output. Never here: what is to be
+//! done for a command.
 
 mod chronicle;
 mod cli;
 mod cluster;
 mod commands;
+mod ending;
 mod mesh;
 mod process;
 mod results;

@@ -19,7 +19,8 @@ use history::What;
 use pipes::{Input, Signals, Token};
 
 use super::chronicle::Chronicle;
-use super::cluster::{Cluster, Ending, INPUT, SIGNALS};
+use super::cluster::{Cluster, INPUT, SIGNALS};
+use super::ending::Ending;
 use super::mesh;
 use super::results::{Format, Results};
 use super::shared::{
@@ -54,7 +55,7 @@ pub(super) struct Session {
     pub(super) settings: Settings,
     pub(super) signals: Signals,
     master: Master,
-    /// What master wants done and is not done yet; empty between steps.
+    /// What master wanted done when the run stopped, the last first; until then it is empty.
     effects: Vec<Effect>,
     /// With how many others a new node is connected at once.
     tile: usize,
@@ -170,8 +171,12 @@ impl Session {
                 self.effects = effects;
                 return Ok(outcome?);
             }
-            for effect in effects.drain(..) {
-                self.do_one(effect)?;
+            effects.reverse();
+            while let Some(effect) = effects.pop() {
+                if let Err(stop) = self.do_one(effect) {
+                    self.effects = effects;
+                    return Err(stop);
+                }
             }
             self.effects = effects;
         }
@@ -421,10 +426,16 @@ impl Session {
 
     /// Ends the system, also in the middle of things.
     pub(super) fn end(&mut self, ending: Ending) -> Result<(), Stop> {
+        // Who was told to be dead is so in the history.
+        let undone = std::mem::take(&mut self.effects).into_iter().rev();
+        let deaths = undone.filter(|effect| match effect {
+            Effect::History(event) => matches!(event.1, What::Death { .. }),
+            _ => false,
+        });
         self.master.end(None);
         let mut effects = Vec::new();
         self.master.swap_effects(&mut effects);
-        for effect in effects {
+        for effect in deaths.chain(effects) {
             if let Effect::History(event) = effect {
                 self.record(event.0, event.1);
             }

@@ -1,4 +1,4 @@
-//! Generated scripts through the real `master`, held against the model: stdout byte for byte, the
+//! Generated scripts through the real `master`, compared with the model: stdout byte for byte, the
 //! lines that fail, and the exit status.
 //!
 //! `PIPEBANK_SEED=n cargo test -p pipebank --test it against_model::` runs just script n.

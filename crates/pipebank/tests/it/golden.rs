@@ -1,6 +1,6 @@
-//! Every `testdata/NAME.txt` through the real `master --seed 1`, held against `NAME.out`,
+//! Every `testdata/NAME.txt` through the real `master --seed 1`, compared with `NAME.out`,
 //! `NAME.err` (no such file: nothing on stderr) and the exit status in its comment `# exit: N`
-//! (none: 0). What the static check accepts is held against the model as well.
+//! (none: 0). What the static check accepts is compared with the model as well.
 //!
 //! `PIPEBANK_BLESS=1` rewrites `.out` and `.err`; read the diff.
 

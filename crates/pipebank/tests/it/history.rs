@@ -297,6 +297,26 @@ fn deaths_are_events_with_their_line_where_the_script_killed() {
 }
 
 #[test]
+fn a_strict_run_that_a_death_ends_has_that_death_in_its_history() {
+    let mut master = Master::start(&["--strict", "--verbose", "--history", "h"]);
+    master.write("StartMaster\nCreateNode 1 10\nCreateNode 2 20\n");
+    let pids = master.settle(2);
+    stop(pids.nodes[&1]);
+    master.write("Send 1 2 5\nSend 2 1 1\n");
+    while !master.err().starts_with("node 2: sends 1") {}
+    signal(pids.nodes[&1], SIGKILL);
+    while !master.err().contains("(--strict)") {}
+    master.wait();
+    let history = History::read(&master.place().path("h"));
+    let has_died = |event: &Event| matches!(event.what, What::Death { .. });
+    assert!(
+        history.events.iter().any(has_died),
+        "{}",
+        history.timeless()
+    );
+}
+
+#[test]
 fn a_master_that_is_killed_leaves_everything_that_it_has_shown() {
     let mut master = Master::start(&["--history", "h"]);
     master.write("StartMaster\nCreateNode 1 10\nCreateNode 2 20\n");

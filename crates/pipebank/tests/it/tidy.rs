@@ -33,7 +33,7 @@ const ARROWS: [Arrows; 10] = [
         from: "pipebank-bank",
         // What master wants written is events of the history.
         to: &["pipebank-snapshot", "pipebank-history"],
-        // Messages are tried as frames, and the whole system is held against the reference.
+        // Messages are tried as frames, and the whole system is compared with the reference.
         in_tests: &["pipebank-pipes", "pipebank-reference", "pipebank-testing"],
     },
     Arrows {

@@ -26,7 +26,8 @@ use pipes::{Signals, write_interruptibly};
 
 use self::run::Run;
 use self::summary::{Outcome, Summary};
-use crate::master::cluster::{Cluster, Ended, Ending};
+use crate::master::cluster::Cluster;
+use crate::master::ending::{Ended, Ending};
 use crate::master::shared::{Error, Painter, Stop, inherit_little, status, status_of};
 
 pub(crate) use self::options::LoadOptions;
