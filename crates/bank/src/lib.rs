@@ -1,11 +1,14 @@
-//! The bank as values: what an account, a member of the bank and its processes decide.
+//! What an account, a member of the bank and its processes decide.
 //!
-//! [`member`] is everything that a node decides about its account and snapshots; [`messages`] is the
-//! table of who says what to whom; [`script`] is the command language; [`audit`] decides whether a
-//! snapshot is sound.
+//! | to | is |
+//! |---|---|
+//! | see who says what to whom, each request beside its reply | [`messages`] |
+//! | follow a script from a command to its result | [`master`] |
+//! | see what one process does of it | [`node`], around a [`member`]: an [`account`] and its recorder |
+//! | have snapshots taken, collected and audited | [`observer`], [`audit`] |
+//! | read a script | [`script`] |
 //!
-//! Never here: pipes, files, clocks, processes, a command line. The same values run in the programs,
-//! in simulations and in tests.
+#![doc = include_str!("../README.md")]
 
 pub mod account;
 pub mod audit;

@@ -1,8 +1,10 @@
-//! The whole, measured: `scripts/bench` builds and runs this. Every figure of the bank stands
-//! beside that of a raw baseline, measured by turns in the same run, because machines drift.
+//! The whole, measured: `scripts/bench` builds and runs this. Ours and the raw baseline are measured
+//! by turns, because machines drift.
 //!
 //! The raw baselines are in `raw`; what is measured, and against which targets, is in `jobs` and
 //! `loads`; how much of it, in `plan`.
+//!
+#![doc = include_str!("../README.md")]
 #![allow(missing_docs)]
 
 mod cpus;

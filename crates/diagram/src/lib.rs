@@ -1,9 +1,9 @@
-//! Space-time diagrams of a history: events in, text out.
+//! Pictures of a history.
 //!
 //! [`select()`] chooses the events that are drawn, [`Layout`] gives each of them its place, and the
 //! other modules write that down. [`text()`] draws the end of a run that goes on, for a terminal.
 //!
-//! Never here: files, pipes, processes.
+#![doc = include_str!("../README.md")]
 
 mod columns;
 mod describe;

@@ -1,4 +1,4 @@
-//! The limits that the README states: what is within them works, what is beyond is refused clearly,
+//! The limits that the README of this crate states: what is within them works, what is beyond is refused clearly,
 //! all in bounded memory. (Amounts: testdata/amounts.txt, testdata/refused-numbers.txt and
 //! testdata/refused-deposits.txt; the richest bank under load: load.rs.)
 //!
@@ -56,7 +56,7 @@ fn a_snapshot_of(nodes: usize) {
 }
 
 #[test]
-fn one_node_two_nodes_and_a_few_are_photographed_whole() {
+fn snapshots_of_one_node_two_and_a_few_are_whole() {
     for nodes in [1, 2, 33] {
         a_snapshot_of(nodes);
     }
@@ -64,7 +64,7 @@ fn one_node_two_nodes_and_a_few_are_photographed_whole() {
 
 #[test]
 #[ignore = "tens of thousands of pipes"]
-fn hundreds_of_nodes_are_photographed_whole() {
+fn snapshots_of_hundreds_of_nodes_are_whole() {
     for nodes in [101, 250] {
         a_snapshot_of(nodes);
     }

@@ -1,24 +1,13 @@
-//! Typed pipes between processes: framed ends, descriptor hand-over, spawning, readiness.
+//! The ends of pipes, and the processes that hold them.
 //!
-//! ```text
-//!    parent                                        child
-//!   ┌──────────────┐   frames of type O   ┌────────────────────┐
-//!   │ Sender<O>    ├─────── pipe ────────▶│ Receiver<O>  stdin │
-//!   │ Receiver<I>  │◀────── pipe ─────────┤ Sender<I>   stdout │
-//!   │ Hatch        │══════ socket ════════│ Hatch              │
-//!   └──────────────┘  descriptors only    └────────────────────┘
-//! ```
+//! | to | is |
+//! |---|---|
+//! | write and read frames | [`Sender`], [`Receiver`] |
+//! | wait until one of many ends can go on; of a few, once | [`Poller`] (epoll); [`WaitSet`] (poll) |
+//! | hand pipe ends over to a process that already runs | [`Hatch`] |
+//! | start a child that cannot outlive its parent; be that child | [`spawn`]; [`parent`] |
 //!
-//! * [`Sender`] and [`Receiver`] are the two ends of a pipe that carries one type of frame. The
-//!   types are swapped when a child is [`spawn`]ed, so that sending the wrong message to the wrong
-//!   process does not compile. A sender never blocks: what does not fit into the pipe waits, in
-//!   order, in its *outbox*.
-//! * [`Poller`] waits until any of many ends can go on (epoll); [`WaitSet`] for a few, once (poll).
-//! * [`Hatch`] hands pipe ends over to a process that already runs.
-//! * [`spawn`] starts a child that cannot outlive its parent; [`parent`] is the child's half.
-//!
-//! What this crate never knows: what the frames mean. All `unsafe` code of the project is in its
-//! module `sys`, each block with its reason.
+#![doc = include_str!("../README.md")]
 
 mod child;
 mod end;

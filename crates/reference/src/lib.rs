@@ -1,20 +1,6 @@
-//! The reference: what a script and a seed must print, by a serial interpreter without processes.
+//! The language, serially: [`interpret`] a script, and see what it must print.
 //!
-//! Written from the specification of the command language and from Chandy and Lamport's rules, never
-//! from the implementation, with which it shares nothing: no parser, no account, no recorder. Even
-//! the random numbers, which are part of what is promised, it draws by itself. It is slow and plain
-//! on purpose, and compared with the definition of a consistent cut in its own tests.
-//!
-//! ```
-//! let script = "StartMaster\nCreateNode 1 5\nCreateNode 2 0\nSend 1 2 3\nReceive 2\nReceive 2\n";
-//! let expected = reference::interpret(script, 1);
-//! assert_eq!(expected.stdout, "1 Transfer 3\n");
-//! assert_eq!(expected.failures[0].line, 6);
-//! assert_eq!(expected.exit_status(), 1);
-//! ```
-//!
-//! It takes scripts that the static check of the language accepts. On any other it panics, rather
-//! than guess what was meant.
+#![doc = include_str!("../README.md")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod draw;

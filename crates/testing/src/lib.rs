@@ -1,9 +1,11 @@
-//! What tests and tools share: a master under test, what /proc says of processes, random scripts,
-//! random histories, and what a history must agree with.
+//! A master under test, what /proc says of processes, random scripts, random histories, and what a
+//! history must agree with.
 //!
 //! Nothing here sleeps to let something happen: lines, end of file and exit are waited for. Only
 //! what /proc says has no event; it is looked at again and again, until a deadline. Whatever is not
 //! as it must be is a panic, by which a test fails.
+//!
+#![doc = include_str!("../README.md")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod chronicle;

@@ -12,7 +12,7 @@ use diagram::Recent;
 use history::{Event, Header, What};
 use pipes::Signals;
 
-use super::failure::Stop;
+use super::shared::Error;
 
 pub(super) use file::{HistoryFile, Sha256Reader, is_same_file};
 
@@ -77,21 +77,21 @@ impl Chronicle {
         self.file.as_ref().is_some_and(HistoryFile::is_full)
     }
 
-    /// Writes the file as far as there is something to write; where that cannot be done, what is to
-    /// be told of it: the file is given up.
+    /// Writes the file as far as there is something to write. Where that cannot be done
+    /// ([`Error::HistoryLost`]), the file is given up.
     pub(super) fn write_file(
         &mut self,
         signals: Option<&Signals>,
         deadline: Option<Instant>,
-    ) -> Result<Option<String>, Stop> {
+    ) -> Result<(), Error> {
         let Some(file) = &mut self.file else {
-            return Ok(None);
+            return Ok(());
         };
-        let complaint = file.write(signals, deadline)?;
-        if complaint.is_some() {
+        let written = file.write(signals, deadline);
+        if matches!(written, Err(Error::HistoryLost { .. })) {
             self.file = None;
         }
-        Ok(complaint)
+        written
     }
 }
 

@@ -3,15 +3,13 @@
 //! Knows nothing of accounts or snapshots: it starts and ends processes, moves frames, and notices
 //! deaths. `mesh.rs` connects them, `ending.rs` ends them all.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use pipes::{Needs, Poller, Token};
 
-use super::failure::Stop;
 use super::mesh::Ends;
 use super::process::Handle;
-use super::run_dir::{Pids, RunDir};
+use super::shared::{Error, Pids, Programs, RunDir, Stop};
 use bank::id::{NodeId, Place};
 use bank::master::{Awaits, Fate, Master, Process};
 use bank::messages::{Answer, Command, Reply, Request};
@@ -25,14 +23,6 @@ pub(super) const SIGNALS: Token = 0;
 pub(super) const INPUT: Token = 1;
 const OBSERVER: Token = 2;
 const NODES: Token = 4;
-
-/// Where the programs of the other processes are.
-#[derive(Clone, Debug)]
-pub(super) struct Programs {
-    pub(super) node: PathBuf,
-    pub(super) observer: PathBuf,
-    pub(super) verbose: bool,
-}
 
 /// A node.
 #[derive(Debug)]
@@ -114,7 +104,15 @@ impl Cluster {
         self.nodes.iter().flatten().count() as u64
     }
 
-    /// What a system of so many nodes takes, where so many of them are present, or nothing is; they
+    /// An error where the system does not allow this many nodes, before anything is started.
+    pub(super) fn check_room(nodes: u64, who: String) -> Result<(), Error> {
+        match Self::needs(None, nodes, 1).shortage() {
+            None => Ok(()),
+            Some(shortage) => Err(Error::TooManyNodes { who, shortage }),
+        }
+    }
+
+    /// What a system of this many nodes takes, where some of them are present, or nothing is; they
     /// are connected in tiles of this side.
     pub(super) fn needs(present: Option<u64>, nodes: u64, tile: u64) -> Needs {
         let processes = |nodes| nodes + 1;

@@ -118,7 +118,7 @@ impl Cluster {
             }
         });
         let unclean = unclean.collect();
-        // The directory is about to go, or to be told of the next system.
+        // The directory is about to go, or to show the next system.
         let _ = self.publish();
         Ok(Ended { unclean, caught })
     }

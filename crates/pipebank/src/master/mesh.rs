@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use pipes::{HandOver, RawEnd};
 
 use super::cluster::{Cluster, OTHER_DESCRIPTORS, SIGNALS};
-use super::failure::Stop;
+use super::shared::Stop;
 use bank::id::Place;
 use bank::master::Process;
 use bank::messages::{Command, Peer};

@@ -9,7 +9,7 @@ use std::time::Instant;
 use pipes::Signals;
 use serde::Serialize;
 
-use super::failure::Stop;
+use super::shared::Stop;
 use bank::id::NodeId;
 use bank::master::Shown;
 
@@ -131,7 +131,7 @@ impl Text<'_> {
     }
 }
 
-/// One JSON line. The keys are documented in the README.
+/// One JSON line. The keys are documented in the README of this crate.
 #[derive(Serialize)]
 struct JsonLine<'a> {
     schema: u32,

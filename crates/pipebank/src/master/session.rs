@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Everything that has been read already is heard before anybody is waited for, and commands are
-//! written only then: so many of them, and many replies, share a system call.
+//! written only then: that way many of them, and many replies, share a system call.
 
 use std::time::{Duration, Instant};
 
@@ -19,20 +19,20 @@ use history::What;
 use pipes::{Input, Signals, Token};
 
 use super::chronicle::Chronicle;
-use super::cluster::{Cluster, INPUT, Programs, SIGNALS};
+use super::cluster::{Cluster, INPUT, SIGNALS};
 use super::ending::Ending;
-use super::failure::Stop;
 use super::mesh;
-use super::paint::Teller;
-use super::prompt::{Prompt, Typed};
 use super::results::{Format, Results};
-use super::run_dir::RunDir;
+use super::shared::{
+    Error, Programs, RunDir, Stop, Teller,
+    prompt::{Prompt, Typed},
+};
 use super::table::table;
 use bank::id::{NodeId, Place};
 use bank::master::{Awaits, Broken, Effect, Failure, Master, Process, Told};
 use bank::script::{Command, Statement};
 
-/// What a session is told by the command line.
+/// What the command line says of a session.
 #[derive(Debug)]
 pub(super) struct Settings {
     /// How the script is called in messages.
@@ -257,12 +257,12 @@ impl Session {
         Ok(self.master.started(outcome)?)
     }
 
-    /// Waits until input is there; deaths are told and signals obeyed meanwhile.
+    /// Waits until input is there; deaths are reported and signals obeyed meanwhile.
     pub(super) fn wait_for_input(&mut self, input: &Input) -> Result<(), Stop> {
         self.show_everything()?;
         if self.cluster.poller.watch_bytes(input, INPUT)? {
             while !self.wait()?.contains(&INPUT) {
-                // What a death left behind is settled, and told, at once.
+                // What a death left behind is settled, and reported, at once.
                 self.cluster.poller.unwatch_bytes(input)?;
                 self.show_everything()?;
                 self.cluster.poller.watch_bytes(input, INPUT)?;
@@ -352,28 +352,34 @@ impl Session {
         }
     }
 
-    /// Writes what the history has gathered; where that cannot be done, tells so, and the run goes
-    /// on without it.
+    /// Writes what the history has gathered; where that cannot be done, says so, and the run goes on
+    /// without it.
     fn write_history(&mut self) -> Result<(), Stop> {
         let Some(chronicle) = &mut self.chronicle else {
             return Ok(());
         };
         let deadline = self.results.deadline;
-        match chronicle.write_file(Some(&self.signals), deadline)? {
-            None => Ok(()),
-            Some(complaint) => {
+        match chronicle.write_file(Some(&self.signals), deadline) {
+            Ok(()) => Ok(()),
+            Err(Error::Stop(stop)) => Err(stop),
+            Err(lost) => {
                 self.failed = true;
-                self.tell(&complaint)
+                self.tell(&lost.to_string())
             }
         }
     }
 
-    /// Writes what there is of the history when nobody is waited for any more; what is to be told
-    /// where that cannot be done.
-    pub(super) fn give_up_history(&mut self) -> Option<String> {
+    /// Writes what there is of the history when nobody is waited for any more; an error where that
+    /// cannot be done, and not where its reader is too slow.
+    pub(super) fn give_up_history(&mut self) -> Result<(), Error> {
         let deadline = self.results.deadline;
-        let written = self.chronicle.as_mut()?.write_file(None, deadline);
-        written.unwrap_or(None)
+        match &mut self.chronicle {
+            None => Ok(()),
+            Some(chronicle) => match chronicle.write_file(None, deadline) {
+                Err(Error::Stop(_)) => Ok(()),
+                written => written,
+            },
+        }
     }
 
     /// Tells something on stderr, after everything that was shown before it.

@@ -296,6 +296,47 @@ fn completions_and_man_are_written_for_every_shell() {
 }
 
 #[test]
+fn every_page_of_the_manual_that_is_referred_to_is_printed() {
+    let place = Place::new();
+    let main = place.run(&["man"]).out;
+    let subcommands: Vec<&str> = main
+        .lines()
+        .filter_map(|line| line.strip_prefix("master\\-")?.strip_suffix("(1)"))
+        .collect();
+    assert!(subcommands.len() >= 5, "{main}");
+    for subcommand in subcommands {
+        let page = place.run(&["man", subcommand]);
+        let title = format!(".TH master-{subcommand} 1");
+        assert!(page.out.contains(&title), "{page:#?}");
+        for section in ["SYNOPSIS", "OPTIONS", "\"EXIT STATUS\""] {
+            let heading = format!("\n.SH {section}\n");
+            assert!(page.out.contains(&heading), "{section}: {page:#?}");
+        }
+        page.expect(0, &page.out, "");
+    }
+    let right = "master: there is no page on `\\x1b`\n";
+    place.run(&["man", "\u{1b}"]).expect(2, "", right);
+}
+
+#[test]
+fn examples_in_the_manual_keep_their_lines() {
+    let place = Place::new();
+    let page = place.run(&["man"]).out;
+    let mut is_verbatim = false;
+    for line in page.lines() {
+        match line {
+            ".nf" => is_verbatim = true,
+            ".fi" => is_verbatim = false,
+            _ => assert!(is_verbatim || !line.starts_with("  "), "filled: {line}"),
+        }
+    }
+    assert!(
+        page.contains("\n  StartMaster\n  CreateNode 1 1000\n"),
+        "{page}"
+    );
+}
+
+#[test]
 fn completions_for_bash_are_a_script_that_bash_accepts() {
     let place = Place::new();
     place.file("c.bash", place.run(&["completions", "bash"]).out);

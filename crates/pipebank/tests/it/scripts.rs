@@ -1,5 +1,6 @@
-//! The scripts that people run first do what they say, and the README says what is so: its sample
-//! output is what master prints, and no command and no option is missing from it.
+//! The scripts that people run first do what they say, and so do the documents: their sample output
+//! is what master prints, no command is missing from the language, no option and no exit status from
+//! `--help`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -52,53 +53,91 @@ fn a_shell_script_can_kill_a_node_and_be_told() {
 
 #[test]
 fn the_readme_shows_the_output_of_its_example() {
-    let readme = readme();
-    let shown = block_after(&readme, |block| {
+    let document = document("README.md");
+    let shown = block_after(&document, |block| {
         block.contains("target/release/master testdata/arg.txt")
     });
     assert_eq!(shown, master(&["testdata/arg.txt"]));
 }
 
 #[test]
-fn the_readme_shows_the_json_of_its_example() {
-    let readme = readme();
-    let shown = block_after(&readme, |block| {
+fn the_readme_of_the_programs_shows_the_json_of_its_example() {
+    let document = document("crates/pipebank/README.md");
+    let shown = block_after(&document, |block| {
         block.contains("master --json testdata/arg.txt")
     });
     assert_eq!(shown, master(&["--json", "testdata/arg.txt"]));
 }
 
 #[test]
-fn the_readme_explains_every_command() {
-    let readme = readme();
+fn the_language_is_explained_command_by_command() {
+    let document = document("crates/bank/README.md");
     for command in COMMANDS {
         let row = format!("| `{command}` |");
-        assert!(readme.contains(&row), "no row begins with {row}");
+        assert!(document.contains(&row), "no row begins with {row}");
     }
 }
 
 #[test]
-fn the_readme_explains_every_option() {
-    let help = master(&["--help"]);
-    // `--seed <N>` and `-h, --help`, each at the beginning of a line of its own.
-    let options = help.lines().filter_map(|line| {
-        let line = line.trim_start();
-        let long = line.split_once(", ").map_or(line, |(_, long)| long);
-        let is_option = line.starts_with('-') && long.starts_with("--");
-        is_option.then(|| long.split(' ').next().unwrap_or_default())
+fn help_explains_every_option() {
+    for command in ["", "load", "verify", "diagram", "completions", "man"] {
+        let help = help_of(command);
+        let mut lines = help.lines().peekable();
+        let mut options = Vec::new();
+        while let Some(line) = lines.next() {
+            // `--seed <N>` and `-h, --help`, each on a line of its own, and below what it does.
+            let line = line.trim_start();
+            if line.starts_with('-') && line.contains("--") {
+                let below = lines.peek().map_or("", |line| line.trim_start());
+                let is_explained = below.contains(' ') && !below.starts_with(['-', '[']);
+                assert!(is_explained, "master {command}: `{line}` is not explained");
+                options.push(line.split(' ').next().unwrap_or_default());
+            }
+        }
+        let known = match command {
+            "" => options.contains(&"--strict") && options.len() >= 16,
+            "load" => options.contains(&"--nodes") && options.len() >= 14,
+            _ => options.contains(&"-h,"),
+        };
+        assert!(known, "master {command}: {options:?}");
+    }
+}
+
+#[test]
+fn help_explains_every_exit_status() {
+    let source = include_str!("../../src/master/shared/status.rs");
+    let constants = source.lines().filter_map(|line| {
+        let value = line.strip_prefix("pub(crate) const ")?.split_once(" = ")?.1;
+        let value = value.trim_end_matches(';');
+        Some(value.replace("signalled(13)", "141"))
     });
-    let options: Vec<&str> = options.collect();
-    assert!(
-        options.len() >= 12 && options.contains(&"--seed"),
-        "{options:?}"
-    );
-    let readme = readme();
-    for option in options {
-        let is_explained = readme.lines().any(|line| {
-            let row = line.strip_prefix(&format!("| `{option}"));
-            row.is_some_and(|rest| rest.starts_with(['`', ' ']))
+    let statuses: Vec<String> = constants.chain(["128 + n".to_owned()]).collect();
+    assert!(statuses.len() >= 8, "{statuses:?}");
+    let help = help_of("");
+    let (_, explained) = help.split_once("Exit status:").expect("a section");
+    for status in statuses {
+        let is_explained = explained.lines().any(|line| {
+            let rest = line.trim_start().strip_prefix(&status);
+            rest.is_some_and(|rest| rest.starts_with("  "))
         });
-        assert!(is_explained, "no row begins with `{option}`");
+        assert!(is_explained, "status {status} in:\n{explained}");
+    }
+}
+
+#[test]
+fn help_speaks_plainly() {
+    for command in ["", "load", "verify", "diagram", "completions", "man"] {
+        let help = help_of(command).to_lowercase();
+        for word in ["photograph", "of its own accord"] {
+            assert!(!help.contains(word), "master {command}: `{word}`");
+        }
+    }
+}
+
+fn help_of(command: &str) -> String {
+    match command {
+        "" => master(&["--help"]),
+        command => master(&[command, "--help"]),
     }
 }
 
@@ -146,8 +185,8 @@ fn block_after(text: &str, is_it: impl Fn(&str) -> bool) -> &str {
     blocks.next().expect("its output is there")
 }
 
-fn readme() -> String {
-    fs::read_to_string(root().join("README.md")).expect("the README is there")
+fn document(path: &str) -> String {
+    fs::read_to_string(root().join(path)).expect("the document is there")
 }
 
 fn root() -> PathBuf {

@@ -1,6 +1,7 @@
 //! The house checks its own order: which crate may know which, what must never occur in a crate,
 //! and how long things may be. DESIGN and STYLE as a test; each complaint says where and what to do.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -81,6 +82,9 @@ const ARROWS: [Arrows; 10] = [
 const CORE_DEPENDENCIES: [&str; 2] = ["serde", "thiserror"];
 const LONGEST_FILE: usize = 500;
 const LONGEST_FUNCTION: usize = 100;
+const LONGEST_README: usize = 150;
+/// What part of all lines of sources one crate may have: one in this many.
+const LARGEST_CRATE: usize = 3;
 
 /// Words that must not occur; also paths (`a::b`) and macros (`a!`).
 struct Ban {
@@ -94,7 +98,7 @@ struct Ban {
     instead: &'static str,
 }
 
-const BANS: [Ban; 14] = [
+const BANS: [Ban; 15] = [
     Ban {
         words: &["unsafe"],
         within: "crates/",
@@ -212,6 +216,13 @@ const BANS: [Ban; 14] = [
         instead: "raw descriptors stay in crates/pipes: use or add a typed end there",
     },
     Ban {
+        words: &["commands", "cli"],
+        within: "crates/pipebank/src/master/shared/",
+        except: "",
+        in_prose: false,
+        instead: "what the commands share knows none of them: hand in what is needed",
+    },
+    Ban {
         words: &["bincode"],
         within: "crates/",
         except: "crates/pipes/src/frame.rs",
@@ -277,6 +288,48 @@ fn no_crate_contains_what_it_must_never_contain() {
 #[test]
 fn files_and_functions_fit_in_a_head() {
     none(&complaints_about_sources(too_long));
+}
+
+#[test]
+fn no_crate_has_more_than_a_third_of_all_sources() {
+    none(&too_large(&sources()));
+}
+
+#[test]
+fn the_readme_is_read_in_a_few_minutes() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let lines = readme.lines().count();
+    assert!(
+        lines <= LONGEST_README,
+        "README.md:{LONGEST_README}: {lines} lines: at most {LONGEST_README}; what one crate is \
+         about goes into the README of that crate"
+    );
+}
+
+#[test]
+fn every_link_in_a_document_leads_somewhere() {
+    let mut complaints = Vec::new();
+    let mut count = 0;
+    for (path, text) in repository() {
+        if !path.ends_with(".md") {
+            continue;
+        }
+        let folder = root().join(&path).parent().unwrap().to_owned();
+        for (line, number) in text.lines().zip(1..) {
+            let targets = line.split("](").skip(1);
+            let targets = targets.filter_map(|rest| Some(rest.split_once(')')?.0));
+            for target in targets.filter(|target| !target.contains("://")) {
+                count += 1;
+                if !leads_somewhere(&folder, target, &text) {
+                    complaints.push(format!(
+                        "{path}:{number}: `{target}` leads nowhere: correct it"
+                    ));
+                }
+            }
+        }
+    }
+    assert!(count > 20, "the documents were not found");
+    none(&complaints);
 }
 
 #[test]
@@ -370,7 +423,58 @@ fn too_long(source: &Source) -> Vec<String> {
     complaints
 }
 
+/// Crates that have more than their part of all lines.
+fn too_large(sources: &[Source]) -> Vec<String> {
+    let mut lines: BTreeMap<&str, usize> = BTreeMap::new();
+    for source in sources {
+        let of_crate = source.path.split('/').nth(1).unwrap_or_default();
+        *lines.entry(of_crate).or_default() += source.text.lines().count();
+    }
+    let all: usize = lines.values().sum();
+    let too_large = lines.iter().filter(|(_, own)| *own * LARGEST_CRATE > all);
+    let complaint = |(name, own): (&&str, &usize)| {
+        format!(
+            "crates/{name}/src:1: {own} of {all} lines: at most one in {LARGEST_CRATE}; split it \
+             along what it is for"
+        )
+    };
+    too_large.map(complaint).collect()
+}
+
+/// Whether a link in a document of this folder, whose text this is, names a file or a heading.
+fn leads_somewhere(folder: &Path, target: &str, text: &str) -> bool {
+    let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+    let file = folder.join(file);
+    let there = match file.is_dir() {
+        true => fs::read_to_string(file.join("README.md")),
+        false => fs::read_to_string(&file),
+    };
+    match anchor {
+        "" => file.exists(),
+        _ if target.starts_with('#') => has_heading(text, anchor),
+        _ => there.is_ok_and(|text| has_heading(&text, anchor)),
+    }
+}
+
+/// Whether a document has a heading with this anchor: its words in lower case, joined by hyphens.
+fn has_heading(text: &str, anchor: &str) -> bool {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let mut anchors = headings.map(|line| {
+        let heading = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = heading
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        kept.collect::<String>().replace(' ', "-")
+    });
+    anchors.any(|found| found == anchor)
+}
+
 fn complaints_about_sources(check: impl Fn(&Source) -> Vec<String>) -> Vec<String> {
+    sources().iter().flat_map(check).collect()
+}
+
+/// Everything in Rust under crates/*/src.
+fn sources() -> Vec<Source> {
     let mut sources = Vec::new();
     for (path, text) in repository() {
         let mut parts = path.split('/');
@@ -380,7 +484,7 @@ fn complaints_about_sources(check: impl Fn(&Source) -> Vec<String>) -> Vec<Strin
         }
     }
     assert!(sources.len() > 20, "the sources were not found");
-    sources.iter().flat_map(check).collect()
+    sources
 }
 
 /// Every text file of the repository, by its path: what git knows or would add. Where there is no
@@ -486,6 +590,28 @@ mod the_checks_themselves {
         assert_eq!(found(bank, "use bincode::config;"), 1);
         assert_eq!(found(bank, "println!(); eprintln!(); print!(); dbg!(x)"), 4);
         assert_eq!(found(bank, "todo!()"), 1);
+        let shared = "crates/pipebank/src/master/shared/error.rs";
+        assert_eq!(found(shared, "use crate::master::commands::load;"), 1);
+    }
+
+    #[test]
+    fn a_crate_that_outgrows_the_others_is_found() {
+        let source = |name, lines| Source::new(&format!("crates/{name}/src/lib.rs"), lines);
+        let (a, b) = (source("a", "1\n2\n"), source("b", "1\n2\n"));
+        assert_eq!(too_large(&[a, b, source("c", "1\n2\n")]).len(), 0);
+        let (a, b) = (source("a", "1\n2\n"), source("b", "1\n2\n"));
+        assert_eq!(too_large(&[a, b, source("c", "1\n2\n3\n")]).len(), 1);
+    }
+
+    #[test]
+    fn links_that_lead_nowhere_are_found() {
+        let text = "# One, two\n";
+        for target in ["README.md", "crates", "#one-two", "README.md#licence"] {
+            assert!(leads_somewhere(&root(), target, text), "{target}");
+        }
+        for target in ["NONE.md", "crates/none/", "#one", "README.md#none"] {
+            assert!(!leads_somewhere(&root(), target, text), "{target}");
+        }
     }
 
     #[test]

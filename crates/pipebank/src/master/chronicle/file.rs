@@ -12,15 +12,14 @@ use std::time::Instant;
 use pipes::Signals;
 use sha2::{Digest, Sha256};
 
-use crate::master::failure::Stop;
-use bank::script;
+use crate::master::shared::{Error, Stop, name_of};
 
 /// The buffer is written once it holds this many bytes.
 const BUFFER: usize = 64 * 1024;
 
 /// The file and what is yet to be written to it.
 pub(crate) struct HistoryFile {
-    path: String,
+    name: String,
     file: File,
     buffer: Vec<u8>,
     /// How many bytes were written.
@@ -29,32 +28,26 @@ pub(crate) struct HistoryFile {
 
 impl HistoryFile {
     /// Creates the file, or empties it; it must not be the script.
-    ///
-    /// # Errors
-    ///
-    /// Why that cannot be, ready to be shown.
-    pub(crate) fn create(path: &Path, script: Option<&Path>) -> Result<Self, String> {
-        let shown = script::printable(path.as_os_str().as_encoded_bytes()).to_string();
+    pub(crate) fn create(path: &Path, script: Option<&Path>) -> Result<Self, Error> {
         if path == Path::new("-") {
-            return Err(
-                "master: --history needs a file, and not `-`: standard output is for results \
-                 (a file that is called so is `./-`)"
-                    .to_owned(),
-            );
+            return Err(Error::HistoryToStdout);
         }
+        let name = name_of(path);
         if script.is_some_and(|script| is_same_file(path, script)) {
-            return Err(format!(
-                "{shown}: the history would overwrite the script; --history needs another file"
-            ));
+            return Err(Error::OverwritesScript { history: name });
         }
-        let file = File::create(path)
-            .map_err(|error| format!("{shown}: the history cannot be written: {error}"))?;
-        Ok(Self {
-            path: shown,
-            file,
-            buffer: Vec::new(),
-            written: 0,
-        })
+        match File::create(path) {
+            Err(source) => Err(Error::History {
+                history: name,
+                source,
+            }),
+            Ok(file) => Ok(Self {
+                name,
+                file,
+                buffer: Vec::new(),
+                written: 0,
+            }),
+        }
     }
 
     pub(super) fn push(&mut self, line: &[u8]) {
@@ -65,35 +58,31 @@ impl HistoryFile {
         self.buffer.len() >= BUFFER
     }
 
-    /// Writes what there is; where it cannot be written, what is to be told of that: then nothing
-    /// more must be written.
-    ///
-    /// # Errors
-    ///
-    /// It was interrupted by a signal or by the deadline.
+    /// Writes what there is. Where it cannot be written ([`Error::HistoryLost`]), nothing more must
+    /// be written; where a signal or the deadline came first ([`Error::Stop`]), the rest can be.
     pub(super) fn write(
         &mut self,
         signals: Option<&Signals>,
         deadline: Option<Instant>,
-    ) -> Result<Option<String>, Stop> {
+    ) -> Result<(), Error> {
         if self.buffer.is_empty() {
-            return Ok(None);
+            return Ok(());
         }
         match pipes::write_interruptibly(&self.file, &self.buffer, signals, deadline) {
             Ok(count) => {
                 self.buffer.drain(..count);
                 self.written += count as u64;
             }
-            Err(error) => return Ok(Some(self.give_up(&error))),
+            Err(error) => return Err(self.give_up(error)),
         }
         match self.buffer.is_empty() {
-            true => Ok(None),
-            false => Err(Stop::interrupted(signals, "the reader of the history")?),
+            true => Ok(()),
+            false => Err(Stop::interrupted(signals, "the reader of the history")?.into()),
         }
     }
 
     /// Ends the file with the last line that is whole.
-    fn give_up(&mut self, error: &io::Error) -> String {
+    fn give_up(&mut self, source: io::Error) -> Error {
         // What is no regular file has no end that could be moved.
         if let Ok(position) = self.file.stream_position() {
             let count = usize::try_from(position.saturating_sub(self.written)).unwrap_or(0);
@@ -102,11 +91,10 @@ impl HistoryFile {
             let whole = lines.map_or(0, |end| end as u64 + 1);
             let _ = self.file.set_len(self.written + whole);
         }
-        format!(
-            "{}: the history cannot be written any more: {error}; it ends with its last whole line, \
-             and the run goes on without it",
-            self.path
-        )
+        Error::HistoryLost {
+            history: self.name.clone(),
+            source,
+        }
     }
 }
 

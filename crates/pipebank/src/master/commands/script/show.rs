@@ -3,12 +3,12 @@
 use anstyle::{Ansi256Color, AnsiColor, Color, Style};
 use diagram::{Ink, Recent, TextOptions, text};
 
-use super::failure::Stop;
-use super::session::Session;
+use crate::master::session::Session;
+use crate::master::shared::Stop;
 
-/// So many steps are drawn where it is not said how many.
+/// How many steps are drawn where no number is typed.
 const STEPS: usize = 20;
-/// As wide as a terminal is taken to be that does not say.
+/// The width of a terminal that does not say how wide it is.
 const COLUMNS: usize = 80;
 
 /// The snapshots' colours, which can be told apart on light and on dark ground: those of the images,

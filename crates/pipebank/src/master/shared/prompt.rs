@@ -15,6 +15,7 @@ use rustyline::history::MemHistory;
 use rustyline::validate::Validator;
 use rustyline::{Config, Context, Editor, ExternalPrinter, Helper};
 
+use super::error::Error;
 use bank::script::COMMANDS;
 
 /// What the prompt understands beside the language itself.
@@ -22,7 +23,7 @@ const OWN_WORDS: [&str; 3] = ["help", "quit", "show"];
 
 /// What came from the prompt.
 #[derive(Debug)]
-pub(super) enum Typed {
+pub(crate) enum Typed {
     /// A line, without its end, and how wide the terminal is.
     Line(String, Option<usize>),
     /// Ctrl-D.
@@ -34,7 +35,7 @@ pub(super) enum Typed {
 }
 
 /// The editor's thread, seen from the session.
-pub(super) struct Prompt {
+pub(crate) struct Prompt {
     /// Asks for a line; the ids are for completion.
     ask: mpsc::Sender<Vec<String>>,
     typed: mpsc::Receiver<Typed>,
@@ -43,27 +44,25 @@ pub(super) struct Prompt {
 }
 
 /// Prints above the prompt while somebody types.
-pub(super) type Above = Box<dyn FnMut(&str)>;
+pub(crate) type Above = Box<dyn FnMut(&str)>;
 
 impl Prompt {
     /// Starts the editor.
-    pub(super) fn start() -> Result<(Self, Above), String> {
+    pub(crate) fn start() -> Result<(Self, Above), Error> {
         let config = Config::builder().auto_add_history(true).build();
         let mut editor: Editor<Words, MemHistory> =
-            Editor::with_history(config, MemHistory::new()).map_err(|e| e.to_string())?;
+            Editor::with_history(config, MemHistory::new())?;
         let words = Words::default();
         let ids = Arc::clone(&words.ids);
         editor.set_helper(Some(words));
-        let mut printer = editor
-            .create_external_printer()
-            .map_err(|error| error.to_string())?;
+        let mut printer = editor.create_external_printer()?;
         let above: Above = Box::new(move |text: &str| {
             let _ = printer.print(format!("{text}\n"));
         });
 
         let (ask, asked) = mpsc::channel::<Vec<String>>();
         let (say, typed) = mpsc::channel();
-        let ends = pipes::pipe().map_err(|error| error.to_string())?;
+        let ends = pipes::pipe().map_err(Error::not_started)?;
         let mut waker: Sender<()> = ends.write.into_sender();
         thread::spawn(move || {
             for known in asked {
@@ -91,18 +90,18 @@ impl Prompt {
     }
 
     /// Asks for a line.
-    pub(super) fn ask(&self, ids: Vec<String>) {
+    pub(crate) fn ask(&self, ids: Vec<String>) {
         // Where the thread is gone, `typed` says so.
         let _ = self.ask.send(ids);
     }
 
     /// Watches for a line.
-    pub(super) fn watch(&mut self, poller: &Poller, token: Token) -> Result<(), pipes::Error> {
+    pub(crate) fn watch(&mut self, poller: &Poller, token: Token) -> Result<(), pipes::Error> {
         self.wake.watch(poller, token, true)
     }
 
     /// What was typed, once the poller has said that something was.
-    pub(super) fn typed(&mut self) -> Result<Typed, pipes::Error> {
+    pub(crate) fn typed(&mut self) -> Result<Typed, pipes::Error> {
         self.wake.fill()?;
         while self.wake.next_frame()?.is_some() {}
         let gone = |_| Typed::Failed("the line editor ended".to_owned());
@@ -111,7 +110,7 @@ impl Prompt {
 }
 
 /// The text of `help`.
-pub(super) fn help() -> String {
+pub(crate) fn help() -> String {
     let mut text = String::from("Commands (case-sensitive):\n");
     for command in COMMANDS {
         text += &format!("  {:<22} {}\n", command.to_string(), command.summary);

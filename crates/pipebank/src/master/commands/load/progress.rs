@@ -64,7 +64,7 @@ impl Progress {
         }
     }
 
-    /// So many transfers have been received.
+    /// Shows how many transfers have been received.
     pub(super) fn show(&mut self, received: u64, snapshots: &Snapshots) {
         let Some(line) = &mut self.0 else {
             return;

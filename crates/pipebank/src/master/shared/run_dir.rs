@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::streams::name_of;
 use bank::id::NodeId;
 use bank::script;
 
@@ -18,38 +19,30 @@ const DRAFT: &str = "pids.json.new";
 
 /// What `pids.json` says: who lives.
 #[derive(Debug, Serialize)]
-pub(super) struct Pids {
-    pub(super) master: u32,
-    pub(super) observer: Option<u32>,
-    pub(super) nodes: BTreeMap<NodeId, u32>,
+pub(crate) struct Pids {
+    pub(crate) master: u32,
+    pub(crate) observer: Option<u32>,
+    pub(crate) nodes: BTreeMap<NodeId, u32>,
 }
 
 /// Why a directory cannot be the run directory.
 #[derive(Debug, thiserror::Error)]
-pub enum RunDirError {
+pub(crate) enum RunDirError {
     /// The file system refused.
-    #[error("run directory {dir}: cannot {doing}: {source}", dir = shown(.dir))]
+    #[error("run directory {dir}: cannot {doing}: {source}", dir = name_of(.dir))]
     Io {
-        /// The directory.
         dir: PathBuf,
-        /// What was being done.
         doing: &'static str,
-        /// Why not.
         source: io::Error,
     },
     /// It is something else.
-    #[error("run directory {dir}: it is {what}", dir = shown(.dir))]
-    NotOurs {
-        /// The directory.
-        dir: PathBuf,
-        /// What it is.
-        what: String,
-    },
+    #[error("run directory {dir}: it is {what}", dir = name_of(.dir))]
+    NotOurs { dir: PathBuf, what: String },
 }
 
 /// A run directory in use.
 #[derive(Debug)]
-pub(super) struct RunDir {
+pub(crate) struct RunDir {
     dir: PathBuf,
     /// Locked as long as this master lives.
     _lock: File,
@@ -60,7 +53,7 @@ pub(super) struct RunDir {
 impl RunDir {
     /// Makes the directory, or takes one that is there, if it is ours and holds at most what a
     /// killed master left.
-    pub(super) fn open(dir: &Path) -> Result<Self, RunDirError> {
+    pub(crate) fn open(dir: &Path) -> Result<Self, RunDirError> {
         // Without what is at its end in `link/` and `link/.`, where a link would not be seen.
         let dir: &Path = &dir.components().collect::<PathBuf>();
         let io = |doing, source| RunDirError::Io {
@@ -95,7 +88,7 @@ impl RunDir {
     }
 
     /// Replaces the file in one step: a reader sees the old one or the new one.
-    pub(super) fn publish(&self, pids: &Pids) -> Result<(), RunDirError> {
+    pub(crate) fn publish(&self, pids: &Pids) -> Result<(), RunDirError> {
         let draft = self.dir.join(DRAFT);
         let write = || -> io::Result<()> {
             let _ = fs::remove_file(&draft);
@@ -167,8 +160,4 @@ fn check(dir: &Path) -> Result<(), RunDirError> {
         }
     }
     Ok(())
-}
-
-fn shown(dir: &Path) -> String {
-    script::printable(dir.as_os_str().as_encoded_bytes()).to_string()
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use indicatif::HumanCount;
 use serde::Serialize;
 
 /// The version of the JSON summary's schema; it changes when a reader of the old one would go
@@ -138,17 +139,20 @@ impl Summary {
                 format!(
                     "{}, with {} each at first",
                     self.nodes,
-                    grouped(self.balance)
+                    HumanCount(self.balance)
                 ),
             ),
             (
                 "transfers",
-                format!("{} in {:.2} s", grouped(self.transfers), self.seconds),
+                format!("{} in {:.2} s", HumanCount(self.transfers), self.seconds),
             ),
             ("rate", format!("{} a second", short(self.rate))),
             (
                 "snapshots",
-                format!("{}, all audited and sound", grouped(self.snapshots as u64)),
+                format!(
+                    "{}, all audited and sound",
+                    HumanCount(self.snapshots as u64)
+                ),
             ),
         ];
         if let (Some(p50), Some(p99), Some(max)) = (
@@ -160,15 +164,18 @@ impl Summary {
             rows.push(("latency", latency));
         }
         if let (Some(median), Some(max)) = (self.in_transit.median, self.in_transit.max) {
-            let mut money = format!("median {}, max {}", grouped(median), grouped(max));
+            let mut money = format!("median {}, max {}", HumanCount(median), HumanCount(max));
             if let Some(transfers) = self.in_transit.transfers.median {
-                let _ = write!(money, " (median {} transfers)", grouped(transfers));
+                let _ = write!(money, " (median {} transfers)", HumanCount(transfers));
             }
             rows.push(("in transit", money));
         }
         let total = match self.snapshots {
-            0 => format!("{}, as at first", grouped(self.total)),
-            _ => format!("{}, in every snapshot and at the end", grouped(self.total)),
+            0 => format!("{}, as at first", HumanCount(self.total)),
+            _ => format!(
+                "{}, in every snapshot and at the end",
+                HumanCount(self.total)
+            ),
         };
         rows.push(("total", total));
         rows.push(("CPU", format!("{:.2} s", self.cpu_seconds)));
@@ -182,23 +189,10 @@ impl Summary {
     }
 }
 
-/// The smallest value that at least so many percent do not exceed (nearest rank), of sorted ones.
+/// The smallest of these sorted values that at least `percent` of them do not exceed (nearest rank).
 fn quantile(sorted: &[u64], percent: usize) -> Option<u64> {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).copied()
-}
-
-/// `1234567` as `1,234,567`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// A rate with three digits.
@@ -206,7 +200,7 @@ pub(super) fn short(rate: f64) -> String {
     match rate {
         rate if rate >= 9_995_000.0 => format!("{:.1} million", rate / 1e6),
         rate if rate >= 999_500.0 => format!("{:.2} million", rate / 1e6),
-        rate => grouped(rate.round() as u64),
+        rate => HumanCount(rate.round() as u64).to_string(),
     }
 }
 
@@ -225,7 +219,7 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped_by_thousands() {
-        let shown = [0, 999, 1000, 1_234_567].map(grouped);
+        let shown = [0, 999, 1000, 1_234_567].map(|number| HumanCount(number).to_string());
         assert_eq!(shown, ["0", "999", "1,000", "1,234,567"]);
     }
 

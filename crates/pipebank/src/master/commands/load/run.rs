@@ -3,62 +3,17 @@
 use std::time::{Duration, Instant};
 
 use pipes::Signals;
-use snapshot::SnapshotId;
 
 use super::options::{Extent, LoadOptions, SnapshotEvery};
 use super::progress::Progress;
 use super::summary::{Outcome, Snapshots};
 use crate::master::cluster::{Cluster, SIGNALS};
-use crate::master::failure::Stop;
-use crate::master::paint::Painter;
-use crate::master::{mesh, status};
-use bank::audit::Unsound;
+use crate::master::mesh;
+use crate::master::shared::{Error, Painter, Stop};
 use bank::id::{NodeId, Place};
-use bank::master::{Broken, Effect, Fate, Master, Process, Settings};
+use bank::master::{Effect, Master, Process, Settings};
 use bank::messages::{Answer, CHUNK, Command, Reply, Request};
 use bank::script::{self, Statement};
-
-/// Why a load run has no summary.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
-    #[error(transparent)]
-    Stop(#[from] Stop),
-    #[error("{who} died ({fate})")]
-    Died { who: String, fate: Fate },
-    #[error("snapshot {snapshot} failed its audit: {reason}")]
-    Unsound {
-        snapshot: SnapshotId,
-        reason: Unsound,
-    },
-    #[error("the balances add up to {found} in the end, but {deposits} was deposited")]
-    Money { deposits: u64, found: u128 },
-    #[error("{sent} transfers were sent, but {received} received")]
-    Transfers { sent: u64, received: u64 },
-}
-
-impl From<pipes::Error> for Failure {
-    fn from(error: pipes::Error) -> Self {
-        Self::Stop(error.into())
-    }
-}
-
-impl From<Broken> for Failure {
-    fn from(broken: Broken) -> Self {
-        Self::Stop(broken.into())
-    }
-}
-
-impl Failure {
-    pub(super) fn status(&self) -> u8 {
-        match self {
-            Self::Died { fate, .. } if !fate.is_internal() => status::FAILED,
-            Self::Stop(Stop::Signal(number)) => super::signalled(*number),
-            Self::Stop(Stop::TimedOut { .. }) => status::TIMED_OUT,
-            Self::Stop(Stop::Pipes(_) | Stop::RunDir(_)) => status::FAILED,
-            _ => status::BROKEN,
-        }
-    }
-}
 
 /// What has been heard from the processes.
 #[derive(Debug, Default)]
@@ -111,20 +66,23 @@ impl Run {
             snapshots: Snapshots::default(),
             progress: Progress::none(),
             caught: None,
-            painter: Painter::new(options.color),
+            painter: options.system.painter(),
             nodes,
             heard: Heard {
                 told: vec![0; nodes],
                 owed: vec![0; nodes],
                 ..Heard::default()
             },
-            deadline: options.timeout.map(|timeout| Instant::now() + timeout),
+            deadline: options
+                .system
+                .timeout
+                .map(|timeout| Instant::now() + timeout),
             options,
         }
     }
 
     /// Runs it; afterwards the processes still are there.
-    pub(super) fn drive(&mut self) -> Result<Outcome, Failure> {
+    pub(super) fn drive(&mut self) -> Result<Outcome, Error> {
         self.narrate(&format!("the seed is {}", self.seed));
         self.set_up()?;
         self.narrate("the load begins");
@@ -141,7 +99,7 @@ impl Run {
     }
 
     /// Starts and connects everybody, as a script would.
-    fn set_up(&mut self) -> Result<(), Failure> {
+    fn set_up(&mut self) -> Result<(), Error> {
         self.cluster.poller.watch_bytes(&self.signals, SIGNALS)?;
         let mut master = Master::new(Settings {
             seed: self.seed,
@@ -176,7 +134,7 @@ impl Run {
     }
 
     /// Does what master wants while everybody is started.
-    fn carry_out(&mut self, master: &mut Master) -> Result<(), Failure> {
+    fn carry_out(&mut self, master: &mut Master) -> Result<(), Error> {
         loop {
             let mut effects = Vec::new();
             master.swap_effects(&mut effects);
@@ -208,7 +166,7 @@ impl Run {
     }
 
     /// Has everybody begin.
-    fn begin(&mut self) -> Result<(), Failure> {
+    fn begin(&mut self) -> Result<(), Error> {
         if let SnapshotEvery::Millis(every_ms) = self.options.snapshot_every {
             self.cluster.request(&Request::Watch {
                 every_ms,
@@ -228,7 +186,7 @@ impl Run {
     }
 
     /// Waits until nobody generates any more.
-    fn go_on(&mut self, began: Instant) -> Result<(), Failure> {
+    fn go_on(&mut self, began: Instant) -> Result<(), Error> {
         let mut end = match self.options.extent() {
             Extent::Duration(duration) => began.checked_add(duration),
             Extent::Transfers(_) => None,
@@ -257,7 +215,7 @@ impl Run {
     }
 
     /// Tells each node how much is still to come, and waits until it has come.
-    fn come_to_rest(&mut self) -> Result<(), Failure> {
+    fn come_to_rest(&mut self) -> Result<(), Error> {
         self.cluster.request(&Request::Rest)?;
         for place in self.places() {
             for peers in self.peers_of(place).chunks(CHUNK) {
@@ -279,16 +237,16 @@ impl Run {
     }
 
     /// The final audit: nothing is in transit, so the balances are all there is.
-    fn balance_the_books(&self, elapsed: Duration) -> Result<Outcome, Failure> {
+    fn balance_the_books(&self, elapsed: Duration) -> Result<Outcome, Error> {
         let Heard {
             received, balances, ..
         } = self.heard;
         let sent = self.heard.owed.iter().sum();
         if received != sent {
-            return Err(Failure::Transfers { sent, received });
+            return Err(Error::Transfers { sent, received });
         }
         if balances != u128::from(self.deposits) {
-            return Err(Failure::Money {
+            return Err(Error::Money {
                 deposits: self.deposits,
                 found: balances,
             });
@@ -306,7 +264,7 @@ impl Run {
 
     /// Tells what master does, where that was asked for.
     fn narrate(&self, what: &str) {
-        if self.options.verbose {
+        if self.options.system.verbose {
             self.painter.tell(&format!("master: {what}"));
         }
     }
@@ -319,7 +277,7 @@ impl Run {
         self.places().filter(|peer| *peer != place).collect()
     }
 
-    fn tell_everybody(&mut self, command: &Command) -> Result<(), Failure> {
+    fn tell_everybody(&mut self, command: &Command) -> Result<(), Error> {
         for place in self.places() {
             self.cluster.command(place, command)?;
         }
@@ -330,7 +288,7 @@ impl Run {
         &mut self,
         waited_for: &str,
         is_done: impl Fn(&Heard, &Self) -> bool,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         while !is_done(&self.heard, self) {
             self.hear(None, waited_for)?;
         }
@@ -338,7 +296,7 @@ impl Run {
     }
 
     /// Waits until somebody says something, or until `wake`, and takes it in.
-    fn hear(&mut self, wake: Option<Instant>, waited_for: &str) -> Result<(), Failure> {
+    fn hear(&mut self, wake: Option<Instant>, waited_for: &str) -> Result<(), Error> {
         self.wait(wake)?;
         while let Some(answer) = self.cluster.answer()? {
             self.take_answer(answer)?;
@@ -352,7 +310,7 @@ impl Run {
     }
 
     /// Waits until somebody has said something, or until `wake`.
-    fn wait(&mut self, wake: Option<Instant>) -> Result<(), Failure> {
+    fn wait(&mut self, wake: Option<Instant>) -> Result<(), Error> {
         let until = [wake, self.deadline].into_iter().flatten().min();
         let own = self.cluster.wait(until)?;
         if own.contains(&SIGNALS)
@@ -367,13 +325,13 @@ impl Run {
     }
 
     /// Nobody has died, and there is time left.
-    fn check(&mut self, waited_for: &str) -> Result<(), Failure> {
+    fn check(&mut self, waited_for: &str) -> Result<(), Error> {
         if let Some((dead, fate)) = self.cluster.take_news().into_iter().next() {
             let who = match dead {
                 Process::Node(place) => format!("node {}", id_of(place)),
                 Process::Observer => "the observer".to_owned(),
             };
-            return Err(Failure::Died { who, fate });
+            return Err(Error::Died { who, fate });
         }
         match self.deadline {
             Some(deadline) if Instant::now() >= deadline => {
@@ -384,7 +342,7 @@ impl Run {
         }
     }
 
-    fn take_answer(&mut self, answer: Answer) -> Result<(), Failure> {
+    fn take_answer(&mut self, answer: Answer) -> Result<(), Error> {
         match answer {
             Answer::Rested => self.heard.rested = true,
             Answer::Watched {
@@ -403,7 +361,7 @@ impl Run {
                 self.snapshots.add(nanoseconds, money, transfers);
             }
             Answer::Unsound { snapshot, reason } => {
-                return Err(Failure::Unsound { snapshot, reason });
+                return Err(Error::Unsound { snapshot, reason });
             }
             // Master hears of the death itself too, and how it was.
             Answer::NodeGone { .. } => {}
@@ -415,7 +373,7 @@ impl Run {
         Ok(())
     }
 
-    fn take_reply(&mut self, place: Place, reply: Reply) -> Result<(), Failure> {
+    fn take_reply(&mut self, place: Place, reply: Reply) -> Result<(), Error> {
         let heard = &mut self.heard;
         match reply {
             Reply::Generated => heard.generated += 1,

@@ -3,95 +3,83 @@
 //! It only reads the history and writes the verdicts: the checker itself is `history::Verifier`.
 
 use std::fmt::Write;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use history::{Judged, Overall, Reader, Report, Verdict, Verifier, Violation};
 use serde::Serialize;
 
-use super::cli::Colour;
-use super::paint::Painter;
-use super::{status, write_out};
 use bank::script::printable;
 
-const EXAMPLE: &str = "\
+use crate::master::shared::{Colour, Error, Painter, name_of, open, status, write_out};
+
+/// Judge the snapshots of a history, whoever wrote it
+///
+/// Replays every account and every channel, and checks that what was collected is what was
+/// recorded, that each channel's state is exactly what was in transit at the cut, and that no
+/// money is made or lost. A snapshot that was not collected is unknown. A history that is cut off
+/// is judged as far as it goes.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
 Example:
 
   $ master verify run.jsonl
   snapshot 1: valid — 2 processes, 1 message in transit (100), total 1500
   valid: 22 events, 1 snapshot valid, 0 invalid, 0 unknown
 
-Exit status: 0 valid; 1 something breaks a rule; 4 unknown, since no snapshot was
-  collected; 2 the history cannot be read, or is malformed.";
+Exit status:
 
-#[derive(Debug, Args)]
-#[command(after_long_help = EXAMPLE)]
-pub(super) struct VerifyOptions {
+  0        every snapshot is valid
+  1        something breaks a rule, or the verdicts cannot be written
+  2        the history cannot be read, or a line of it is malformed
+  4        unknown: no snapshot was collected
+  141      standard output was closed by its reader")]
+pub(crate) struct VerifyOptions {
     /// The history, one JSON object an event; `-` reads standard input
     history: PathBuf,
     /// Also construct the reordered run of every snapshot, and replay it [holds all events]
+    ///
+    /// It is the run of Chandy and Lamport's proof, in which the snapshot is the state at one
+    /// instant: the state at that instant must be the snapshot, and the last state the real one.
     #[arg(long)]
     reorder: bool,
     /// Write every verdict as one JSON object a line
     #[arg(long)]
     json: bool,
-    /// When to colour messages
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t = Colour::Auto)]
-    color: Colour,
+    #[command(flatten)]
+    pub(crate) color: Colour,
 }
 
-/// Runs `master verify` and returns its exit status.
-pub(super) fn run(options: &VerifyOptions) -> u8 {
-    let painter = Painter::new(options.color);
-    let name = printable(options.history.as_os_str().as_encoded_bytes()).to_string();
-    let report = match read(options, &name, painter) {
-        Ok(report) => report,
-        Err(error) => {
-            let error = error.to_string();
-            painter.tell(&format!("{name}: {}", printable(error.as_bytes())));
-            return status::MALFORMED;
-        }
-    };
+/// Judges a history; the verdict is the exit status.
+pub(crate) fn run(options: &VerifyOptions) -> Result<u8, Error> {
+    let name = name_of(&options.history);
+    let tell = |text: &str| Painter::new(options.color).tell(&format!("{name}: {text}"));
+    let report = read(options, tell).map_err(|error| error.in_file(&name))?;
     let text = match options.json {
-        true => match to_json(&report) {
-            Ok(text) => text,
-            Err(_) => return status::BROKEN,
-        },
+        true => to_json(&report)?,
         false => printable_lines(&to_text(&report, options.reorder)),
     };
-    match write_out(text.as_bytes()) {
-        0 => of(report.overall()),
-        status => status,
-    }
-}
-
-fn of(overall: Overall) -> u8 {
-    match overall {
-        Overall::Valid => 0,
+    write_out(text.as_bytes())?;
+    Ok(match report.overall() {
+        Overall::Valid => status::DONE,
         Overall::Invalid => status::FAILED,
         Overall::Unknown => status::UNKNOWN,
-    }
+    })
 }
 
-fn read(options: &VerifyOptions, name: &str, painter: Painter) -> Result<Report, history::Error> {
-    let input: Box<dyn BufRead> = match options.history == Path::new("-") {
-        true => Box::new(io::stdin().lock()),
-        false => Box::new(BufReader::new(File::open(&options.history)?)),
-    };
+fn read(options: &VerifyOptions, tell: impl Fn(&str)) -> Result<Report, Error> {
     let mut verifier = match options.reorder {
         true => Verifier::reordering(),
         false => Verifier::new(),
     };
-    let mut reader = Reader::new(input)?;
+    let mut reader = Reader::new(open(&options.history)?)?;
     while let Some(event) = reader.next_event()? {
         verifier.on_event(&event, reader.line());
     }
     if reader.is_truncated() {
         let line = reader.line();
-        painter.tell(&format!(
-            "{name}: line {line} is cut off, as when a run is killed; what comes before it is judged"
+        tell(&format!(
+            "line {line} is cut off, as when a run is killed; what comes before it is judged"
         ));
     }
     Ok(verifier.finish())

@@ -6,12 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use diagram::{Format, Selection};
-use history::{Header, System};
 
 use super::LAST_WORDS;
-use super::chronicle::{KEPT_MIB, Kept, is_same_file};
-use super::diagram::{NO_SYSTEM, Output, draw, link, read};
-use bank::script::printable;
+use crate::master::chronicle::{KEPT_MIB, Kept, is_same_file};
+use crate::master::shared::{Drawable, Error, Output, name_of};
 
 /// A file for a picture. It is opened before anything starts, so that a place where nothing can be
 /// written is known then; what is in it stays until the picture is written, and one that was not
@@ -26,28 +24,26 @@ pub(super) struct Picture {
 
 impl Picture {
     /// Opens the files; none of them may be one of `others`, which the run reads or writes.
-    ///
-    /// # Errors
-    ///
-    /// Why that cannot be, ready to be shown.
     pub(super) fn open_all(
         outputs: &[Output],
         others: &[Option<&Path>],
-    ) -> Result<Vec<Self>, String> {
+    ) -> Result<Vec<Self>, Error> {
         let pictures = outputs.iter().map(|Output { path, format }| {
-            let name = printable(path.as_os_str().as_encoded_bytes()).to_string();
+            let name = name_of(path);
             let is_other = |other: &&Path| is_same_file(path, other);
             if let Some(other) = others.iter().flatten().find(|other| is_other(other)) {
-                let other = printable(other.as_os_str().as_encoded_bytes());
-                return Err(format!(
-                    "{name}: the picture would overwrite {other}; --diagram needs another file"
-                ));
+                return Err(Error::Overwrites {
+                    picture: name,
+                    other: name_of(other),
+                });
             }
             let is_new = !path.exists();
             let mut options = File::options();
             let opened = options.write(true).create(true).truncate(false).open(path);
-            let file = opened
-                .map_err(|error| format!("{name}: the picture cannot be written: {error}"))?;
+            let file = opened.map_err(|source| Error::Picture {
+                picture: name.clone(),
+                source,
+            })?;
             Ok(Self {
                 path: path.clone(),
                 name,
@@ -60,18 +56,18 @@ impl Picture {
     }
 
     /// Writes it. Nobody is waited for any more.
-    fn write(&self, text: &str) -> Result<(), String> {
-        let told = |error| format!("{}: the picture cannot be written: {error}", self.name);
+    fn write(&self, text: &str) -> Result<(), Error> {
+        let lost = |source| Error::Picture {
+            picture: self.name.clone(),
+            source,
+        };
         if self.file.metadata().is_ok_and(|found| found.is_file()) {
-            self.file.set_len(0).map_err(told)?;
+            self.file.set_len(0).map_err(lost)?;
         }
         let deadline = Some(Instant::now() + LAST_WORDS);
         let written = pipes::write_interruptibly(&self.file, text.as_bytes(), None, deadline);
-        match written.map_err(told)? {
-            count if count < text.len() => Err(format!(
-                "{}: the picture is cut off: nobody read the rest of it",
-                self.name
-            )),
+        match written.map_err(lost)? {
+            count if count < text.len() => Err(Error::CutOff(self.name.clone())),
             _ => Ok(()),
         }
     }
@@ -90,24 +86,29 @@ pub(super) fn write_all(pictures: &[Picture], kept: &Kept, tell: &mut impl FnMut
     let [first, ..] = pictures else {
         return true;
     };
-    let refuse = |tell: &mut dyn FnMut(&str), picture: &Picture, reason: &str| {
-        tell(&format!(
-            "{}: there is no picture: {reason}; with --history FILE the run leaves a history, and \
-             `master diagram FILE` draws it, or a part of it",
-            picture.name
-        ));
+    let undrawn = |picture: &Picture, reason: &Error| {
+        let name = &picture.name;
+        let remedy = match reason {
+            Error::NoSystem => "",
+            _ => {
+                "; with --history FILE the run leaves a history, and `master diagram FILE` draws \
+                 it, or a part of it"
+            }
+        };
+        format!("{name}: there is no picture: {reason}{remedy}")
     };
-    let systems = match parse(kept) {
-        Ok((header, systems)) => systems.map(|first| (header, first)),
+    let history = match read(kept) {
+        Ok(history) => history,
         Err(reason) => {
-            refuse(tell, first, &reason);
+            tell(&undrawn(first, &reason));
             return false;
         }
     };
-    let Some((header, Systems { system, count })) = systems else {
-        tell(&format!("{}: there is no picture: {NO_SYSTEM}", first.name));
+    let Some(system) = history.systems.first() else {
+        tell(&undrawn(first, &Error::NoSystem));
         return false;
     };
+    let count = history.systems.len();
     if count > 1 {
         tell(&format!(
             "{}: this is the first of {count} systems; with --history FILE the run leaves a \
@@ -117,35 +118,20 @@ pub(super) fn write_all(pictures: &[Picture], kept: &Kept, tell: &mut impl FnMut
     }
     let mut all = true;
     for picture in pictures {
-        match draw(picture.format, &system, &header, Selection::All) {
-            Err(reason) => {
-                all = false;
-                refuse(tell, picture, &reason);
-            }
-            Ok(text) => {
-                if let Err(complaint) = picture.write(&text) {
-                    all = false;
-                    tell(&complaint);
-                }
-            }
+        let drawn = history.draw(picture.format, system, Selection::All);
+        let complaint = match drawn {
+            Err(reason) => Some(undrawn(picture, &reason)),
+            Ok(text) => picture.write(&text).err().map(|error| error.to_string()),
+        };
+        if let Some(complaint) = complaint {
+            all = false;
+            tell(&complaint);
         }
     }
     all
 }
 
-/// The first system, and how many there are.
-struct Systems {
-    system: System,
-    count: usize,
-}
-
-fn parse(kept: &Kept) -> Result<(Header, Option<Systems>), String> {
-    let lines = kept.lines().ok_or_else(|| {
-        format!("the history of this run is longer than {KEPT_MIB} MiB, and no more is kept")
-    })?;
-    let (header, events) = read(lines, &|_| {})?;
-    let systems = link(events)?;
-    let count = systems.len();
-    let first = systems.into_iter().next();
-    Ok((header, first.map(|system| Systems { system, count })))
+fn read(kept: &Kept) -> Result<Drawable, Error> {
+    let lines = kept.lines().ok_or(Error::NotKept(KEPT_MIB))?;
+    Drawable::read(lines, |_| {})
 }

@@ -1,0 +1,110 @@
+//! `master diagram`: draws a history.
+
+use std::fs;
+use std::path::PathBuf;
+
+use clap::Args;
+use diagram::{Format, Selection};
+use history::SnapshotId;
+
+use crate::master::shared::{
+    Colour, Drawable, Error, Output, Painter, name_of, open, status, write_out,
+};
+
+/// Draw a history: every process, message, marker and cut
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+
+  $ master --history run.jsonl two.txt
+  $ master diagram run.jsonl -o run.svg
+  $ master diagram run.jsonl --snapshot 1 -o cut.svg
+
+Formats:
+
+  .svg         an image, on light and on dark ground
+  .html        a page to explore the run; one file, which loads nothing else
+  .shiviz      a log with vector clocks for ShiViz
+  .trace.json  a trace for Perfetto
+  .mmd         a Mermaid sequence diagram, of up to 500 events
+  .dot         a Graphviz graph, of up to 500 events
+
+An image or a page has at most 4,000 events of 30 processes; of a longer history a part can be
+drawn.
+
+Exit status:
+
+  0        everything is written
+  1        a file cannot be written
+  2        the history cannot be read, or not be drawn so; nothing is written
+  141      standard output was closed by its reader")]
+pub(crate) struct DiagramOptions {
+    /// The history, one JSON object an event; `-` reads standard input
+    history: PathBuf,
+    /// Where to: the ending says in which format; may be given several times [default: an SVG on
+    /// standard output]
+    #[arg(short, long, value_name = "FILE", value_parser = Output::parse)]
+    output: Vec<Output>,
+    /// Only from what this line of the script did; arrows that cross the border are kept
+    #[arg(long, value_name = "LINE")]
+    from: Option<u64>,
+    /// Only to what this line of the script did; arrows that cross the border are kept
+    #[arg(long, value_name = "LINE")]
+    to: Option<u64>,
+    /// Only this snapshot, from its beginning to its last marker, and a little around it
+    #[arg(long, value_name = "N", conflicts_with_all = ["from", "to"])]
+    snapshot: Option<u64>,
+    /// Which system, where the script started several, counted from 1 [default: the first]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    system: Option<u64>,
+    #[command(flatten)]
+    pub(crate) color: Colour,
+}
+
+/// Draws a history.
+pub(crate) fn run(options: &DiagramOptions) -> Result<u8, Error> {
+    let name = name_of(&options.history);
+    let tell = |text: &str| Painter::new(options.color).tell(&format!("{name}: {text}"));
+    let texts = draw(options, tell).map_err(|error| error.in_file(&name))?;
+    for (output, text) in options.output.iter().zip(&texts) {
+        fs::write(&output.path, text).map_err(|source| Error::Output {
+            file: name_of(&output.path),
+            source,
+        })?;
+    }
+    if let ([], [text]) = (&options.output[..], &texts[..]) {
+        write_out(text.as_bytes())?;
+    }
+    Ok(status::DONE)
+}
+
+/// One text for each output, or the SVG where there is none.
+fn draw(options: &DiagramOptions, tell: impl Fn(&str)) -> Result<Vec<String>, Error> {
+    let history = Drawable::read(open(&options.history)?, &tell)?;
+    let number = options.system.unwrap_or(1);
+    let index = usize::try_from(number - 1).unwrap_or(usize::MAX);
+    let count = history.systems.len();
+    let system = history.systems.get(index).ok_or(match count {
+        0 => Error::NoSystem,
+        count => Error::NoSuchSystem { number, count },
+    })?;
+    if options.system.is_none() && count > 1 {
+        tell(&format!(
+            "this is the first of {count} systems; --system N draws another"
+        ));
+    }
+    let selection = match (options.snapshot, options.from, options.to) {
+        (Some(snapshot), ..) => Selection::Snapshot(SnapshotId(snapshot)),
+        (None, None, None) => Selection::All,
+        (None, from, to) => Selection::Lines { from, to },
+    };
+    let formats = options.output.iter().map(|output| output.format);
+    let mut formats: Vec<Format> = formats.collect();
+    if formats.is_empty() {
+        formats.push(Format::Svg);
+    }
+    formats
+        .into_iter()
+        .map(|format| history.draw(format, system, selection))
+        .collect()
+}

@@ -1,0 +1,122 @@
+//! The command line of `master load`.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::master::shared::{Error, SystemOptions, seconds};
+
+/// When a snapshot is taken under load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SnapshotEvery {
+    Never,
+    Millis(u64),
+}
+
+impl FromStr for SnapshotEvery {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "none" => Ok(Self::Never),
+            _ => text.parse().map(Self::Millis).map_err(|_| Error::Interval),
+        }
+    }
+}
+
+/// Run the bank by itself under full load, and take snapshots meanwhile
+///
+/// Every node makes random transfers to all others as fast as it can and receives what comes, while
+/// the observer takes one snapshot after the other and audits each. The traffic is never stopped:
+/// whatever is in transit belongs to the snapshot, and balances and transit add up to the same total
+/// in every snapshot.
+///
+/// At the end everything in transit is delivered, and the balances must add up. Ctrl-C ends it early,
+/// with the summary; a second one without. The summary goes to standard output; at a terminal, a line
+/// on standard error shows the progress.
+///
+/// The seed fixes what each node chooses, one choice after the other; how the nodes interleave is up
+/// to the system's scheduler, so two runs with one seed differ.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+
+Sixteen accounts for ten seconds, a snapshot every 100 ms.
+
+  $ master load --nodes 16 --duration 10
+
+Exit status:
+
+  0        it ran as asked
+  1        a process died, or the summary cannot be written
+  2        the command line is malformed, something it names is missing or
+           cannot be used, or a limit of the system is too low for this
+           number of nodes; nothing was started
+  3        a snapshot failed its audit, or money is missing
+  124      the time (--timeout) ran out
+  128 + n  ended by signal n, with the summary where the load had begun
+  141      standard output was closed by its reader")]
+pub(crate) struct LoadOptions {
+    /// How many nodes
+    #[arg(long, value_name = "N", default_value_t = 4,
+          value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    pub(super) nodes: u32,
+    /// End when M transfers have been delivered, in all
+    #[arg(long, value_name = "M", conflicts_with = "duration")]
+    pub(super) transfers: Option<u64>,
+    /// End after this many seconds; fractions are allowed [default: 5]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(super) duration: Option<Duration>,
+    /// What is in each account at first
+    #[arg(long, value_name = "B", default_value_t = 1000)]
+    pub(super) balance: u64,
+    /// Take a snapshot every MS milliseconds; 0: as often as possible; `none`: never
+    #[arg(long, value_name = "MS", default_value = "100")]
+    pub(super) snapshot_every: SnapshotEvery,
+    /// How many snapshots may be in progress at once
+    #[arg(long, value_name = "K", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(super) concurrent: u32,
+    /// Write the summary as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Keep each node on one CPU, the nodes in turn on those that master may use
+    #[arg(long)]
+    pub(super) pin: bool,
+    #[command(flatten)]
+    pub(crate) system: SystemOptions,
+}
+
+/// How long the load lasts where nothing is said.
+const DEFAULT_DURATION: Duration = Duration::from_secs(5);
+
+/// When the load ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    Transfers(u64),
+    Duration(Duration),
+}
+
+impl LoadOptions {
+    pub(super) fn extent(&self) -> Extent {
+        match self.transfers {
+            Some(transfers) => Extent::Transfers(transfers),
+            None => Extent::Duration(self.duration.unwrap_or(DEFAULT_DURATION)),
+        }
+    }
+
+    /// What one node generates of the transfers that were asked for; `None`: until it is to rest.
+    pub(super) fn quota(&self, place: usize) -> Option<u64> {
+        let nodes = u64::from(self.nodes);
+        self.transfers
+            .map(|all| all / nodes + u64::from((place as u64) < all % nodes))
+    }
+
+    /// All the money there is; an error where it does not fit into one account.
+    pub(super) fn deposits(&self) -> Result<u64, Error> {
+        let (nodes, balance) = (self.nodes, self.balance);
+        let deposits = balance.checked_mul(u64::from(nodes));
+        deposits.ok_or(Error::TooMuchMoney { nodes, balance })
+    }
+}

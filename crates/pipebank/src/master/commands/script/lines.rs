@@ -1,0 +1,123 @@
+//! The commands of a script, one after the other, to the session: from a file, from standard input, or
+//! from the prompt.
+
+use std::io;
+
+use bank::script::{Checker, Command, Line, LineSplitter, Statement};
+use pipes::{Input, Read};
+
+use super::show;
+use crate::master::session::Session;
+use crate::master::shared::{
+    Stop,
+    prompt::{self, Prompt, Typed},
+};
+
+/// Where the commands come from.
+pub(super) enum Source {
+    /// A script that has been read and checked whole.
+    Script(Vec<Statement>),
+    /// Standard input, line by line.
+    Input,
+    /// A terminal.
+    Prompt(Prompt),
+}
+
+impl Source {
+    /// How many nodes will be created, where that is known.
+    pub(super) fn nodes(&self) -> Option<u64> {
+        let Self::Script(statements) = self else {
+            return None;
+        };
+        let creates = |it: &&Statement| matches!(it.command, Command::CreateNode { .. });
+        Some(statements.iter().filter(creates).count() as u64)
+    }
+
+    /// Executes them all.
+    pub(super) fn run(self, session: &mut Session) -> Result<(), Stop> {
+        match self {
+            Self::Script(statements) => statements
+                .into_iter()
+                .try_for_each(|statement| session.execute(statement)),
+            Self::Input => run_input(session),
+            Self::Prompt(prompt) => run_prompt(session, prompt),
+        }
+    }
+}
+
+fn run_input(session: &mut Session) -> Result<(), Stop> {
+    let input = Input::standard();
+    let mut checker = Checker::new();
+    let mut lines = LineSplitter::new();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        while let Some(line) = lines.next_line() {
+            run_line(session, &mut checker, &line)?;
+        }
+        if !input.is_ready()? {
+            session.wait_for_input(&input)?;
+        }
+        match input.read(&mut buffer)? {
+            Read::Bytes(count) => lines.push(&buffer[..count]),
+            Read::End => break,
+        }
+    }
+    match lines.finish() {
+        Some(line) => run_line(session, &mut checker, &line),
+        None => Ok(()),
+    }
+}
+
+fn run_prompt(session: &mut Session, mut prompt: Prompt) -> Result<(), Stop> {
+    let mut checker = Checker::new();
+    let mut number = 0;
+    loop {
+        let mut ids: Vec<_> = checker.ids().collect();
+        ids.sort();
+        let ids = ids.iter().map(ToString::to_string).collect();
+        match session.wait_for_line(&mut prompt, ids)? {
+            Typed::End => return Ok(()),
+            Typed::Interrupt => return Err(Stop::Signal(2)),
+            Typed::Failed(reason) => {
+                return Err(Stop::Stdout(io::Error::other(reason)));
+            }
+            // What was pasted may be several lines.
+            Typed::Line(lines, columns) => {
+                for text in lines.split(['\n', '\r']) {
+                    number += 1;
+                    match text.trim() {
+                        "help" => session.tell(&prompt::help())?,
+                        "quit" => return Ok(()),
+                        typed if show::obey(session, number, typed, columns)? => {}
+                        _ => {
+                            let text = text.as_bytes();
+                            run_line(session, &mut checker, &Line { number, text })?;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One line of a session: refused, or executed.
+fn run_line(session: &mut Session, checker: &mut Checker, line: &Line<'_>) -> Result<(), Stop> {
+    match checker.line(line.number, line.text) {
+        Ok(None) => Ok(()),
+        Ok(Some(command)) => session.execute(Statement {
+            line: line.number,
+            command,
+        }),
+        Err(refusals) => {
+            session.drain()?;
+            session.failed = true;
+            for refusal in refusals {
+                session.tell(&refusal.display("-").to_string())?;
+            }
+            match session.settings.strict {
+                true => Err(Stop::Strict),
+                false => Ok(()),
+            }
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! What can go wrong, and the exit status of each error: no other place maps errors to statuses.
+//!
+//! [`Stop`] ends a run early; [`Error`] is whatever keeps a command from doing what it was asked to.
+//! Why a single command of a script fails is a [`bank::master::Failure`]: the script goes on then.
+
+use std::io;
+
+use bank::audit::Unsound;
+use bank::master::{Broken, Fate};
+use bank::script::{Refusal, printable};
+use pipes::{Shortage, Signals};
+use rustyline::error::ReadlineError;
+use snapshot::SnapshotId;
+
+use super::paint::Painter;
+use super::run_dir::RunDirError;
+use super::status;
+
+/// Why a run ends before its script does.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Stop {
+    /// Asked to by a signal.
+    #[error("ended by signal {0}")]
+    Signal(i32),
+    #[error("the time (--timeout) ran out while waiting for {waited_for}")]
+    TimedOut { waited_for: String },
+    /// A command failed, and `--strict` is on.
+    #[error("stopped at the first failure (--strict)")]
+    Strict,
+    /// Nobody reads stdout any more: no failure of ours, and nobody to report it to.
+    #[error("standard output was closed")]
+    StdoutClosed,
+    #[error("cannot write results: {0}")]
+    Stdout(io::Error),
+    #[error("{0}")]
+    Pipes(#[from] pipes::Error),
+    #[error("{0}")]
+    RunDir(#[from] RunDirError),
+    /// An invariant of the system broke.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl From<Broken> for Stop {
+    fn from(broken: Broken) -> Self {
+        Self::Internal(broken.to_string())
+    }
+}
+
+impl Stop {
+    /// Why waiting for `whom` was cut short: a signal came, else the time ran out.
+    pub(crate) fn interrupted(signals: Option<&Signals>, whom: &str) -> Result<Self, Self> {
+        let caught = signals.map(Signals::next_caught).transpose()?.flatten();
+        Ok(match caught {
+            Some(caught) => Self::Signal(caught.0),
+            None => Self::TimedOut {
+                waited_for: whom.to_owned(),
+            },
+        })
+    }
+
+    /// Why standard output cannot be written.
+    pub(crate) fn stdout(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::StdoutClosed,
+            _ => Self::Stdout(error),
+        }
+    }
+
+    /// Whoever sent the signal, or closed standard output, knows already.
+    pub(crate) fn is_silent(&self) -> bool {
+        matches!(self, Self::Signal(_) | Self::StdoutClosed)
+    }
+
+    pub(crate) fn status(&self) -> u8 {
+        match self {
+            Self::Signal(number) => status::signalled(*number),
+            Self::StdoutClosed => status::STDOUT_CLOSED,
+            Self::TimedOut { .. } => status::TIMED_OUT,
+            Self::Internal(_) => status::BROKEN,
+            Self::Strict | Self::Stdout(_) | Self::Pipes(_) | Self::RunDir(_) => status::FAILED,
+        }
+    }
+}
+
+/// Why a command does not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    // The command line.
+    #[error("not a number of seconds")]
+    Seconds,
+    #[error("the time must be more than 0 seconds, and not for ever")]
+    Endless,
+    #[error("neither a number of milliseconds nor `none`")]
+    Interval,
+    #[error(
+        "the ending says which format is meant, and must be one of {}",
+        diagram::Format::endings()
+    )]
+    Ending,
+    #[error("master: there is no page on `{0}`")]
+    NoPage(String),
+
+    // Before anything is started.
+    #[error("{}", shown(path, refusals))]
+    Refused {
+        path: String,
+        refusals: Vec<Refusal>,
+    },
+    #[error("{who} need {shortage}")]
+    TooManyNodes { who: String, shortage: Shortage },
+    #[error(
+        "master: {nodes} nodes with {balance} each have more than 2^64-1 in all, which one account \
+         could not hold"
+    )]
+    TooMuchMoney { nodes: u32, balance: u64 },
+    #[error(
+        "master: there is no program `{name}` in {dir}; `cargo build --release` builds all \
+         three programs side by side, `--bin-dir DIR` says where they are"
+    )]
+    NoProgram { name: &'static str, dir: String },
+    #[error(
+        "master: --history needs a file, and not `-`: standard output is for results (a file that \
+         is called so is `./-`)"
+    )]
+    HistoryToStdout,
+    #[error("{history}: the history would overwrite the script; --history needs another file")]
+    OverwritesScript { history: String },
+    #[error("{history}: the history cannot be written: {source}")]
+    History { history: String, source: io::Error },
+    #[error("{picture}: the picture would overwrite {other}; --diagram needs another file")]
+    Overwrites { picture: String, other: String },
+    #[error("{picture}: the picture cannot be written: {source}")]
+    Picture { picture: String, source: io::Error },
+    #[error("master: the prompt cannot be shown: {0}")]
+    Prompt(#[from] ReadlineError),
+    #[error("{0}")]
+    RunDir(#[from] RunDirError),
+    #[error("master: {0}")]
+    NotStarted(Stop),
+
+    // A script or a history that is read.
+    #[error("{file}: {}", printable(source.to_string().as_bytes()))]
+    In { file: String, source: Box<Self> },
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Read(#[from] history::Error),
+    #[error(transparent)]
+    Draw(#[from] diagram::Error),
+    #[error("no system is started in it: there is nothing to draw")]
+    NoSystem,
+    #[error("there is no system {number}: it has {count}")]
+    NoSuchSystem { number: u64, count: usize },
+    #[error("the history of this run is longer than {0} MiB, and no more is kept")]
+    NotKept(usize),
+
+    // While running.
+    #[error("master: {0}")]
+    Stop(#[from] Stop),
+    #[error(
+        "{history}: the history cannot be written any more: {source}; it ends with its last whole \
+         line, and the run goes on without it"
+    )]
+    HistoryLost { history: String, source: io::Error },
+    #[error("master: {who} died ({fate})")]
+    Died { who: String, fate: Fate },
+    #[error("master: snapshot {snapshot} failed its audit: {reason}")]
+    Unsound {
+        snapshot: SnapshotId,
+        reason: Unsound,
+    },
+    #[error("master: the balances add up to {found} in the end, but {deposits} was deposited")]
+    Money { deposits: u64, found: u128 },
+    #[error("master: {sent} transfers were sent, but {received} received")]
+    Transfers { sent: u64, received: u64 },
+
+    // When everything is done.
+    #[error("master: cannot write the summary: {0}")]
+    Summary(io::Error),
+    #[error("master: internal error: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("{0}: the picture is cut off: nobody read the rest of it")]
+    CutOff(String),
+    #[error("{file}: it cannot be written: {source}")]
+    Output { file: String, source: io::Error },
+}
+
+impl From<pipes::Error> for Error {
+    fn from(error: pipes::Error) -> Self {
+        Stop::Pipes(error).into()
+    }
+}
+
+impl From<Broken> for Error {
+    fn from(broken: Broken) -> Self {
+        Stop::from(broken).into()
+    }
+}
+
+impl Error {
+    /// The system refuses something that is needed before anything is started.
+    pub(crate) fn not_started(error: pipes::Error) -> Self {
+        Self::NotStarted(error.into())
+    }
+
+    pub(crate) fn status(&self) -> u8 {
+        match self {
+            Self::Stop(stop) => stop.status(),
+            Self::Died { fate, .. } => status_of(fate),
+            Self::Unsound { .. } | Self::Money { .. } | Self::Transfers { .. } | Self::Json(_) => {
+                status::BROKEN
+            }
+            Self::HistoryLost { .. } | Self::Summary(_) | Self::CutOff(_) | Self::Output { .. } => {
+                status::FAILED
+            }
+            // Everything else is noticed before anything starts.
+            _ => status::MALFORMED,
+        }
+    }
+
+    /// Reports it on standard error, and returns its status.
+    pub(crate) fn tell(&self, painter: Painter) -> u8 {
+        if !matches!(self, Self::Stop(stop) if stop.is_silent()) {
+            painter.tell(&self.to_string());
+        }
+        self.status()
+    }
+
+    /// The same, about this file.
+    pub(crate) fn in_file(self, file: &str) -> Self {
+        Self::In {
+            file: file.to_owned(),
+            source: Box::new(self),
+        }
+    }
+}
+
+/// The status of a run in which a process ended in this way, though it should not have.
+pub(crate) fn status_of(fate: &Fate) -> u8 {
+    match fate.is_internal() {
+        true => status::BROKEN,
+        false => status::FAILED,
+    }
+}
+
+fn shown(path: &str, refusals: &[Refusal]) -> String {
+    let shown = refusals
+        .iter()
+        .map(|refusal| refusal.display(path).to_string());
+    shown.collect::<Vec<_>>().join("\n")
+}

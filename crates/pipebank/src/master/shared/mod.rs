@@ -1,0 +1,28 @@
+//! What the commands have in common. Nothing here knows a command.
+//!
+//! * [`status`]: the exit statuses;
+//! * [`error`]: what can go wrong, and the exit status of each;
+//! * [`system`]: the options of whatever starts a system, and what is done before it starts;
+//! * [`paint`], [`tell`]: messages on standard error, and their colours;
+//! * [`streams`]: files that are read, and results on standard output;
+//! * [`run_dir`]: the directory of `--run-dir`;
+//! * [`drawing`]: histories as pictures;
+//! * [`prompt`]: the line editor at a terminal.
+
+mod drawing;
+mod error;
+mod paint;
+pub(super) mod prompt;
+mod run_dir;
+pub(super) mod status;
+mod streams;
+mod system;
+mod tell;
+
+pub(super) use self::drawing::{Drawable, Output};
+pub(super) use self::error::{Error, Stop, status_of};
+pub(super) use self::paint::{Colour, Painter};
+pub(super) use self::run_dir::{Pids, RunDir};
+pub(super) use self::streams::{name_of, open, write_out};
+pub(super) use self::system::{Programs, SystemOptions, inherit_little, seconds};
+pub(super) use self::tell::Teller;

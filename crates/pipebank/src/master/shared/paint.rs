@@ -1,0 +1,73 @@
+//! Colours on standard error, where they are wanted.
+
+use std::io::Write;
+
+use anstream::AutoStream;
+use anstyle::{AnsiColor, Style};
+use clap::{Args, ColorChoice};
+
+const PLACE: Style = Style::new().bold();
+const CARET: Style = AnsiColor::Red.on_default().bold();
+
+/// The option `--color`.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct Colour {
+    /// When to colour messages; `auto`: at a terminal, unless NO_COLOR is set
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = ColorChoice::Auto)]
+    color: ColorChoice,
+}
+
+/// Standard error, with or without colours.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Painter {
+    is_colourful: bool,
+}
+
+impl Painter {
+    pub(crate) fn new(colour: Colour) -> Self {
+        let is_colourful = match colour.color {
+            ColorChoice::Auto => {
+                AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
+            }
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+        };
+        Self { is_colourful }
+    }
+
+    /// A message with its place in bold and its carets in red, or just as it is.
+    pub(crate) fn paint(self, text: &str) -> String {
+        if !self.is_colourful {
+            return text.to_owned();
+        }
+        let mut painted = String::new();
+        for (number, line) in text.split('\n').enumerate() {
+            if number > 0 {
+                painted.push('\n');
+            }
+            let is_caret = line.contains('^') && line.chars().all(|c| " ^".contains(c));
+            match line.split_once(": ") {
+                _ if is_caret => painted += &format!("{CARET}{line}{CARET:#}"),
+                Some((place, rest)) if !line.starts_with(' ') => {
+                    painted += &format!("{PLACE}{place}:{PLACE:#} {rest}");
+                }
+                _ => painted += line,
+            }
+        }
+        painted
+    }
+
+    /// A piece of a message in this style, or just as it is.
+    pub(crate) fn style(self, style: Style, text: &str) -> String {
+        match self.is_colourful {
+            true => format!("{style}{text}{style:#}"),
+            false => text.to_owned(),
+        }
+    }
+
+    /// Writes a message, in one piece. Where nobody can hear it, that is nobody's failure.
+    pub(crate) fn tell(self, text: &str) {
+        let line = self.paint(text) + "\n";
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    }
+}
