@@ -48,7 +48,7 @@ impl Master {
             Command::CreateNode { .. } => (self.bank.unconnected.is_empty(), true),
             _ => (true, false),
         };
-        if !creates {
+        if !creates && !self.bank.unconnected.is_empty() {
             self.connect_new_nodes();
         }
         if concerns_everybody && !self.in_flight.is_empty() {

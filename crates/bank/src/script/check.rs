@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::command::{Command, Keyword, Places, Quantity};
+use super::command::{Command, Keyword, Places, Quantity, Values};
 use super::lines::LINE_LIMIT;
 use super::parse::{Guess, Parsed, Word, guess, parse};
 use super::refusal::{Problem, Problems, Refusal};
@@ -56,12 +56,12 @@ impl Checker {
     ) -> Result<Option<Command<Place>>, Vec<Refusal>> {
         let text = content(number, text);
         let mut problems = Problems::default();
-        let mut command = None;
+        let (mut command, mut values) = (None, Values::default());
         if text.len() > LINE_LIMIT {
             problems.push(Word::default(), Problem::LineTooLong);
-        } else if let Some(parsed) = parse(text, &mut problems) {
+        } else if let Some(parsed) = parse(text, &mut values, &mut problems) {
             let places = self.check(&parsed, &mut problems);
-            command = parsed.help.keyword.with(parsed.values, places);
+            command = parsed.help.keyword.with(parsed.values, &places);
         }
         if !problems.is_empty() {
             return Err(problems.into_refusals(number, text));
@@ -148,7 +148,7 @@ impl Checker {
     }
 
     fn check_deposit(&self, line: &Parsed<'_>, problems: &mut Problems) {
-        let [id, amount, _] = line.values;
+        let [id, amount, _] = *line.values;
         if let Some(id) = id.map(NodeId)
             && let Some(created) = self.taken(id)
         {

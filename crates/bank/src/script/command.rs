@@ -225,8 +225,8 @@ impl Keyword {
     /// The command with those arguments, unless a required one is `None`.
     pub(super) fn with(
         self,
-        [first, second, third]: Values,
-        [one, other, _]: Places,
+        &[first, second, third]: &Values,
+        &[one, other, _]: &Places,
     ) -> Option<Command<Place>> {
         Some(match self {
             Self::StartMaster => Command::StartMaster,

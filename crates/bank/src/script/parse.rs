@@ -12,7 +12,7 @@ use super::refusal::{Problem, Problems};
 pub(super) struct Parsed<'t> {
     pub(super) help: &'static CommandHelp,
     /// What was understood of the arguments. What was not is among the problems.
-    pub(super) values: Values,
+    pub(super) values: &'t Values,
     text: &'t [u8],
 }
 
@@ -37,16 +37,20 @@ pub(super) struct Word {
     pub(super) end: usize,
 }
 
-/// Reads a line; `None` for one without a command, whether it is blank or refused.
+/// Reads a line; `None` for one without a command, whether it is blank or refused. Numbers are put
+/// where they stay: a million lines a second are not to be copied about.
 #[inline]
-pub(super) fn parse<'t>(text: &'t [u8], problems: &mut Problems) -> Option<Parsed<'t>> {
+pub(super) fn parse<'t>(
+    text: &'t [u8],
+    values: &'t mut Values,
+    problems: &mut Problems,
+) -> Option<Parsed<'t>> {
     let mut words = Words::of(text);
     let first = words.next()?;
     let Some(help) = command::named(first.of(text)) else {
         problems.push(first, unknown_command(first.of(text)));
         return None;
     };
-    let mut values = [None; MOST_ARGUMENTS];
     let (mut given, mut end) = (0, first.end);
     for (value, &quantity) in values.iter_mut().zip(help.quantities) {
         let Some(word) = words.next() else {

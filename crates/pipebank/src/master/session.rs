@@ -115,7 +115,11 @@ impl Session {
             self.advance()?;
         }
         let executed = self.master.execute(statement);
-        self.carry_out(executed)
+        // Not for every statement: a node is started, or the window is full, or nobody follows.
+        match executed {
+            Ok(()) if self.master.is_ready() => Ok(()),
+            executed => self.carry_out(executed),
+        }
     }
 
     /// Waits until everything that was issued is retired, and every death is settled.
@@ -131,22 +135,23 @@ impl Session {
     /// Has master hear what was read; where that is nothing, waits until something is.
     fn advance(&mut self) -> Result<(), Stop> {
         let mut has_heard = false;
-        while self.hear()? {
-            has_heard = true;
+        loop {
+            let said = self.cluster.say(&mut self.master);
+            if matches!(said, Ok(true)) {
+                has_heard = true;
+                continue;
+            }
+            self.carry_out(Ok(()))?;
+            said?;
+            if !self.take_news()? {
+                break;
+            }
         }
         match (has_heard, self.master.awaits()) {
             (true, _) => Ok(()),
             (false, Awaits::Word(_) | Awaits::Death(_)) => self.wait().map(drop),
             (false, Awaits::Nobody) => Err(Stop::Internal("nobody is waited for".to_owned())),
         }
-    }
-
-    /// Has master hear the next word that it awaits, or of a death: whether there was one.
-    #[inline]
-    fn hear(&mut self) -> Result<bool, Stop> {
-        let said = self.cluster.say(&mut self.master);
-        self.carry_out(Ok(()))?;
-        Ok(said? || self.take_news()?)
     }
 
     /// Hands in the deaths that were noticed: whether there were any.

@@ -122,7 +122,7 @@ fn a_command_printed_reads_back_as_itself() {
                 let mut places = [Some(Place(0)), Some(Place(1)), None];
                 values[given..].fill(None);
                 places[given..].fill(None);
-                let mut command = help.keyword.with(values, places).unwrap();
+                let mut command = help.keyword.with(&values, &places).unwrap();
                 let mut before = format!(
                     "StartMaster\nCreateNode {} 0\nCreateNode {} 0\n",
                     ids[0], ids[1]
@@ -163,7 +163,7 @@ fn the_table_agrees_with_itself() {
         let places = [Some(Place(0)), Some(Place(1)), None];
         let printed = help
             .keyword
-            .with(values, places)
+            .with(&values, &places)
             .map(|command| command.to_string());
         assert!(
             printed.is_some_and(|text| text.starts_with(help.name)),

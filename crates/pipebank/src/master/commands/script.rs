@@ -34,12 +34,17 @@ pub(crate) use self::options::{HELP, ScriptOptions};
 /// How long results that are ready may take to be written when the run is ended from outside.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
+/// A script is read in pieces of this many bytes.
+const PIECE: usize = 64 * 1024;
+
 /// Runs a script.
 pub(crate) fn run(options: ScriptOptions) -> Result<u8, Error> {
     let file = options.script.clone();
     let file = file.as_deref().filter(|path| *path != Path::new("-"));
     let path = file.map_or_else(|| "-".to_owned(), name_of);
-    let (source, sha256) = read(file, &path, options.check)?;
+    // Of no use but for a history, and not for nothing.
+    let is_recorded = options.history.is_some() || !options.diagram.is_empty();
+    let (source, sha256) = read(file, &path, options.check, is_recorded)?;
     if options.check {
         return Ok(status::DONE);
     }
@@ -52,11 +57,13 @@ pub(crate) fn run(options: ScriptOptions) -> Result<u8, Error> {
     Ok(to_its_end(session, source, &pictures))
 }
 
-/// Reads the script and checks it, unless it is to be read line by line; with the file's digest.
+/// Reads the script and checks it, unless it is to be read line by line; with the file's digest, if
+/// that is wanted.
 fn read(
     file: Option<&Path>,
     path: &str,
     is_whole: bool,
+    is_digested: bool,
 ) -> Result<(Source, Option<String>), Error> {
     let Some(file) = file else {
         return Ok(match is_whole {
@@ -68,7 +75,11 @@ fn read(
         });
     };
     let opened = File::open(file).map_err(|error| Error::Io(error).in_file(path))?;
-    let mut input = BufReader::new(Sha256Reader::new(opened));
+    if !is_digested {
+        let script = read_script(&mut BufReader::with_capacity(PIECE, opened), path)?;
+        return Ok((Source::Script(script), None));
+    }
+    let mut input = BufReader::with_capacity(PIECE, Sha256Reader::new(opened));
     let script = read_script(&mut input, path)?;
     let sha256 = input.into_inner().finish();
     Ok((Source::Script(script), Some(sha256)))
