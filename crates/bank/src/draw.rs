@@ -45,7 +45,7 @@ impl Average {
     /// Digits behind the binary point.
     const FRACTION: u32 = 16;
 
-    /// So much divided among so many transfers (at least one), but no more than 2⁴⁶ each.
+    /// The money divided among the transfers (at least one), but no more than 2⁴⁶ each.
     #[must_use]
     pub fn of(money: u64, transfers: u64) -> Self {
         let twice = (u128::from(money) << (Self::FRACTION + 1)) / u128::from(transfers.max(1));

@@ -13,7 +13,7 @@ use crate::cpus::{Cpus, Place};
 use crate::error::Error;
 use crate::raw::FRAME;
 
-/// Frames a second where each write carries so many of them.
+/// Frames a second where each write carries a number of them.
 pub(crate) fn measure(
     cpus: &Cpus,
     place: Place,

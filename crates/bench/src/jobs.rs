@@ -127,7 +127,7 @@ fn one_pipe(place: Place, in_a_write: usize, cpus: usize) -> Job {
     }
 }
 
-/// A script that is measured: its key, what it is, and the steps of so many commands.
+/// A script that is measured: its key, what it is, and the steps of a number of commands.
 struct Script {
     key: &'static str,
     measure: &'static str,

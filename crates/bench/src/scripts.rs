@@ -71,7 +71,7 @@ pub(crate) fn sends(messages: u64) -> Vec<Step> {
     (0..messages).map(send).collect()
 }
 
-/// A bank of so many nodes, as a script.
+/// A bank of a number of nodes, as a script.
 pub(crate) fn created(nodes: usize) -> String {
     let mut text = String::from("StartMaster\n");
     for id in 1..=nodes {

@@ -35,7 +35,7 @@ fn bin_dir() -> PathBuf {
     bin_dir
 }
 
-fn bench(place: &testing::Place, arguments: &[&str]) -> Output {
+fn bench(place: &testing::Folder, arguments: &[&str]) -> Output {
     let script = testing::root("scripts/bench");
     let temporary = place.path("tmp");
     fs::create_dir_all(&temporary).unwrap();
@@ -53,7 +53,7 @@ fn bench(place: &testing::Place, arguments: &[&str]) -> Output {
 
 #[test]
 fn the_benchmark_runs_and_its_document_has_every_row() {
-    let place = testing::Place::new();
+    let place = testing::Folder::new();
     let arguments = "--quick --smoke --json out.json --svg out.svg";
     let arguments: Vec<&str> = arguments.split(' ').collect();
     let output = bench(&place, &arguments);
@@ -91,7 +91,7 @@ fn the_benchmark_runs_and_its_document_has_every_row() {
 
 #[test]
 fn its_document_takes_the_place_of_the_table_where_that_is_asked_for() {
-    let place = testing::Place::new();
+    let place = testing::Folder::new();
     let output = bench(&place, &["--smoke", "--json", "-"]);
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document["schema"], 1);

@@ -65,7 +65,7 @@ struct Out {
 enum Wanted {
     /// The next frame.
     Frame(Incoming),
-    /// So many frames that are there to be taken.
+    /// This many frames that are there to be taken.
     Ahead(Incoming, u64),
     /// All frames up to the end.
     ToEnd(Incoming),

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use serde_json::Value;
-use testing::{Master, Place, master, mesh};
+use testing::{Folder, Master, master, mesh};
 
 /// How much memory any process takes at most, in KiB, whatever master is given to read.
 const MODEST: i64 = 100 * 1024;
@@ -39,7 +39,7 @@ fn a_snapshot_of(nodes: usize) {
         }
     }
     script += "BeginSnapshot 1\nReceiveAll\nCollectState\nPrintSnapshot\n";
-    let place = Place::new();
+    let place = Folder::new();
     let name = place.file("s.txt", script);
     let mut command = Command::new(master());
     command.args(["--json", "--seed", "1", name]);
@@ -72,7 +72,7 @@ fn snapshots_of_hundreds_of_nodes_are_whole() {
 
 #[test]
 fn nul_bytes_are_refused_like_other_foreign_characters() {
-    let place = Place::new();
+    let place = Folder::new();
     let script = b"StartMaster\nCreateNode 1 5\0\n\0\nCreateNode 2 5 # \0\n";
     let name = place.file("nul.txt", script);
     place.run(&[name]).expect(
@@ -84,8 +84,8 @@ fn nul_bytes_are_refused_like_other_foreign_characters() {
     );
 }
 
-/// A file that is one line of so many NUL bytes; it takes no room on the disk.
-fn one_line(place: &Place, bytes: u64) -> File {
+/// A file that is one line of NUL bytes; it takes no room on the disk.
+fn one_line(place: &Folder, bytes: u64) -> File {
     let path = place.path("long.txt");
     File::create(&path).unwrap().set_len(bytes).unwrap();
     File::open(path).unwrap()
@@ -94,7 +94,7 @@ fn one_line(place: &Place, bytes: u64) -> File {
 /// One that is too long is refused, read from a file or from standard input.
 fn a_line_of(bytes: u64) {
     let told = "line is longer than 65536 bytes";
-    let place = Place::new();
+    let place = Folder::new();
     let file = one_line(&place, bytes);
     let mut command = Command::new(master());
     command.args(["--seed", "1"]).stdin(file);
@@ -128,7 +128,7 @@ fn a_line_of_a_gigabyte_is_refused_and_not_kept() {
 
 #[test]
 fn a_million_mistakes_are_refused_in_bounded_memory() {
-    let place = Place::new();
+    let place = Folder::new();
     let name = place.file("wrong.txt", "Sned 1 2 3\n".repeat(1_000_000));
     let ended = place.run(&[name]);
     let last = "wrong.txt:1001:1: more than 1000 mistakes: what follows was not checked";
@@ -142,7 +142,7 @@ fn a_million_mistakes_are_refused_in_bounded_memory() {
 fn a_million_lines_are_carried_out() {
     let mut script = mesh(2, 1_000_000);
     script += &"Send 1 2 1\nReceive 2 1\n".repeat(500_000);
-    let place = Place::new();
+    let place = Folder::new();
     let name = place.file("million.txt", script);
     let mut command = Command::new(master());
     command.args(["--seed", "1", name]);

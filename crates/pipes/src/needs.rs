@@ -1,4 +1,4 @@
-//! Whether the system allows so many processes and pipes: to be asked before the first of them
+//! Whether the system allows a number of processes and pipes: to be asked before the first of them
 //! starts, so that nothing is left half-built.
 //!
 //! A limit that cannot be read, or that does not hold for this user, is taken to suffice, and what
@@ -72,10 +72,10 @@ impl Needs {
     /// The first limit that is too low for this.
     #[must_use]
     pub fn shortage(&self) -> Option<Shortage> {
-        self.shortage_in(&System::here())
+        self.shortage_in(&Machine::here())
     }
 
-    fn shortage_in(&self, system: &System) -> Option<Shortage> {
+    fn shortage_in(&self, system: &Machine) -> Option<Shortage> {
         let limits = [
             Some(self.descriptors(system)),
             self.processes_of_user(system),
@@ -90,7 +90,7 @@ impl Needs {
         all.find(|limit| limit.in_use.saturating_add(limit.needed) > limit.value)
     }
 
-    fn descriptors(&self, system: &System) -> Shortage {
+    fn descriptors(&self, system: &Machine) -> Shortage {
         let needed = self.descriptors;
         Shortage {
             needed,
@@ -102,7 +102,7 @@ impl Needs {
         }
     }
 
-    fn processes_of_user(&self, system: &System) -> Option<Shortage> {
+    fn processes_of_user(&self, system: &Machine) -> Option<Shortage> {
         let value = system.processes;
         if value == RLIM_INFINITY || system.user == 0 || system.is_privileged {
             return None;
@@ -123,7 +123,7 @@ impl Needs {
         })
     }
 
-    fn processes_of_system(&self, system: &System, name: &str) -> Option<Shortage> {
+    fn processes_of_system(&self, system: &Machine, name: &str) -> Option<Shortage> {
         let value = system.number(format!("proc/sys/kernel/{name}"))?;
         let in_use = match system.threads_at_most() {
             Some(most) if most.saturating_add(self.processes) <= value => most,
@@ -141,7 +141,7 @@ impl Needs {
         })
     }
 
-    fn limits_of_groups(&self, system: &System) -> Vec<Shortage> {
+    fn limits_of_groups(&self, system: &Machine) -> Vec<Shortage> {
         let mut limits = Vec::new();
         for group in system.groups("pids") {
             let (max, current) = (group.join("pids.max"), group.join("pids.current"));
@@ -166,7 +166,7 @@ impl Needs {
         limits
     }
 
-    fn pipe_pages(&self, system: &System) -> Option<Shortage> {
+    fn pipe_pages(&self, system: &Machine) -> Option<Shortage> {
         let value = system.number("proc/sys/fs/pipe-user-pages-hard")?;
         if value == 0 || system.is_privileged {
             return None;
@@ -182,7 +182,7 @@ impl Needs {
         })
     }
 
-    fn files(&self, system: &System) -> Option<Shortage> {
+    fn files(&self, system: &Machine) -> Option<Shortage> {
         if system.is_privileged {
             return None;
         }
@@ -199,13 +199,13 @@ impl Needs {
         })
     }
 
-    fn memory(&self, system: &System) -> Option<Shortage> {
+    fn memory(&self, system: &Machine) -> Option<Shortage> {
         let kilobytes = system.field("proc/meminfo", "MemAvailable:")?;
         let limit = "what is available of it (`MemAvailable` in /proc/meminfo)".to_owned();
         Some(self.megabytes(system, limit, kilobytes.saturating_mul(1024)))
     }
 
-    fn megabytes(&self, system: &System, limit: String, bytes: u64) -> Shortage {
+    fn megabytes(&self, system: &Machine, limit: String, bytes: u64) -> Shortage {
         let pages = pages(self.pipes, system.pipe_pages_soft());
         let needed = [
             self.pipes.saturating_mul(PIPE_BYTES),
@@ -224,7 +224,7 @@ impl Needs {
     }
 }
 
-/// How many pages so many pipes may hold where the soft limit (0: none) is that many.
+/// How many pages a number of pipes may hold where the soft limit (0: none) is that many.
 fn pages(pipes: u64, soft: u64) -> u64 {
     let full = match soft {
         0 => pipes,
@@ -236,7 +236,7 @@ fn pages(pipes: u64, soft: u64) -> u64 {
 
 /// What the system says of itself, and who asks.
 #[derive(Debug)]
-struct System {
+struct Machine {
     /// Where `/proc` and `/sys` are.
     root: PathBuf,
     descriptors: u64,
@@ -247,7 +247,7 @@ struct System {
     is_privileged: bool,
 }
 
-impl System {
+impl Machine {
     fn here() -> Self {
         let soft = |resource| getrlimit(resource).map_or(RLIM_INFINITY, |(soft, _)| soft);
         let mut system = Self {

@@ -43,7 +43,7 @@ pub fn stay_on_cpu(number: usize) -> Result<(), Error> {
     stay().map_err(|errno| Error::system("stay on one CPU", errno))
 }
 
-/// Lowers this process's priority so far that so many processes of that priority together weigh
+/// Lowers this process's priority so far that this many processes of that priority together weigh
 /// what one of ordinary priority does: somebody who works for all of them gets as much of a CPU as
 /// all of them, not as each of them.
 pub fn share_a_place_among(processes: usize) {

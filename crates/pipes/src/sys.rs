@@ -41,7 +41,7 @@ pub(crate) fn ignore(which: Signal) -> nix::Result<()> {
     unsafe { signal(which, SigHandler::SigIgn) }.map(|_| ())
 }
 
-/// Lowers this process's priority by so many steps (raises its nice value).
+/// Lowers this process's priority by a number of steps (raises its nice value).
 pub(crate) fn lower_priority(steps: u8) {
     // SAFETY: nice takes a number and touches no memory of this process. Going down is always
     // allowed, so there is no failure to look at.

@@ -19,7 +19,7 @@ use crate::tree::Tree;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// A process that has ended is noticed so soon.
 const TICK: Duration = Duration::from_millis(2);
-/// So many generated scripts are run beside those in testdata.
+/// How many generated scripts are run beside those in testdata.
 const SCRIPTS: u64 = 40;
 /// The exit status of master when an audit failed, or another invariant broke.
 const BROKEN: i32 = 3;

@@ -44,7 +44,7 @@ impl Params {
     }
 }
 
-/// The seeds of so many runs; only that of the environment variable PIPEBANK_SEED where it is set.
+/// The seeds of a number of runs; only that of the environment variable PIPEBANK_SEED where it is set.
 pub fn seeds(count: u64) -> Vec<u64> {
     match std::env::var("PIPEBANK_SEED") {
         Ok(seed) => vec![seed.parse().expect("PIPEBANK_SEED is a number")],

@@ -9,11 +9,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod chronicle;
+mod folder;
 pub mod generate;
 pub mod histories;
 mod loss;
 mod master;
-mod place;
 mod process;
 mod stream;
 
@@ -21,9 +21,9 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
 
+pub use folder::Folder;
 pub use loss::{Loss, Transfers};
 pub use master::{Ended, Master, Pids};
-pub use place::Place;
 pub use process::{
     Descriptor, Process, Way, descriptors, gone, idle, own_descriptors, shields_itself_from,
     signal, stop, until,

@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use serde::Deserialize;
 
 use crate::stream::Stream;
-use crate::{PATIENCE, Place, Process, gone, master, signal};
+use crate::{Folder, PATIENCE, Process, gone, master, signal};
 
 /// How many writes to a master's input may wait until it takes them.
 const WRITES_AHEAD: usize = 1000;
@@ -70,7 +70,7 @@ pub struct Master {
     exit: mpsc::Receiver<ExitStatus>,
     status: Option<ExitStatus>,
     deadline: Instant,
-    place: Place,
+    place: Folder,
     family: Vec<Process>,
 }
 
@@ -78,7 +78,7 @@ impl Master {
     /// `master --seed 1 --run-dir run ARGUMENTS` in a directory of its own, reading what
     /// [`Master::write`] writes.
     pub fn start(arguments: &[&str]) -> Self {
-        let place = Place::new();
+        let place = Folder::new();
         let mut command = Command::new(master());
         command
             .args(["--seed", "1", "--run-dir", "run"])
@@ -87,7 +87,7 @@ impl Master {
     }
 
     /// A command in this directory, reading what [`Master::write`] writes.
-    pub fn start_in(place: Place, mut command: Command) -> Self {
+    pub fn start_in(place: Folder, mut command: Command) -> Self {
         command.current_dir(place.path("."));
         let mut master = Self::spawn(command);
         master.place = place;
@@ -95,7 +95,7 @@ impl Master {
     }
 
     /// The same with standard streams that have been chosen.
-    pub fn start_as_is_in(place: Place, mut command: Command) -> Self {
+    pub fn start_as_is_in(place: Folder, mut command: Command) -> Self {
         command.current_dir(place.path("."));
         let mut master = Self::spawn_as_is(command);
         master.place = place;
@@ -138,7 +138,7 @@ impl Master {
             exit,
             status: None,
             deadline: Instant::now() + PATIENCE,
-            place: Place::new(),
+            place: Folder::new(),
             family: Vec::new(),
         }
     }
@@ -154,7 +154,7 @@ impl Master {
     }
 
     /// The directory in which it runs.
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &Folder {
         &self.place
     }
 
@@ -224,14 +224,14 @@ impl Master {
         }
     }
 
-    /// What the `nodes` command says of so many nodes; everything before it is done then.
+    /// What the `nodes` command says of a number of nodes; everything before it is done then.
     #[track_caller]
     pub fn table(&mut self, nodes: usize) -> Vec<String> {
         self.write("nodes\n");
         (0..nodes).map(|_| self.err()).collect()
     }
 
-    /// Waits until everything written so far is done, where there are so many nodes; returns the
+    /// Waits until everything written so far is done, where there are this many nodes; returns the
     /// pids, and remembers the processes: [`Master::end`] checks that they are gone.
     ///
     /// Under `--verbose` the table has company; it is passed over.

@@ -35,7 +35,7 @@ pub(super) enum Head {
     Undetermined,
     /// A transfer of this amount.
     Transfer(u64),
-    /// A marker, which is on its way once so many steps are retired.
+    /// A marker, which is on its way once this many steps are retired.
     Marker(SnapshotId, Ticket),
 }
 
@@ -129,9 +129,9 @@ impl Channel {
     }
 }
 
-/// A node, as far as its channels are concerned.
+/// A node, as a sender.
 #[derive(Clone, Debug, Default)]
-struct Member {
+struct Sender {
     is_dead: bool,
     /// Snapshots recorded and not yet collected, in the order in which they were recorded, and how
     /// many steps must be retired until that is certain.
@@ -143,7 +143,7 @@ struct Member {
 /// All channels of the bank.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Channels {
-    members: Vec<Member>,
+    senders: Vec<Sender>,
     /// By sender, then receiver.
     channels: Vec<Vec<Channel>>,
     /// Which channels have something to receive, and of which that is undetermined.
@@ -157,15 +157,15 @@ impl Channels {
         for row in &mut self.channels {
             row.push(Channel::default());
         }
-        self.members.push(Member::default());
-        let row = self.members.iter().map(|_| Channel::default()).collect();
+        self.senders.push(Sender::default());
+        let row = self.senders.iter().map(|_| Channel::default()).collect();
         self.channels.push(row);
     }
 
     /// The sender of a channel opens it with the command of this ticket: the markers of the snapshots
     /// that it has recorded and that are not collected go out first, where it is `owing` them.
     pub(super) fn open(&mut self, from: Place, to: Place, owing: bool, done: Ticket) {
-        let sender = &mut self.members[from.index()];
+        let sender = &mut self.senders[from.index()];
         sender.outgoing.push(to);
         let channel = &mut self.channels[from.index()][to.index()];
         for (snapshot, _) in sender.recorded.iter().filter(|_| owing) {
@@ -176,7 +176,7 @@ impl Channels {
 
     /// Undoes [`open`](Self::open).
     pub(super) fn undo_open(&mut self, from: Place, to: Place) {
-        self.members[from.index()].outgoing.pop();
+        self.senders[from.index()].outgoing.pop();
         self.channels[from.index()][to.index()] = Channel::default();
         self.refresh(from, to);
     }
@@ -236,7 +236,7 @@ impl Channels {
         let taken = match head {
             Enqueued::Transfer(amount) => Taken::Transfer(amount),
             Enqueued::Marker(snapshot, _) => {
-                let recorded = &self.members[to.index()].recorded;
+                let recorded = &self.senders[to.index()].recorded;
                 let records = !recorded.iter().any(|(id, _)| *id == snapshot);
                 if records {
                     self.record(to, snapshot, done);
@@ -268,10 +268,10 @@ impl Channels {
     /// `node` records its state for `snapshot`, and has done so once `done` steps are retired: the
     /// marker goes out on every channel.
     pub(super) fn record(&mut self, node: Place, snapshot: SnapshotId, done: Ticket) {
-        self.members[node.index()].recorded.push((snapshot, done));
-        for index in 0..self.members[node.index()].outgoing.len() {
-            let to = self.members[node.index()].outgoing[index];
-            if !self.members[to.index()].is_dead {
+        self.senders[node.index()].recorded.push((snapshot, done));
+        for index in 0..self.senders[node.index()].outgoing.len() {
+            let to = self.senders[node.index()].outgoing[index];
+            if !self.senders[to.index()].is_dead {
                 let channel = &mut self.channels[node.index()][to.index()];
                 channel.queue.push_back(Enqueued::Marker(snapshot, done));
                 self.refresh(node, to);
@@ -281,9 +281,9 @@ impl Channels {
 
     /// Undoes [`record`](Self::record).
     pub(super) fn undo_record(&mut self, node: Place, snapshot: SnapshotId) {
-        self.members[node.index()].recorded.pop();
-        for index in 0..self.members[node.index()].outgoing.len() {
-            let to = self.members[node.index()].outgoing[index];
+        self.senders[node.index()].recorded.pop();
+        for index in 0..self.senders[node.index()].outgoing.len() {
+            let to = self.senders[node.index()].outgoing[index];
             let channel = &mut self.channels[node.index()][to.index()];
             if let Some(Enqueued::Marker(last, _)) = channel.queue.back()
                 && *last == snapshot
@@ -296,20 +296,20 @@ impl Channels {
 
     /// Where a node's channels lead.
     pub(super) fn outgoing(&self, node: Place) -> &[Place] {
-        &self.members[node.index()].outgoing
+        &self.senders[node.index()].outgoing
     }
 
     /// Every snapshot that had begun was collected.
     pub(super) fn collected(&mut self) {
-        for member in &mut self.members {
-            member.recorded.clear();
+        for sender in &mut self.senders {
+            sender.recorded.clear();
         }
     }
 
     /// A node is dead, and nothing that is on the way to it will be received.
     pub(super) fn die(&mut self, node: Place) {
-        self.members[node.index()].is_dead = true;
-        for from in 0..self.members.len() {
+        self.senders[node.index()].is_dead = true;
+        for from in 0..self.senders.len() {
             let channel = &mut self.channels[from][node.index()];
             channel.queue = VecDeque::new();
             channel.undetermined.clear();

@@ -32,7 +32,7 @@ pub(super) struct Load {
     left: u64,
     /// That everything was generated has been said.
     has_rested: bool,
-    /// Say the balance once so many have been received.
+    /// Say the balance once this many have been received.
     settle: Option<u64>,
 }
 

@@ -48,7 +48,7 @@ pub enum Input {
     Frame(Frame),
     /// That channel has ended: its sender is dead, and no frame is left.
     End,
-    /// So many frames of the channel that was asked for by [`Effect::ReadAhead`] are there.
+    /// How many frames of the channel that was asked for by [`Effect::ReadAhead`] are there.
     Ahead(u64),
     /// What is there of the channel that was asked for by [`Effect::ReadToEnd`].
     Found(Vec<Frame>),
@@ -63,7 +63,7 @@ pub enum Effect {
     Report(Report),
     /// Append this frame to a channel.
     Frame(Outgoing, Frame),
-    /// Take so many pipe ends from the hatch: those of the outgoing channels, then those of the
+    /// Take this many pipe ends from the hatch: those of the outgoing channels, then those of the
     /// incoming.
     Open {
         /// Write ends.
@@ -74,7 +74,7 @@ pub enum Effect {
     /// Take the next frame of a channel, once it is there, and hand in [`Input::Frame`], or
     /// [`Input::End`].
     Take(Incoming),
-    /// Read a channel ahead, without taking anything, until so many frames are there or it ends,
+    /// Read a channel ahead, without taking anything, until this many frames are there or it ends,
     /// and hand in [`Input::Ahead`].
     ReadAhead(Incoming, u64),
     /// Read a channel to its end, without taking anything, and hand in [`Input::Found`].

@@ -51,7 +51,7 @@ pub enum Problem {
     /// No line is that long for a good reason.
     #[error("line is longer than {LINE_LIMIT} bytes")]
     LineTooLong,
-    /// Who has made so many mistakes has given a file that is no script.
+    /// A file with more mistakes than that is no script.
     #[error("more than {MOST_TOLD} mistakes: what follows was not checked")]
     TooMany,
     /// The first word is no command, nor like one.

@@ -100,7 +100,7 @@ pub(crate) enum Event {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Channel {
     pub(crate) frames: Vec<Frame>,
-    /// So many of them are in the pipe. The others are in the sender's outbox and die with it.
+    /// How many of them are in the pipe. The others are in the sender's outbox and die with it.
     in_pipe: usize,
 }
 
@@ -108,7 +108,7 @@ pub(crate) struct Channel {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Collection {
     InProgress,
-    /// All were complete when asked; the first so many have handed over.
+    /// All were complete when asked; this many, the first, have handed over.
     Collecting(Vec<Part>),
     Judged(Verdict),
 }

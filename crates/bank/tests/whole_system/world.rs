@@ -44,7 +44,7 @@ impl<T> Pipe<T> {
         self.written.extend(self.outbox.drain(..frames));
     }
 
-    /// The writer dies: so many frames of its outbox have got through before.
+    /// The writer dies; a part of its outbox, from the front, has got through before.
     fn tear(&mut self, draw: &mut Draw) {
         let through = draw.pick(self.outbox.len() + 1);
         self.write(through);
@@ -129,9 +129,9 @@ enum Move {
 pub struct Weather {
     /// How many processes die at most.
     pub deaths: u32,
-    /// After so many moves…
+    /// After this many moves…
     pub storm: usize,
-    /// … one in so many is a death, as long as there are any.
+    /// … one in this many is a death, as long as there are any to come.
     pub one_in: usize,
     pub window: usize,
     pub tile: usize,

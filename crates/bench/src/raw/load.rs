@@ -17,7 +17,7 @@ fn batch(peers: usize) -> usize {
     (8192 / peers.max(1)).clamp(32, 128) / 2
 }
 
-/// No batch is made for a peer to whom so many bytes wait, as with the bank's nodes.
+/// No batch is made for a peer to whom this many bytes wait, as with the bank's nodes.
 const OUTBOX_LIMIT: usize = 16 * 1024;
 const READ: usize = 64 * 1024;
 /// Children begin one after the other; what is delivered until all run does not count.

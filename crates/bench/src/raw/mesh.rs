@@ -42,7 +42,7 @@ struct Ends {
 /// What a child was handed: by peer, nothing for itself.
 pub(crate) struct Handed(Vec<Option<Ends>>);
 
-/// Starts so many children and connects every two; all have answered when it returns.
+/// Starts a number of children and connects every two; all have answered when it returns.
 pub(crate) fn build(nodes: usize, role: &str) -> Result<Vec<Child>, Error> {
     let mut children = Vec::new();
     for index in 0..nodes {

@@ -13,7 +13,7 @@ use crate::error::{Error, While};
 /// What is read at once: as much as a pipe holds.
 const READ: usize = 64 * 1024;
 
-/// Frames a second where each write carries so many of them.
+/// Frames a second where each write carries a number of them.
 pub(crate) fn measure(
     cpus: &Cpus,
     place: Place,

@@ -23,7 +23,7 @@ const READ: usize = 64 * 1024;
 /// A window and its replies fit into the pipes.
 pub(crate) const LARGEST_WINDOW: usize = 2048;
 
-/// Commands a second, so many at once.
+/// Commands a second, a number of them at once.
 pub(crate) fn measure(
     cpus: &Cpus,
     nodes: usize,

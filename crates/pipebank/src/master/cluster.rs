@@ -8,7 +8,7 @@ use std::time::Instant;
 use pipes::{Needs, Poller, Token};
 
 use super::mesh::Ends;
-use super::process::Handle;
+use super::process::Incarnation;
 use super::shared::{Error, Pids, Programs, RunDir, Stop};
 use bank::id::{NodeId, Place};
 use bank::master::{Awaits, Fate, Master, Process};
@@ -28,7 +28,7 @@ const NODES: Token = 4;
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) id: NodeId,
-    pub(super) process: Handle<Command, Reply>,
+    pub(super) process: Incarnation<Command, Reply>,
 }
 
 /// The processes of the system.
@@ -39,7 +39,7 @@ pub(super) struct Cluster {
     pub(super) poller: Poller,
     /// When the whole run is to be over.
     pub(super) deadline: Option<Instant>,
-    pub(super) observer: Option<Handle<Request, Answer>>,
+    pub(super) observer: Option<Incarnation<Request, Answer>>,
     /// By place; nothing where a node could not be started.
     pub(super) nodes: Vec<Option<Node>>,
     pub(super) ends: Ends,
@@ -69,7 +69,7 @@ impl Cluster {
     /// Starts the observer.
     pub(super) fn start_observer(&mut self) -> Result<(), Stop> {
         let child = pipes::spawn(&self.programs.observer, self.verbosity())?;
-        self.observer = Some(Handle::new(child, OBSERVER, &self.poller)?);
+        self.observer = Some(Incarnation::new(child, OBSERVER, &self.poller)?);
         self.publish()
     }
 
@@ -85,7 +85,7 @@ impl Cluster {
         arguments.extend(self.verbosity());
         let child = pipes::spawn(&self.programs.node, arguments)?;
         let token = NODES + 2 * place.index() as Token;
-        let process = Handle::new(child, token, &self.poller)?;
+        let process = Incarnation::new(child, token, &self.poller)?;
         self.nodes.resize_with(place.index(), || None);
         self.nodes.push(Some(Node { id, process }));
         let handed = self
@@ -94,7 +94,7 @@ impl Cluster {
         if handed.is_err()
             && let Some(mut node) = self.nodes.pop().flatten()
         {
-            node.process.bury(None)?;
+            node.process.end(None)?;
         }
         handed
     }

@@ -1,4 +1,5 @@
-//! One process of the system, as master sees it: the pipes to it, and how it ended.
+//! An incarnation of a node, or of the observer: one process, the pipes to it, and how it ended. What
+//! a node is outlives it.
 
 use pipes::{Child, Death, Fill, Poller, Token};
 use serde::{Serialize, de::DeserializeOwned};
@@ -8,9 +9,9 @@ use bank::master::Fate;
 /// No process has this much to say, in bytes, before it is heard: master issues less ahead.
 const FLOOD: usize = 256 << 20;
 
-/// A process and master's pipes to it.
+/// A process, which is what a node is just now, and master's pipes to it.
 #[derive(Debug)]
-pub(super) struct Handle<O, I> {
+pub(super) struct Incarnation<O, I> {
     pub(super) child: Child<O, I>,
     pub(super) fate: Option<Fate>,
     token: Token,
@@ -18,7 +19,7 @@ pub(super) struct Handle<O, I> {
     is_dirty: bool,
 }
 
-impl<O: Serialize, I: DeserializeOwned> Handle<O, I> {
+impl<O: Serialize, I: DeserializeOwned> Incarnation<O, I> {
     pub(super) fn new(
         mut child: Child<O, I>,
         token: Token,
@@ -61,9 +62,9 @@ impl<O: Serialize, I: DeserializeOwned> Handle<O, I> {
         }
         let fill = self.child.receiver.fill()?;
         if fill == Fill::Ended {
-            self.bury(None)?;
+            self.end(None)?;
         } else if self.child.receiver.buffered() > FLOOD {
-            self.bury(Some("it says more than it was asked".to_owned()))?;
+            self.end(Some("it says more than it was asked".to_owned()))?;
         }
         Ok(self.fate.is_some())
     }
@@ -74,14 +75,14 @@ impl<O: Serialize, I: DeserializeOwned> Handle<O, I> {
             Ok(frame) => Ok(frame),
             Err(_) if self.fate.is_some() => Ok(None),
             Err(error) => {
-                self.bury(Some(error.to_string()))?;
+                self.end(Some(error.to_string()))?;
                 Ok(None)
             }
         }
     }
 
     /// Ends the process, if it has not ended, and waits for it.
-    pub(super) fn bury(&mut self, garbage: Option<String>) -> Result<(), pipes::Error> {
+    pub(super) fn end(&mut self, garbage: Option<String>) -> Result<(), pipes::Error> {
         // It is dying already, or it has closed its replies and is of no use any more.
         self.child.kill();
         let death = self.child.wait()?;

@@ -20,7 +20,7 @@ use pipes::{Fill, Flush, WaitSet};
 use super::{Node, NodeError, on};
 use bank::account::{Incoming, Outgoing};
 
-/// Nothing is made for a peer while so many bytes wait in the outbox to it.
+/// Nothing is made for a peer while this many bytes wait in the outbox to it.
 const OUTBOX_LIMIT: usize = 16 * 1024;
 
 impl Node {

@@ -31,7 +31,7 @@ const COPIES: usize = 16 << 10;
 /// Random inputs a target, beside those that were committed.
 const RANDOM: usize = 2_000;
 
-/// Has `check` run on inputs of all kinds; for one of so many bytes it may take `bound` of them.
+/// Has `check` run on inputs of all kinds; for one of a number of bytes it may take `bound` of them.
 fn attack(target: &'static str, bound: fn(usize) -> usize, check: fn(&[u8])) {
     let inputs = bolero::check!(name = target).with_iterations(RANDOM);
     let watch = watch::Watch::over(target);

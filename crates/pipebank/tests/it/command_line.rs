@@ -5,11 +5,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use testing::{EXAMPLE, Master, Place, SEED_LINE, master, mesh};
+use testing::{EXAMPLE, Folder, Master, SEED_LINE, master, mesh};
 
 #[test]
 fn version_and_help_are_results() {
-    let place = Place::new();
+    let place = Folder::new();
     let version = concat!("master ", env!("CARGO_PKG_VERSION"), "\n");
     place.run(&["--version"]).expect(0, version, "");
     place.run(&["-V"]).expect(0, version, "");
@@ -46,7 +46,7 @@ fn version_and_help_are_results() {
 
 #[test]
 fn the_example_of_help_does_what_help_says() {
-    let place = Place::new();
+    let place = Folder::new();
     let help = place.run(&["--help"]).out;
     let (_, script) = help.split_once("$ cat two.txt\n").expect("an example");
     let (script, _) = script.split_once("$ master two.txt").expect("an example");
@@ -63,7 +63,7 @@ fn the_example_of_help_does_what_help_says() {
 
 #[test]
 fn a_malformed_command_line_is_status_2_and_starts_nothing() {
-    let place = Place::new();
+    let place = Folder::new();
     let name = place.file("s.txt", EXAMPLE);
     for wrong in [
         &["--sede", "1", name] as &[&str],
@@ -88,7 +88,7 @@ fn a_malformed_command_line_is_status_2_and_starts_nothing() {
 
 #[test]
 fn a_script_that_cannot_be_read_is_told_with_its_path() {
-    let place = Place::new();
+    let place = Folder::new();
     let ended = place.run(&["missing/arg.txt"]);
     ended.expect(
         2,
@@ -104,7 +104,7 @@ fn a_script_that_cannot_be_read_is_told_with_its_path() {
 
 #[test]
 fn a_script_named_like_a_subcommand_is_run_by_its_path() {
-    let place = Place::new();
+    let place = Folder::new();
     for name in ["man", "completions"] {
         place.file(name, EXAMPLE);
         let path = format!("./{name}");
@@ -125,7 +125,7 @@ fn a_script_named_like_a_subcommand_is_run_by_its_path() {
 
 #[test]
 fn check_only_checks() {
-    let place = Place::new();
+    let place = Folder::new();
     let good = place.file("good.txt", EXAMPLE);
     let bad = place.file("bad.txt", "StartMaster\nSend 1 2 3\nReceive\n");
     // Programs that are missing, and a directory that stays away, show that nothing is started.
@@ -158,7 +158,7 @@ fn check_only_checks() {
 
 #[test]
 fn json_has_one_object_a_line_with_the_documented_keys() {
-    let place = Place::new();
+    let place = Folder::new();
     let name = place.file("s.txt", EXAMPLE);
     let ended = place.run(&["--json", name]);
     let lines: Vec<Value> = ended
@@ -188,7 +188,7 @@ fn json_has_one_object_a_line_with_the_documented_keys() {
 
 #[test]
 fn json_numbers_each_of_several_snapshots_that_begin_at_once() {
-    let place = Place::new();
+    let place = Folder::new();
     let script = mesh(2, 5) + "BeginSnapshot 1\nBeginSnapshot 2\n";
     let ended = place.run(&["--json", place.file("s.txt", script)]);
     let number = |line: &str| serde_json::from_str::<Value>(line).unwrap()["snapshot"].clone();
@@ -198,7 +198,7 @@ fn json_numbers_each_of_several_snapshots_that_begin_at_once() {
 
 #[test]
 fn json_tells_the_single_transfers_of_a_channel_and_amounts_to_the_last_digit() {
-    let place = Place::new();
+    let place = Folder::new();
     let script = "StartMaster\nCreateNode 0 18446744073709551615\nCreateNode 7 0\n\
                   Send 0 7 18446744073709551000\nSend 0 7 600\nBeginSnapshot 7\nReceive 0\n\
                   ReceiveAll\nCollectState\nPrintSnapshot\n";
@@ -217,7 +217,7 @@ fn json_tells_the_single_transfers_of_a_channel_and_amounts_to_the_last_digit() 
 
 #[test]
 fn ascii_writes_the_arrow_in_ascii_on_both_streams() {
-    let place = Place::new();
+    let place = Folder::new();
     let script = "StartMaster\nCreateNode 1 1\nCreateNode 2 2\nBeginSnapshot 1\nCollectState\n\
                   ReceiveAll\nCollectState\nPrintSnapshot\n";
     let name = place.file("s.txt", script);
@@ -234,7 +234,7 @@ fn ascii_writes_the_arrow_in_ascii_on_both_streams() {
 
 #[test]
 fn strict_stops_at_the_first_failure() {
-    let place = Place::new();
+    let place = Folder::new();
     let script =
         mesh(2, 5) + "Send 1 2 9\nSend 1 2 3\nReceive 2\nReceive 2\nSend 1 2 1\nReceive 2\n";
     let name = place.file("s.txt", script);
@@ -250,7 +250,7 @@ fn strict_stops_at_the_first_failure() {
 
 #[test]
 fn verbose_tells_the_seed_and_what_every_process_does() {
-    let place = Place::new();
+    let place = Folder::new();
     let name = place.file("s.txt", EXAMPLE);
     let ended = place.run(&["--verbose", "--seed", "5", name]);
     for told in [
@@ -274,7 +274,7 @@ fn verbose_tells_the_seed_and_what_every_process_does() {
 
 #[test]
 fn completions_and_man_are_written_for_every_shell() {
-    let place = Place::new();
+    let place = Folder::new();
     for (shell, mark) in [
         ("bash", "complete "),
         ("zsh", "#compdef master"),
@@ -297,7 +297,7 @@ fn completions_and_man_are_written_for_every_shell() {
 
 #[test]
 fn every_page_of_the_manual_that_is_referred_to_is_printed() {
-    let place = Place::new();
+    let place = Folder::new();
     let main = place.run(&["man"]).out;
     let subcommands: Vec<&str> = main
         .lines()
@@ -320,7 +320,7 @@ fn every_page_of_the_manual_that_is_referred_to_is_printed() {
 
 #[test]
 fn examples_in_the_manual_keep_their_lines() {
-    let place = Place::new();
+    let place = Folder::new();
     let page = place.run(&["man"]).out;
     let mut is_verbatim = false;
     for line in page.lines() {
@@ -338,7 +338,7 @@ fn examples_in_the_manual_keep_their_lines() {
 
 #[test]
 fn completions_for_bash_are_a_script_that_bash_accepts() {
-    let place = Place::new();
+    let place = Folder::new();
     place.file("c.bash", place.run(&["completions", "bash"]).out);
     let mut command = Command::new("bash");
     command.args(["-n", "c.bash"]).current_dir(place.path("."));
@@ -347,7 +347,7 @@ fn completions_for_bash_are_a_script_that_bash_accepts() {
 
 #[test]
 fn colour_is_as_it_was_asked_for() {
-    let place = Place::new();
+    let place = Folder::new();
     let bad = place.file("bad.txt", "StartMaster\nfoo\n");
     let failing = place.file("failing.txt", mesh(2, 1) + "Receive 1\n");
     for script in [bad, failing] {
@@ -382,7 +382,7 @@ fn uncoloured(text: &str) -> String {
 
 #[test]
 fn terminal_escapes_never_reach_stderr_raw() {
-    let place = Place::new();
+    let place = Folder::new();
     let bad = "StartMaster\n\u{1b}[31mCreateNode 1 2\nCreateNode \u{1b}]0;title\u{7} 5\n\
                CreateNode 1 5 \u{9b}31m\u{202e}\r\u{8}\n";
     let name = place.file("bad.txt", bad);
@@ -447,7 +447,7 @@ fn a_command_line_is_quoted_without_terminal_escapes_also_where_colours_are_want
 
 #[test]
 fn an_option_may_come_after_the_script() {
-    let place = Place::new();
+    let place = Folder::new();
     let name = place.file("s.txt", mesh(2, 1) + "Receive 1\n");
     place.run(&[name, "--seed", "1"]).expect_status(1);
     let ended = place.run(&["--", name]);

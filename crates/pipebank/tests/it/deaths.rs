@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal::{SIGCONT, SIGKILL, SIGTERM};
 use testing::{
-    Ended, Master, Place, Process, SEED_LINE, gone, idle, master, mesh,
+    Ended, Folder, Master, Process, SEED_LINE, gone, idle, master, mesh,
     more_messages_than_a_pipe_holds, shields_itself_from, signal, stop, until,
 };
 
@@ -422,7 +422,7 @@ fn a_node_that_dies_between_the_creation_of_others_and_their_connection_breaks_n
 
 #[test]
 fn a_death_that_master_has_had_no_chance_to_notice_does_not_end_a_creation_nor_the_run() {
-    let place = Place::new();
+    let place = Folder::new();
     let script = mesh(3, 100)
         + &more_messages_than_a_pipe_holds()
         + "CreateNode 4 400\nSend 4 1 1\nReceive 1 4\n";

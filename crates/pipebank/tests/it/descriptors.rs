@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use testing::{Descriptor, Master, Pids, Place, Way, descriptors, mesh, own_descriptors};
+use testing::{Descriptor, Folder, Master, Pids, Way, descriptors, mesh, own_descriptors};
 
 /// How many descriptors there are of each kind and way.
 fn count(descriptors: &[Descriptor]) -> BTreeMap<(&str, Way), usize> {
@@ -141,7 +141,7 @@ fn assert_standard_three(open: &[Descriptor]) {
 
 #[test]
 fn children_inherit_nothing_that_master_inherited() {
-    let place = Place::new();
+    let place = Folder::new();
     place.file("extra", "");
     // 7 is a file; 8 is a second copy of master's standard input, a pipe; 9 of its output.
     let before = "exec 7<extra 8<&0 9>&1";
@@ -180,7 +180,7 @@ fn the_output_of_a_killed_node_ends_although_later_nodes_were_started() {
 
 #[test]
 fn sixty_nodes_work_under_a_low_soft_limit() {
-    let place = Place::new();
+    let place = Folder::new();
     let mut script = mesh(61, 1000);
     for id in 2..=61 {
         script += &format!("Send 1 {id} 10\nSend {id} 1 {id}\n");

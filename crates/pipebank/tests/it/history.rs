@@ -13,7 +13,7 @@ use history::{Event, What};
 use nix::sys::signal::Signal::{SIGCONT, SIGKILL};
 use testing::chronicle::History;
 use testing::generate::{Size, script};
-use testing::{Master, Place, SEED_LINE, idle, master, mesh, signal, stop};
+use testing::{Folder, Master, SEED_LINE, idle, master, mesh, signal, stop};
 
 fn testdata() -> PathBuf {
     testing::root("testdata")
@@ -29,7 +29,7 @@ fn seeds(count: u64) -> Vec<u64> {
 
 #[test]
 fn what_every_script_prints_follows_from_its_history() {
-    let place = Place::new();
+    let place = Folder::new();
     for entry in fs::read_dir(testdata()).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_none_or(|extension| extension != "txt") {
@@ -51,7 +51,7 @@ fn what_every_script_prints_follows_from_its_history() {
 
 #[test]
 fn the_history_of_the_worked_example_is_what_is_written_beneath_it() {
-    let place = Place::new();
+    let place = Folder::new();
     let out = place.path("h");
     let output = Command::new(master())
         .args(["--seed", "1", "arg.txt", "--history"])
@@ -73,7 +73,7 @@ fn the_history_of_the_worked_example_is_what_is_written_beneath_it() {
 
 #[test]
 fn no_window_changes_the_history() {
-    let place = Place::new();
+    let place = Folder::new();
     for seed in seeds(6) {
         let scripts = (0..10).map(|number| {
             let seed = seed * 1_000_003 + number;
@@ -338,7 +338,7 @@ fn a_master_that_is_killed_leaves_everything_that_it_has_shown() {
 
 #[test]
 fn a_full_disk_ends_the_history_and_not_the_run() {
-    let place = Place::new();
+    let place = Folder::new();
     let name = place.file("s.txt", testing::EXAMPLE);
     let right = place.run(&["--seed", "1", name]);
     let why = "the history cannot be written any more: No space left on device (os error 28); it \
@@ -362,7 +362,7 @@ fn a_full_disk_ends_the_history_and_not_the_run() {
 
 #[test]
 fn what_cannot_be_a_history_is_refused_before_anything_starts() {
-    let place = Place::new();
+    let place = Folder::new();
     let name = place.file("s.txt", testing::EXAMPLE);
     place.run(&["--history", "no/h", name]).expect(
         2,
@@ -388,7 +388,7 @@ fn what_cannot_be_a_history_is_refused_before_anything_starts() {
 
 #[test]
 fn a_collection_that_is_too_long_for_a_line_is_several() {
-    let place = Place::new();
+    let place = Folder::new();
     let sends = 9_000;
     let mut text = mesh(2, 1_000_000);
     text += &"Send 1 2 1\n".repeat(sends);

@@ -4,12 +4,12 @@ use std::process::Command;
 
 use nix::sys::signal::Signal::{SIGINT, SIGKILL, SIGTERM};
 use serde_json::Value;
-use testing::{Ended, Master, Place, Process, gone, master, signal, stop};
+use testing::{Ended, Folder, Master, Process, gone, master, signal, stop};
 
 /// `master load OPTIONS`, to its end.
 fn load(options: &str) -> Ended {
     let arguments: Vec<&str> = ["load"].into_iter().chain(options.split(' ')).collect();
-    Place::new().run(&arguments)
+    Folder::new().run(&arguments)
 }
 
 /// The summary of a run that went well.
@@ -27,7 +27,7 @@ fn endless(options: &str) -> Master {
         .args(["load", "--verbose", "--seed", "1", "--run-dir", "run"])
         .args(["--duration", "10000"])
         .args(options.split(' ').filter(|option| !option.is_empty()));
-    let mut master = Master::start_in(Place::new(), command);
+    let mut master = Master::start_in(Folder::new(), command);
     while master.err() != "master: the load begins" {}
     let pids = master.pids();
     master.remember(&pids);

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use nix::sys::signal::Signal::SIGINT;
-use testing::{Master, Place, SEED_LINE, signal};
+use testing::{Folder, Master, SEED_LINE, signal};
 
 const SCRIPT: &str = "StartMaster\nCreateNode 1 100\nCreateNode 2 50\nSend 1 2 30\nBeginSnapshot 2\n\
                       ReceiveAll\nCollectState\n";
@@ -16,7 +16,7 @@ fn text(path: impl AsRef<Path>) -> String {
 
 #[test]
 fn every_format_is_what_master_diagram_draws_of_the_history() {
-    let place = Place::new();
+    let place = Folder::new();
     place.file("s.txt", SCRIPT);
     // What was in the file before does not stay.
     place.file("a.mmd", "before\n".repeat(1000));
@@ -43,7 +43,7 @@ fn every_format_is_what_master_diagram_draws_of_the_history() {
 
 #[test]
 fn a_run_that_fails_or_is_interrupted_is_drawn_too() {
-    let place = Place::new();
+    let place = Folder::new();
     place.file("s.txt", SCRIPT.to_owned() + "Receive 1\n");
     let ended = place.run(&["s.txt", "--diagram", "a.svg"]);
     ended.expect_status(1);
@@ -60,7 +60,7 @@ fn a_run_that_fails_or_is_interrupted_is_drawn_too() {
 
 #[test]
 fn what_cannot_be_a_picture_is_refused_before_anything_starts() {
-    let place = Place::new();
+    let place = Folder::new();
     place.file("s.txt", SCRIPT);
     place.file("s.dot", SCRIPT);
     let known = ".svg, .html, .shiviz, .trace.json, .mmd, .dot";
@@ -99,7 +99,7 @@ fn what_cannot_be_a_picture_is_refused_before_anything_starts() {
 
 #[test]
 fn a_picture_that_cannot_be_written_or_drawn_is_told_and_the_others_are_written() {
-    let place = Place::new();
+    let place = Folder::new();
     let turns = "Send 1 2 1\nReceive 2 1\nSend 2 1 1\nReceive 1 2\n".repeat(150);
     place.file(
         "s.txt",

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use testing::{EXAMPLE, Master, Place, master, mesh};
+use testing::{EXAMPLE, Folder, Master, master, mesh};
 
 /// Runs a program without input.
 fn run(program: &str, arguments: &[&str]) -> testing::Ended {
@@ -29,7 +29,7 @@ fn install(program: &Path, to: &Path) {
 
 #[test]
 fn programs_that_are_missing_are_told_with_what_to_build() {
-    let place = Place::new();
+    let place = Folder::new();
     let name = place.file("s.txt", EXAMPLE);
     let bin = place.path("bin");
     fs::create_dir(&bin).unwrap();
@@ -51,7 +51,7 @@ fn programs_that_are_missing_are_told_with_what_to_build() {
 
 #[test]
 fn a_program_that_is_no_node_fails_the_creation_and_not_more() {
-    let place = Place::new();
+    let place = Folder::new();
     let bin = place.path("bin");
     fs::create_dir(&bin).unwrap();
     let observer = Path::new(master()).with_file_name("observer");
@@ -78,7 +78,7 @@ fn a_program_that_is_no_node_fails_the_creation_and_not_more() {
 
 #[test]
 fn nodes_that_end_at_once_or_babble_are_told_as_dead() {
-    let place = Place::new();
+    let place = Folder::new();
     let bin = place.path("bin");
     fs::create_dir(&bin).unwrap();
     let observer = Path::new(master()).with_file_name("observer");

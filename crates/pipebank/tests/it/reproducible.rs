@@ -1,6 +1,6 @@
 //! Script and seed determine what a run writes, whatever the scheduler does.
 
-use testing::{EXAMPLE, Place, SEED_LINE, mesh};
+use testing::{EXAMPLE, Folder, SEED_LINE, mesh};
 
 /// A script with draws, failures and snapshots.
 fn drawing_script() -> String {
@@ -24,7 +24,7 @@ fn drawing_script() -> String {
 
 #[test]
 fn script_and_seed_determine_both_streams() {
-    let place = Place::new();
+    let place = Folder::new();
     let name = place.file("draws.txt", drawing_script());
     let first = place.run(&["--seed", "7", name]);
     first.expect_status(1);
@@ -40,7 +40,7 @@ fn script_and_seed_determine_both_streams() {
 
 #[test]
 fn the_window_changes_nothing_that_is_seen() {
-    let place = Place::new();
+    let place = Folder::new();
     let name = place.file("draws.txt", drawing_script());
     let serial = place.run(&["--seed", "7", "--window", "1", name]);
     serial.expect_status(1);
@@ -52,7 +52,7 @@ fn the_window_changes_nothing_that_is_seen() {
 
 #[test]
 fn the_seed_that_a_failing_run_tells_repeats_it() {
-    let place = Place::new();
+    let place = Folder::new();
     let name = place.file("draws.txt", drawing_script());
     let ended = place.run(&[name]);
     let told = ended.err.lines().last().unwrap();
@@ -72,7 +72,7 @@ fn the_seed_that_a_failing_run_tells_repeats_it() {
 
 #[test]
 fn the_seed_is_told_only_where_a_run_failed() {
-    let place = Place::new();
+    let place = Folder::new();
     let good = place.file("good.txt", EXAMPLE);
     let ended = place.run(&[good]);
     ended.expect(0, &ended.out, "");

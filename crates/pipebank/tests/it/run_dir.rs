@@ -6,11 +6,11 @@ use std::path::Path;
 use std::process::Command;
 
 use nix::sys::signal::Signal::SIGKILL;
-use testing::{Master, Pids, Place, Process, master, mesh, signal};
+use testing::{Folder, Master, Pids, Process, master, mesh, signal};
 
 const OPTIONS: [&str; 4] = ["--seed", "1", "--run-dir", "run"];
 
-fn start(place: Place) -> Master {
+fn start(place: Folder) -> Master {
     let mut command = Command::new(master());
     command.args(OPTIONS);
     Master::start_in(place, command)
@@ -38,7 +38,7 @@ fn names(dir: &Path) -> Vec<String> {
 #[test]
 fn it_is_made_for_us_alone_whatever_the_umask_and_removed_at_the_end() {
     for umask in ["000", "022", "077", "777", "300"] {
-        let place = Place::new();
+        let place = Folder::new();
         let command = place.under_shell(&format!("umask {umask}"), &OPTIONS);
         let mut master = Master::start_in(place, command);
         master.write(mesh(1, 5));
@@ -56,7 +56,7 @@ fn it_is_made_for_us_alone_whatever_the_umask_and_removed_at_the_end() {
 
 #[test]
 fn one_that_is_there_is_used_and_kept() {
-    let place = Place::new();
+    let place = Folder::new();
     make(&place.path("run"), 0o700);
     let mut master = start(place);
     master.write(mesh(2, 5));
@@ -71,7 +71,7 @@ fn one_that_is_there_is_used_and_kept() {
 
 #[test]
 fn its_file_is_kept_current() {
-    let mut master = start(Place::new());
+    let mut master = start(Folder::new());
     let pid = master.pid();
     let only = Pids {
         master: pid,
@@ -116,7 +116,7 @@ fn its_file_is_kept_current() {
 #[test]
 fn its_file_parses_at_any_moment() {
     let nodes = 30;
-    let mut master = start(Place::new());
+    let mut master = start(Folder::new());
     master.write("nonsense\n");
     master.err();
     let path = master.place().path("run/pids.json");
@@ -136,14 +136,14 @@ fn its_file_parses_at_any_moment() {
 
 #[test]
 fn what_is_not_ours_alone_is_refused_and_left_as_it_is() {
-    let refused = |place: &Place, why: &str| {
+    let refused = |place: &Folder, why: &str| {
         let ended = place.run(&OPTIONS);
         let right = format!("run directory run: {why}\n");
         ended.expect(2, "", &right);
     };
 
     for (given, shown) in [(0o755, "0755"), (0o770, "0770"), (0o701, "0701")] {
-        let place = Place::new();
+        let place = Folder::new();
         make(&place.path("run"), given);
         let why = format!("it is open to others (mode {shown}); `chmod 700` would close it");
         refused(&place, &why);
@@ -151,7 +151,7 @@ fn what_is_not_ours_alone_is_refused_and_left_as_it_is() {
         assert_eq!(names(&place.path("run")), [] as [&str; 0]);
     }
 
-    let place = Place::new();
+    let place = Folder::new();
     make(&place.path("real"), 0o700);
     symlink("real", place.path("run")).unwrap();
     refused(&place, "it is a symbolic link");
@@ -163,17 +163,17 @@ fn what_is_not_ours_alone_is_refused_and_left_as_it_is() {
     }
     assert_eq!(names(&place.path("real")), [] as [&str; 0]);
 
-    let place = Place::new();
+    let place = Folder::new();
     symlink("nowhere", place.path("run")).unwrap();
     refused(&place, "it is a symbolic link");
     assert_eq!(names(&place.path(".")), ["run"]);
 
-    let place = Place::new();
+    let place = Folder::new();
     place.file("run", "mine");
     refused(&place, "it is not a directory");
     assert_eq!(fs::read(place.path("run")).unwrap(), b"mine");
 
-    let place = Place::new();
+    let place = Folder::new();
     make(&place.path("run"), 0o700);
     place.file("run/thesis.tex", "precious");
     refused(
@@ -182,14 +182,14 @@ fn what_is_not_ours_alone_is_refused_and_left_as_it_is() {
     );
     assert_eq!(names(&place.path("run")), ["thesis.tex"]);
 
-    let place = Place::new();
+    let place = Folder::new();
     make(&place.path("run"), 0o700);
     fs::create_dir(place.path("run/pids.json")).unwrap();
     let ended = place.run(&OPTIONS);
     ended.expect_status(2);
     assert_eq!(names(&place.path("run")), ["pids.json"]);
 
-    let place = Place::new();
+    let place = Folder::new();
     let ended = place.run(&["--run-dir", "not/there"]);
     let why = "cannot create it: No such file or directory (os error 2)";
     ended.expect(2, "", &format!("run directory not/there: {why}\n"));
@@ -197,7 +197,7 @@ fn what_is_not_ours_alone_is_refused_and_left_as_it_is() {
 
 #[test]
 fn the_directory_of_another_user_is_refused() {
-    let place = Place::new();
+    let place = Folder::new();
     make(&place.path("run"), 0o700);
     // Only root can give things away; and root, to whom all is open, must not take it either.
     if chown(place.path("run"), Some(65_534), None).is_err() {
@@ -211,7 +211,7 @@ fn the_directory_of_another_user_is_refused() {
 
 #[test]
 fn links_in_the_place_of_its_files_are_replaced_and_not_followed() {
-    let place = Place::new();
+    let place = Folder::new();
     make(&place.path("run"), 0o700);
     place.file("precious", "mine");
     for name in ["run/pids.json", "run/pids.json.new"] {
@@ -229,7 +229,7 @@ fn links_in_the_place_of_its_files_are_replaced_and_not_followed() {
 
 #[test]
 fn a_directory_that_we_may_not_even_list_is_refused() {
-    let place = Place::new();
+    let place = Folder::new();
     fs::DirBuilder::new()
         .mode(0o700)
         .create(place.path("run"))
@@ -243,7 +243,7 @@ fn a_directory_that_we_may_not_even_list_is_refused() {
 
 #[test]
 fn what_a_killed_master_left_is_taken_over() {
-    let mut first = start(Place::new());
+    let mut first = start(Folder::new());
     first.write(mesh(2, 5));
     first.settle(2);
     signal(first.pid(), SIGKILL);
@@ -276,7 +276,7 @@ fn stale_files_of_any_content_are_taken_over() {
         format!(r#"{{"master": {own}, "observer": null, "nodes": {{}}}}"#),
         r#"{"master": 4294967295, "observer": 3, "nodes": {"x": 1}}"#.to_owned(),
     ] {
-        let place = Place::new();
+        let place = Folder::new();
         make(&place.path("run"), 0o700);
         place.file("run/pids.json", &stale);
         place.file("run/pids.json.new", "half a fi");
@@ -288,7 +288,7 @@ fn stale_files_of_any_content_are_taken_over() {
 
 #[test]
 fn a_second_master_is_refused_while_the_first_lives() {
-    let mut first = start(Place::new());
+    let mut first = start(Folder::new());
     first.write(mesh(1, 5));
     let pids = first.settle(1);
     let ended = first.place().run(&OPTIONS);
@@ -302,7 +302,7 @@ fn a_second_master_is_refused_while_the_first_lives() {
 fn masters_that_start_at_once_do_not_share_it() {
     // Whether they meet is chance; that they may, is not.
     for _ in 0..20 {
-        let place = Place::new();
+        let place = Folder::new();
         let dir = place.path("run");
         let start = |_| {
             let mut command = Command::new(master());
@@ -320,7 +320,7 @@ fn masters_that_start_at_once_do_not_share_it() {
 
 #[test]
 fn one_that_is_removed_meanwhile_breaks_nothing_but_the_file() {
-    let mut master = start(Place::new());
+    let mut master = start(Folder::new());
     master.write(mesh(2, 5));
     let pids = master.settle(2);
     let family: Vec<Process> = pids

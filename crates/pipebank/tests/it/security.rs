@@ -5,13 +5,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use testing::{Master, Place, mesh};
+use testing::{Folder, Master, mesh};
 
 use crate::source::{Source, has_word};
 
 #[test]
 fn nothing_in_a_script_is_carried_out_by_a_shell() {
-    let place = Place::new();
+    let place = Folder::new();
     let words = [
         "; touch owned",
         "& touch owned",

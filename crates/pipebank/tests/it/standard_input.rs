@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::process::{Command, Stdio};
 
-use testing::{Master, Place, SEED_LINE, master, mesh};
+use testing::{Folder, Master, SEED_LINE, master, mesh};
 
 fn two_nodes() -> Master {
     let mut master = Master::start(&[]);
@@ -70,7 +70,7 @@ fn a_refused_line_is_told_at_once_and_the_session_goes_on() {
 
 #[test]
 fn commands_before_start_master_are_refused_line_by_line() {
-    let place = Place::new();
+    let place = Folder::new();
     let ended = place.run_with(
         &["--seed", "1"],
         "CreateNode 1 5\nKillAll\nStartMaster\nStartMaster\n",
@@ -84,7 +84,7 @@ fn commands_before_start_master_are_refused_line_by_line() {
 
 #[test]
 fn the_last_line_needs_no_end() {
-    let place = Place::new();
+    let place = Folder::new();
     let ended = place.run_with(&[], &(mesh(2, 9) + "Send 1 2 4\nReceive 2"));
     ended.expect(0, "1 Transfer 4\n", "");
     let ended = place.run_with(&["--seed", "1"], &(mesh(2, 9) + "Receive 2"));
@@ -124,7 +124,7 @@ fn a_line_may_come_in_pieces() {
 
 #[test]
 fn a_regular_file_can_be_standard_input() {
-    let place = Place::new();
+    let place = Folder::new();
     place.file(
         "in.txt",
         mesh(2, 9) + "Send 1 2 4\nReceive 2\nSend 2 1 3\nReceive 1",
@@ -143,7 +143,7 @@ fn a_regular_file_can_be_standard_input() {
 
 #[test]
 fn a_death_is_told_also_where_the_input_is_a_regular_file() {
-    let place = Place::new();
+    let place = Folder::new();
     place.file("in.txt", mesh(2, 9) + "KillNode 2\nSend 1 2 4\n");
     let mut command = Command::new(master());
     command
@@ -161,7 +161,7 @@ fn a_death_is_told_also_where_the_input_is_a_regular_file() {
 
 #[test]
 fn no_input_is_a_run_that_does_nothing() {
-    let place = Place::new();
+    let place = Folder::new();
     place.run(&[]).expect(0, "", "");
     place.run(&["-"]).expect(0, "", "");
     let mut command = Command::new(master());
@@ -174,7 +174,7 @@ fn no_input_is_a_run_that_does_nothing() {
 
 #[test]
 fn a_directory_as_standard_input_is_an_error() {
-    let place = Place::new();
+    let place = Folder::new();
     let mut command = Command::new(master());
     command
         .stdin(File::open(place.path(".")).unwrap())

@@ -1,4 +1,4 @@
-//! Limits of the system that are too low for so many nodes: told before anything starts.
+//! Limits of the system that are too low for the nodes: told before anything starts.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use nix::unistd::Uid;
-use testing::{Ended, Master, Place, SEED_LINE, master, mesh};
+use testing::{Ended, Folder, Master, SEED_LINE, master, mesh};
 
 /// Nothing was started, and this is why.
 #[track_caller]
@@ -17,7 +17,7 @@ fn expect_refused(ended: &Ended, why: &str) {
 
 #[test]
 fn a_script_that_needs_too_many_descriptors_does_not_begin() {
-    let place = Place::new();
+    let place = Folder::new();
     // Of the second system 20 nodes live at once, which is what counts.
     let script = mesh(14, 1) + "KillAll\n" + &mesh(20, 1) + "KillNode 3\nCreateNode 21 1\n";
     let name = place.file("many.txt", script);
@@ -37,7 +37,7 @@ fn a_load_that_needs_too_many_descriptors_does_not_begin() {
     let limited = |limit: u64| {
         let load = ["load", "--nodes", "9", "--transfers", "9"];
         let before = format!("ulimit -n {limit}");
-        Master::spawn(Place::new().under_shell(&before, &load)).end()
+        Master::spawn(Folder::new().under_shell(&before, &load)).end()
     };
     let why = "master: 9 nodes need 51 open descriptors in one process, and the limit is 50; \
                `ulimit -n 51` raises it, where that is allowed";
@@ -49,7 +49,7 @@ fn a_load_that_needs_too_many_descriptors_does_not_begin() {
 fn in_a_session_the_nodes_that_there_is_room_for_are_created() {
     let nodes = 20;
     let script = mesh(nodes, 10) + "Send 1 2 3\nReceive 2\nReceive 1 20\nKillNode 20\n";
-    let place = Place::new();
+    let place = Folder::new();
     let mut master = Master::spawn(place.under_shell("ulimit -n 64", &["--seed", "1"]));
     master.write(script);
     let ended = master.end();
@@ -73,9 +73,9 @@ fn in_a_session_the_nodes_that_there_is_room_for_are_created() {
     assert_eq!(ended.err.lines().collect::<Vec<_>>(), right);
 }
 
-/// Runs `master ARGUMENTS` with so many processes allowed to its user: root, whom that limit does
+/// Runs `master ARGUMENTS` with a number of processes allowed to its user: root, whom that limit does
 /// not bind, as a user that runs nothing else. `None` where such a user may not run master.
-fn with_processes(place: &Place, limit: u64, arguments: &[&str]) -> Option<Ended> {
+fn with_processes(place: &Folder, limit: u64, arguments: &[&str]) -> Option<Ended> {
     // Some shells call it -p.
     let before = format!("ulimit -u {limit} 2>/dev/null || ulimit -p {limit}");
     let mut command = place.under_shell(&before, arguments);
@@ -93,7 +93,7 @@ fn with_processes(place: &Place, limit: u64, arguments: &[&str]) -> Option<Ended
 
 #[test]
 fn too_few_processes_for_this_user_are_told_before_one_starts() {
-    let place = Place::new();
+    let place = Folder::new();
     let name = place.file("many.txt", mesh(4, 1));
     let load = ["load", "--nodes", "4", "--transfers", "9"];
     for (arguments, who) in [

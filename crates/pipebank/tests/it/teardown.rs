@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal::{self, SIGHUP, SIGINT, SIGKILL, SIGTERM};
 use testing::{
-    Master, Place, Process, gone, master, mesh, more_messages_than_a_pipe_holds, signal, stop,
+    Folder, Master, Process, gone, master, mesh, more_messages_than_a_pipe_holds, signal, stop,
     until,
 };
 
@@ -103,7 +103,7 @@ fn signals_end_a_master_at_work_with_128_and_their_number() {
 
 #[test]
 fn a_signal_ends_a_master_whose_results_nobody_reads() {
-    let place = Place::new();
+    let place = Folder::new();
     let mut script = mesh(2, 100);
     script += &WORK.repeat(10_000);
     let name = place.file("long.txt", script);
@@ -194,7 +194,7 @@ fn interrupts_that_reach_the_whole_group_are_left_to_master() {
 
 #[test]
 fn signals_that_were_ignored_by_who_started_master_are_obeyed() {
-    let place = Place::new();
+    let place = Folder::new();
     let arguments = ["--seed", "1", "--run-dir", "run"];
     let command = place.under_shell("trap '' INT HUP TERM", &arguments);
     let mut master = Master::start_in(place, command);
@@ -206,7 +206,7 @@ fn signals_that_were_ignored_by_who_started_master_are_obeyed() {
 
 #[test]
 fn a_reader_that_leaves_ends_the_run_silently() {
-    let place = Place::new();
+    let place = Folder::new();
     let mut script = mesh(2, 100);
     script += &WORK.repeat(20_000);
     let name = place.file("long.txt", script);
@@ -232,7 +232,7 @@ fn a_reader_that_leaves_ends_the_run_silently() {
 
 #[test]
 fn a_reader_that_leaves_before_the_first_result_is_noticed_at_the_first() {
-    let place = Place::new();
+    let place = Folder::new();
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let mut command = Command::new(master());
@@ -252,7 +252,7 @@ fn a_reader_that_leaves_before_the_first_result_is_noticed_at_the_first() {
 
 #[test]
 fn a_full_device_is_told_and_ends_the_run() {
-    let place = Place::new();
+    let place = Folder::new();
     let script = mesh(2, 100) + "Send 1 2 5\nReceive 2\nSend 2 1 7\nReceive 1\n";
     let name = place.file("short.txt", script);
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -274,7 +274,7 @@ fn a_full_device_is_told_and_ends_the_run() {
 
 #[test]
 fn without_stderr_a_run_goes_on() {
-    let place = Place::new();
+    let place = Folder::new();
     let script = mesh(2, 100) + "Receive 2\nKillNode 2\nSend 1 2 5\nnodes\n";
     let name = place.file("failing.txt", script);
     let closed = Master::spawn(place.under_shell("exec 2>&-", &["--verbose", name])).end();
@@ -291,7 +291,7 @@ fn without_stderr_a_run_goes_on() {
 
 #[test]
 fn without_a_reader_of_stderr_a_run_goes_on() {
-    let place = Place::new();
+    let place = Folder::new();
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let mut command = Command::new(master());
@@ -308,7 +308,7 @@ fn without_a_reader_of_stderr_a_run_goes_on() {
 
 #[test]
 fn without_any_standard_stream_master_ends() {
-    let place = Place::new();
+    let place = Folder::new();
     let before = "exec 0<&- 1>&- 2>&-";
     let ended = Master::spawn(place.under_shell(before, &["--run-dir", "run"])).end();
     ended.expect(0, "", "");
@@ -328,7 +328,7 @@ fn the_children_of_a_strict_run_that_stops_are_gone() {
 #[test]
 fn somebody_else_who_holds_the_input_open_does_not_keep_anybody_alive() {
     // A second writer of the same pipe, as a shell's coprocess leaves behind.
-    let place = Place::new();
+    let place = Folder::new();
     let (reader, writer) = std::io::pipe().unwrap();
     let mut keeper = writer.try_clone().unwrap();
     let mut command = Command::new(master());
@@ -371,7 +371,7 @@ fn signal_of(master: &mut Master) -> Signal {
 
 #[test]
 fn a_signal_ends_a_master_whose_messages_nobody_reads() {
-    let place = Place::new();
+    let place = Folder::new();
     let script = mesh(3, 100) + &more_messages_than_a_pipe_holds();
     let name = place.file("s.txt", script);
     let mut command = Command::new(master());

@@ -13,7 +13,7 @@ use nix::fcntl::OFlag;
 use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::signal::Signal::{SIGKILL, SIGTERM};
 use nix::sys::termios::{LocalFlags, tcgetattr};
-use testing::{Master, PATIENCE, Pids, Place, Process, gone, master, signal};
+use testing::{Folder, Master, PATIENCE, Pids, Process, gone, master, signal};
 
 const CTRL_C: &str = "\x03";
 const CTRL_D: &str = "\x04";
@@ -80,7 +80,7 @@ impl Session {
             }
         });
         Self {
-            master: Master::start_as_is_in(Place::new(), command),
+            master: Master::start_as_is_in(Folder::new(), command),
             keyboard,
             screen,
             shown: String::new(),
@@ -410,7 +410,7 @@ fn show_draws_the_last_steps_in_colour_only_where_that_is_allowed() {
 
 #[test]
 fn a_script_at_a_terminal_needs_no_prompt() {
-    let place = Place::new();
+    let place = Folder::new();
     place.file("s.txt", "StartMaster\nCreateNode 1 5\nBeginSnapshot 1\n");
     let path = place.path("s.txt");
     let mut session = Session::start(&[path.to_str().unwrap()]);

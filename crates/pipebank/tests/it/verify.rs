@@ -1,7 +1,7 @@
 //! `master verify`: its verdicts, its exit statuses, and what it says of files that are no histories.
 
 use serde_json::Value;
-use testing::Place;
+use testing::Folder;
 
 /// The worked example's run.
 const RUN: &str = r#"{"history":1,"seed":1,"script":"testdata/arg.txt"}
@@ -60,7 +60,7 @@ fn not_collected() -> String {
 
 #[test]
 fn the_exit_status_is_the_verdict() {
-    let place = Place::new();
+    let place = Folder::new();
     let valid = place.file("valid.jsonl", RUN);
     place.run(&["verify", valid]).expect(0, VALID, "");
     place.run_with(&["verify", "-"], RUN).expect(0, VALID, "");
@@ -92,7 +92,7 @@ fn the_exit_status_is_the_verdict() {
 
 #[test]
 fn a_log_that_cannot_be_so_is_invalid_without_any_snapshot() {
-    let place = Place::new();
+    let place = Folder::new();
     let history = "{\"history\":1}\n{\"event\":\"start\"}\n\
         {\"event\":\"create\",\"process\":1,\"amount\":5}\n\
         {\"event\":\"create\",\"process\":2,\"amount\":5}\n\
@@ -112,7 +112,7 @@ fn a_log_that_cannot_be_so_is_invalid_without_any_snapshot() {
 
 #[test]
 fn several_systems_are_told_apart() {
-    let place = Place::new();
+    let place = Folder::new();
     let (header, events) = RUN.split_once('\n').unwrap();
     let (_, wrong_events) = wrong()
         .split_once('\n')
@@ -138,7 +138,7 @@ fn several_systems_are_told_apart() {
 
 #[test]
 fn verdicts_as_json() {
-    let place = Place::new();
+    let place = Folder::new();
     let run = |history: &str, status| {
         let ended = place.run_with(&["verify", "--json", "-"], history);
         ended.expect(status, &ended.out, "");
@@ -170,7 +170,7 @@ fn verdicts_as_json() {
 
 #[test]
 fn what_is_no_history_is_status_2() {
-    let place = Place::new();
+    let place = Folder::new();
     std::fs::create_dir(place.path("folder")).unwrap();
     let garbage: Vec<u8> = (0..4000_u32).map(|n| (n * 7919 % 251) as u8).collect();
     let cases: [(&str, Option<&[u8]>, &str); 7] = [
@@ -209,7 +209,7 @@ fn what_is_no_history_is_status_2() {
 
 #[test]
 fn a_history_that_is_cut_off_is_judged_as_far_as_it_goes() {
-    let place = Place::new();
+    let place = Folder::new();
     let told = "cut.jsonl: line 23 is cut off, as when a run is killed; what comes before it is \
                 judged\n";
     let name = place.file("cut.jsonl", &RUN[..RUN.len() - 3]);
@@ -224,7 +224,7 @@ fn a_history_that_is_cut_off_is_judged_as_far_as_it_goes() {
 
 #[test]
 fn foreign_text_has_no_power_over_the_terminal() {
-    let place = Place::new();
+    let place = Folder::new();
     let audit = "\"passed\":false,\"reason\":\"\\u001b[2J\\nsnapshot 9: valid\"";
     let lied = RUN.replace("\"amount\":1500,\"passed\":true", audit);
     let name = place.file("lied.jsonl", lied);

@@ -27,7 +27,7 @@ const NAMESPACES: [&[&str]; 2] = [
     ],
 ];
 
-/// Runs so many seeds. A failure is one line that reproduces it, after what went wrong.
+/// Runs a number of seeds. A failure is one line that reproduces it, after what went wrong.
 pub fn all(seeds: impl IntoIterator<Item = u64>, tell_each: bool) -> ExitCode {
     let namespace = NAMESPACES.into_iter().find(|options| works(options));
     match namespace {

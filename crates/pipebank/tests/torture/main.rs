@@ -41,7 +41,7 @@ const ONCE_FAILED: [u64; 6] = [8, 269, 273, 561, 1563, 11_537];
 const MANY: u64 = 300;
 
 /// ```text
-/// torture SEED COUNT           the runs of so many seeds
+/// torture SEED COUNT           the runs of COUNT seeds
 /// torture                      a handful, as `cargo test` calls it; --ignored: many
 /// torture --run SEED           one run, in this process
 /// ```

@@ -36,13 +36,13 @@ pub enum Work {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Surroundings {
     Plain,
-    /// So many descriptors a process.
+    /// A limit of descriptors a process.
     Descriptors(usize),
-    /// So many processes.
+    /// A limit of processes.
     Processes(usize),
     StdoutClosed,
     StdoutFull,
-    /// The reader of stdout leaves after so many lines.
+    /// The reader of stdout leaves after this many lines.
     StdoutLeft(usize),
     StderrFull,
     /// The history is written to a full device.
@@ -100,7 +100,7 @@ pub enum What {
     Kill(Vec<Whom>),
     /// Stopped, one after the other; after a while they go on, in the same order.
     Stop(Vec<Whom>, Duration),
-    /// Everybody is stopped and goes on, so many times: system calls are interrupted.
+    /// Everybody is stopped and goes on, this many times: system calls are interrupted.
     Interrupt(usize),
     /// Every pipe there is shrinks to a page: every longer write is partial.
     Shrink,

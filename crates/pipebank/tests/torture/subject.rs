@@ -16,7 +16,7 @@ use super::plan::{Plan, Surroundings, Work};
 use super::rogue;
 use super::verdict;
 use reference::interpret;
-use testing::{Descriptor, Ended, Master, Pids, Place, master, own_descriptors, until};
+use testing::{Descriptor, Ended, Folder, Master, Pids, master, own_descriptors, until};
 
 /// How long anything may take in a run.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -169,7 +169,7 @@ fn start(
     arguments: &[&str],
     ids: &[u64],
 ) -> Result<(Master, Option<PipeReader>), String> {
-    let place = Place::new();
+    let place = Folder::new();
     let mut arguments = arguments.to_vec();
     let mut reader = None;
     let mut out = Stdio::piped();
@@ -220,7 +220,7 @@ fn start(
 }
 
 /// The limit on processes does not hold for root, so master runs as nobody, who has none else.
-fn few_processes(place: &Place, limit: usize, arguments: &[&str]) -> Result<Command, String> {
+fn few_processes(place: &Folder, limit: usize, arguments: &[&str]) -> Result<Command, String> {
     let as_nobody = |command: &mut Command| {
         command.uid(NOBODY).gid(NOBODY);
     };
@@ -237,7 +237,7 @@ fn few_processes(place: &Place, limit: usize, arguments: &[&str]) -> Result<Comm
     Ok(command)
 }
 
-/// Reads so many lines of the results, and leaves.
+/// Reads a number of lines of the results, and leaves.
 fn leave_after(lines: usize, reader: Option<PipeReader>) {
     let reader = BufReader::with_capacity(16, reader.expect("a reader"));
     for line in reader.lines().take(lines) {

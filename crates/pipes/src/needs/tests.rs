@@ -5,9 +5,9 @@ use tempfile::TempDir;
 use super::*;
 
 /// Two processes of user 7 with four threads, one of user 8, and no limit that is too low.
-fn roomy() -> (TempDir, System) {
+fn roomy() -> (TempDir, Machine) {
     let dir = TempDir::new().unwrap();
-    let system = System {
+    let system = Machine {
         root: dir.path().to_owned(),
         descriptors: 1000,
         processes: RLIM_INFINITY,
@@ -48,7 +48,7 @@ fn roomy() -> (TempDir, System) {
     (dir, system)
 }
 
-fn write(system: &System, path: &str, text: &str) {
+fn write(system: &Machine, path: &str, text: &str) {
     let path = system.root.join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
@@ -63,7 +63,7 @@ const FOUR: Needs = Needs {
 };
 
 #[track_caller]
-fn told(needs: &Needs, system: &System) -> String {
+fn told(needs: &Needs, system: &Machine) -> String {
     needs.shortage_in(system).expect("a shortage").to_string()
 }
 

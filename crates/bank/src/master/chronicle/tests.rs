@@ -35,7 +35,7 @@ impl Run {
         }
     }
 
-    /// Executes so many statements; every node that is created is there at once.
+    /// Executes this many statements; every node that is created is there at once.
     fn execute(&mut self, statements: usize) {
         for statement in self.script.drain(..statements) {
             assert!(self.master.is_ready());

@@ -20,7 +20,7 @@ use crate::id::Place;
 use crate::member::Frame;
 use crate::messages::Reply;
 
-/// So many replays are tried at most: that many choices do not occur but where a process lies.
+/// How many replays are tried at most: there are more choices only where a process lies.
 const TRIES: usize = 20_000;
 
 /// What has happened.

@@ -9,15 +9,15 @@ use tempfile::TempDir;
 use crate::{Ended, Master, master};
 
 /// A directory of the test's own.
-pub struct Place(TempDir);
+pub struct Folder(TempDir);
 
-impl Default for Place {
+impl Default for Folder {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Place {
+impl Folder {
     /// An empty one, which goes when this is dropped.
     pub fn new() -> Self {
         Self(TempDir::new().unwrap())
