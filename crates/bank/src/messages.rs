@@ -62,17 +62,7 @@ pub enum Command {
     /// Take the ends of these channels from the hatch: the write ends of the outgoing ones, then
     /// the read ends of the incoming ones. The markers of the snapshots that the node has recorded
     /// and not handed over go out first on the new channels.
-    Open {
-        /// The receivers at the other ends of the outgoing channels.
-        #[serde(deserialize_with = "list")]
-        outgoing: Vec<Peer>,
-        /// The senders at the other ends of the incoming channels. With `outgoing`, at most
-        /// [`CHANNELS`].
-        #[serde(deserialize_with = "list")]
-        incoming: Vec<Peer>,
-        /// Whether those markers are sent; not where no snapshot can be collected any more.
-        owing: bool,
-    },
+    Open(Box<Opening>),
     /// Withdraw and enqueue a transfer.
     Send {
         /// The receiver.
@@ -130,6 +120,20 @@ pub enum Command {
         /// As many as were sent to the node.
         transfers: u64,
     },
+}
+
+/// The channels that a node opens at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    /// The receivers at the other ends of the outgoing channels.
+    #[serde(deserialize_with = "list")]
+    pub outgoing: Vec<Peer>,
+    /// The senders at the other ends of the incoming channels. With `outgoing`, at most
+    /// [`CHANNELS`].
+    #[serde(deserialize_with = "list")]
+    pub incoming: Vec<Peer>,
+    /// Whether the markers that are owed are sent; not where no snapshot can be collected any more.
+    pub owing: bool,
 }
 
 /// A node at the other end of a channel.

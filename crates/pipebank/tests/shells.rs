@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bank::account::Transfer;
 use bank::id::{NodeId, Place};
 use bank::member::Frame;
-use bank::messages::{Answer, Command, Order, Peer, Reply, Report, Request};
+use bank::messages::{Answer, Command, Opening, Order, Peer, Reply, Report, Request};
 use pipes::{Child, Death, Fill, HandOver, RawEnd, Receiver, Sender, pipe};
 use serde::de::DeserializeOwned;
 use snapshot::SnapshotId;
@@ -94,11 +94,12 @@ impl Node {
 
     fn open(&mut self, outgoing: &[Peer], incoming: &[Peer], ends: Vec<RawEnd>) {
         hand_over(&self.child, ends);
-        self.command(Command::Open {
+        let opening = Opening {
             outgoing: outgoing.to_vec(),
             incoming: incoming.to_vec(),
             owing: true,
-        });
+        };
+        self.command(Command::Open(opening.into()));
         assert_eq!(self.reply(), Reply::Opened);
     }
 

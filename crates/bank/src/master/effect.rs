@@ -9,7 +9,7 @@ use super::channels::Lost;
 use super::failure::{Failure, Fate};
 use crate::audit::GlobalSnapshot;
 use crate::id::{NodeId, Place};
-use crate::messages::{Command, Peer, Request};
+use crate::messages::{Command, Opening, Request};
 use crate::script;
 
 /// A process other than master.
@@ -63,16 +63,7 @@ pub enum Effect {
     /// Make a pipe for each of these channels, by (from, to).
     Connect(Vec<(Place, Place)>),
     /// Hand a node its ends of channels that were made, and append [`Command::Open`].
-    Open {
-        /// The node.
-        node: Place,
-        /// Where the outgoing channels lead.
-        outgoing: Vec<Peer>,
-        /// Where the incoming channels come from.
-        incoming: Vec<Peer>,
-        /// Whether the markers of snapshots in progress go out first.
-        owing: bool,
-    },
+    Open(Place, Box<Opening>),
     /// Kill a node with SIGKILL.
     Kill(Place),
     /// End every process, and wait until they have ended.

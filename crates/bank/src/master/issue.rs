@@ -4,7 +4,7 @@
 use super::channels::Head;
 use super::{Bank, Broken, Effect, Failure, Master, Shown, Step};
 use crate::id::{NodeId, Place};
-use crate::messages::{self, Peer, Request};
+use crate::messages::{self, Opening, Peer, Request};
 use crate::script::{Command, Statement};
 
 /// How far a statement is.
@@ -214,12 +214,12 @@ impl Master {
             }
             self.bank.nodes[node].commands += 1;
             self.push(statement, Step::Opened { node, outgoing: to });
-            self.effects.push(Effect::Open {
-                node,
+            let opening = Opening {
                 outgoing,
                 incoming,
                 owing,
-            });
+            };
+            self.effects.push(Effect::Open(node, Box::new(opening)));
         }
     }
 

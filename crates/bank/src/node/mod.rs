@@ -6,14 +6,14 @@
 //!
 //! ```
 //! use bank::id::{NodeId, Place};
-//! use bank::messages::{Command, Peer, Reply};
+//! use bank::messages::{Command, Opening, Peer, Reply};
 //! use bank::node::{Effect, Input, Node};
 //!
 //! let mut node = Node::new(NodeId(7), 100, false);
 //! let mut effects = Vec::new();
 //! let peer = Peer { place: Place(1), id: NodeId(8) };
-//! let open = Command::Open { outgoing: vec![peer], incoming: vec![peer], owing: true };
-//! node.step(Input::Command(open), &mut effects).unwrap();
+//! let opening = Opening { outgoing: vec![peer], incoming: vec![peer], owing: true };
+//! node.step(Input::Command(Command::Open(opening.into())), &mut effects).unwrap();
 //! let send = Command::Send { to: Place(1), amount: 101 };
 //! node.step(Input::Command(send), &mut effects).unwrap();
 //! assert_eq!(effects.pop(), Some(Effect::Reply(Reply::Refused { balance: 100 })));
@@ -31,7 +31,7 @@ use snapshot::SnapshotId;
 use crate::account::{Incoming, Outgoing, Transfer};
 use crate::id::{NodeId, Place};
 use crate::member::{Frame, Marker, Member, MemberError};
-use crate::messages::{Command, FRAMES, Order, Peer, Reply, Report};
+use crate::messages::{Command, FRAMES, Opening, Order, Peer, Reply, Report};
 
 pub use self::load::{Batch, Round};
 
@@ -279,11 +279,7 @@ impl Node {
 
     fn carry_out(&mut self, command: Command, effects: &mut Vec<Effect>) -> Result<(), NodeError> {
         match command {
-            Command::Open {
-                outgoing,
-                incoming,
-                owing,
-            } => self.open(&outgoing, &incoming, owing, effects),
+            Command::Open(opening) => self.open(&opening, effects),
             Command::Send { to, amount } => self.send(to, amount, effects)?,
             Command::Receive { from } => {
                 let from = Incoming(self.from.get(from)?);
@@ -322,13 +318,12 @@ impl Node {
         Ok(())
     }
 
-    fn open(
-        &mut self,
-        outgoing: &[Peer],
-        incoming: &[Peer],
-        owing: bool,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn open(&mut self, opening: &Opening, effects: &mut Vec<Effect>) {
+        let Opening {
+            outgoing,
+            incoming,
+            owing,
+        } = opening;
         effects.push(Effect::Open {
             outgoing: outgoing.len(),
             incoming: incoming.len(),
@@ -341,7 +336,7 @@ impl Node {
                 markers: 0,
             });
             for owed in self.member.open_out(*place) {
-                if owing {
+                if *owing {
                     self.send_frame(to, owed, effects);
                 }
             }

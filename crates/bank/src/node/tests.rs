@@ -42,11 +42,12 @@ impl Driven {
     }
 
     fn open(&mut self, outgoing: &[Peer], incoming: &[Peer], owing: bool) -> Vec<Effect> {
-        self.command(Command::Open {
+        let opening = Opening {
             outgoing: outgoing.to_vec(),
             incoming: incoming.to_vec(),
             owing,
-        })
+        };
+        self.command(Command::Open(opening.into()))
     }
 
     /// Receives this from that place.

@@ -11,7 +11,7 @@ use bank::draw::Draw;
 use bank::id::Place;
 use bank::master::{Awaits, Broken, Effect, Failure, Fate, Master, Process, Settings, Shown, Told};
 use bank::member::Frame;
-use bank::messages::{Answer, Command, Order, Reply, Report, Request};
+use bank::messages::{Answer, Command, Order, Peer, Reply, Report, Request};
 use bank::node::{self, Node};
 use bank::observer::{self, Observer};
 use bank::script::Statement;
@@ -662,24 +662,13 @@ impl World {
                     self.channels.insert(pair, Pipe::default());
                 }
             }
-            Effect::Open {
-                node,
-                outgoing,
-                incoming,
-                owing,
-            } => {
+            Effect::Open(node, opening) => {
                 let process = self.process(node);
-                process
-                    .outgoing
-                    .extend(outgoing.iter().map(|peer| peer.place));
-                process
-                    .incoming
-                    .extend(incoming.iter().map(|peer| peer.place));
-                process.commands.push_back(Command::Open {
-                    outgoing,
-                    incoming,
-                    owing,
-                });
+                let places =
+                    |peers: &[Peer]| peers.iter().map(|peer| peer.place).collect::<Vec<_>>();
+                process.outgoing.extend(places(&opening.outgoing));
+                process.incoming.extend(places(&opening.incoming));
+                process.commands.push_back(Command::Open(opening));
             }
             Effect::Kill(place) => self.kill(place),
             Effect::EndAll => {

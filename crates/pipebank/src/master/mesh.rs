@@ -9,7 +9,7 @@ use super::cluster::{Cluster, OTHER_DESCRIPTORS, SIGNALS};
 use super::shared::Stop;
 use bank::id::Place;
 use bank::master::Process;
-use bank::messages::{Command, Peer};
+use bank::messages::{Command, Opening};
 
 /// With how many others a new node is connected at once, at most. The more, the fewer hand-overs;
 /// master holds four descriptors a pair meanwhile.
@@ -55,27 +55,18 @@ impl Cluster {
     }
 
     /// Hands a node its ends of channels that were made, and has it open them.
-    pub(super) fn open(
-        &mut self,
-        node: Place,
-        outgoing: Vec<Peer>,
-        incoming: Vec<Peer>,
-        owing: bool,
-    ) -> Result<(), Stop> {
+    pub(super) fn open(&mut self, node: Place, opening: Box<Opening>) -> Result<(), Stop> {
         let Ends { write, read } = &mut self.ends;
-        let out = outgoing.iter().map(|to| write.remove(&(node, to.place)));
-        let ends: Option<Vec<RawEnd>> = out
-            .chain(incoming.iter().map(|from| read.remove(&(from.place, node))))
+        let outgoing = opening.outgoing.iter();
+        let incoming = opening.incoming.iter();
+        let ends: Option<Vec<RawEnd>> = outgoing
+            .map(|to| write.remove(&(node, to.place)))
+            .chain(incoming.map(|from| read.remove(&(from.place, node))))
             .collect();
         let ends =
             ends.ok_or_else(|| Stop::Internal("a channel opens that was not made".to_owned()))?;
         self.hand_over(Process::Node(node), ends)?;
-        let open = Command::Open {
-            outgoing,
-            incoming,
-            owing,
-        };
-        Ok(self.command(node, &open)?)
+        Ok(self.command(node, &Command::Open(opening))?)
     }
 
     /// Hands pipe ends over; where too many are on their way, has those that were told to take

@@ -221,13 +221,8 @@ impl Session {
                 let connected = self.cluster.connect(&channels);
                 connected.map_err(|stop| self.cut_short(stop))?;
             }
-            Effect::Open {
-                node,
-                outgoing,
-                incoming,
-                owing,
-            } => {
-                let opened = self.cluster.open(node, outgoing, incoming, owing);
+            Effect::Open(node, opening) => {
+                let opened = self.cluster.open(node, opening);
                 opened.map_err(|stop| self.cut_short(stop))?;
             }
             Effect::Kill(node) => {

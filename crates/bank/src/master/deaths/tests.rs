@@ -41,7 +41,7 @@ impl Played {
             while played
                 .asked
                 .iter()
-                .any(|(_, it)| matches!(it, Command::Open { .. }))
+                .any(|(_, it)| matches!(it, Command::Open(_)))
             {
                 played.welcome();
             }
@@ -57,7 +57,7 @@ impl Played {
             Awaits::Word(Process::Node(node)) => {
                 let next = self.asked.iter().position(|(asked, _)| *asked == node);
                 let (_, command) = self.asked.remove(next.unwrap());
-                assert!(matches!(command, Command::Open { .. }), "{command:?}");
+                assert!(matches!(command, Command::Open(_)), "{command:?}");
                 self.master.hear(node, Reply::Opened).unwrap();
             }
             awaits => panic!("{awaits:?}"),
@@ -76,18 +76,8 @@ impl Played {
                 match effect {
                     Effect::StartNode { .. } => self.master.started(Ok(())).unwrap(),
                     Effect::Command(node, command) => self.asked.push((node, command)),
-                    Effect::Open {
-                        node,
-                        outgoing,
-                        incoming,
-                        owing,
-                    } => {
-                        let open = Command::Open {
-                            outgoing,
-                            incoming,
-                            owing,
-                        };
-                        self.asked.push((node, open));
+                    Effect::Open(node, opening) => {
+                        self.asked.push((node, Command::Open(opening)));
                     }
                     Effect::Fail { line, failed } => {
                         writeln!(self.shown, "{line}: {}: {}", failed.0, failed.1).unwrap();

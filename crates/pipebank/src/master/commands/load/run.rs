@@ -150,12 +150,7 @@ impl Run {
                     }
                     Effect::Request(request) => self.cluster.request(&request)?,
                     Effect::Connect(channels) => self.cluster.connect(&channels)?,
-                    Effect::Open {
-                        node,
-                        outgoing,
-                        incoming,
-                        owing,
-                    } => self.cluster.open(node, outgoing, incoming, owing)?,
+                    Effect::Open(node, opening) => self.cluster.open(node, opening)?,
                     other => {
                         let what = format!("before the load master wants {other:?}");
                         return Err(Stop::Internal(what).into());
