@@ -330,6 +330,18 @@ impl Channels {
         queue.iter().map(|enqueued| enqueued.frame())
     }
 
+    /// What waits in the channel behind its first frames, in order.
+    pub(super) fn frames_behind(
+        &self,
+        from: Place,
+        to: Place,
+        frames: usize,
+    ) -> impl Iterator<Item = Frame> {
+        let queue = &self.channels[from.index()][to.index()].queue;
+        let behind = queue.range(frames.min(queue.len())..);
+        behind.map(|enqueued| enqueued.frame())
+    }
+
     /// How many frames wait in the channel.
     pub(super) fn len(&self, from: Place, to: Place) -> usize {
         self.channels[from.index()][to.index()].queue.len()

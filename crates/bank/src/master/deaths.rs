@@ -234,28 +234,32 @@ impl Master {
             self.undo(&entry.step);
         }
         let dead: Vec<Place> = settling.nodes().map(|(node, _)| node).collect();
+        let explained = explain(&self.bank, &entries, &settling.said, &settling.found, &dead);
         let Explanation {
             channels,
             replies,
             losses,
-        } = explain(&self.bank, &entries, &settling.said, &settling.found, &dead)?;
+        } = match explained {
+            Ok(explanation) => explanation,
+            Err(broken) => {
+                // The history is to have the deaths all the same.
+                self.settling = Some(Box::new(settling));
+                return Err(broken);
+            }
+        };
         self.bank.channels = channels;
-        for ((entry, said), inferred) in entries
-            .into_iter()
-            .zip(std::mem::take(&mut settling.said))
-            .zip(replies)
-        {
+        for ((from, to), found) in &settling.found {
+            self.bank.channels.truncate(*from, *to, found.len());
+        }
+        for node in &dead {
+            self.bank.channels.die(*node);
+        }
+        let said = std::mem::take(&mut settling.said);
+        for ((entry, said), inferred) in entries.into_iter().zip(said).zip(replies) {
             match (said, inferred) {
                 (Said::Nothing, Some(reply)) => self.retire(entry, Said::Reply(reply), true)?,
                 (said, _) => self.retire(entry, said, false)?,
             }
-        }
-        for (from, to) in settling.found.keys() {
-            let frames = settling.found[&(*from, *to)].len();
-            self.bank.channels.truncate(*from, *to, frames);
-        }
-        for node in &dead {
-            self.bank.channels.die(*node);
         }
         self.lose_snapshots();
         for ((node, line), loss) in settling.nodes().zip(losses) {

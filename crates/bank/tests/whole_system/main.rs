@@ -23,7 +23,7 @@ use reference::interpret;
 use testing::generate::{Size, script};
 
 use self::checks::check;
-use self::world::{Complaint, Weather, World};
+use self::world::{Complaint, Disorder, World};
 
 const RUNS: u64 = 2_000;
 
@@ -55,11 +55,11 @@ fn deposits(statements: &[Statement]) -> Vec<(NodeId, u64)> {
     created.collect()
 }
 
-fn weather(seed: u64, deaths: u32) -> Weather {
+fn disorder(seed: u64, deaths: u32) -> Disorder {
     let mut draw = Draw::from_seed(seed ^ 0x057e_a7e8);
-    Weather {
+    Disorder {
         deaths,
-        storm: 40 + draw.pick(300),
+        from_move: 40 + draw.pick(300),
         one_in: [2, 5, 20, 100][draw.pick(4)],
         window: [1, 4, 16, 64, 1024, 1024][draw.pick(6)],
         tile: 1 + draw.pick(4),
@@ -94,11 +94,13 @@ fn traffic(seed: u64) -> String {
     for _ in 0..60 {
         let from = draw.pick(ids);
         let to = (from + 1 + draw.pick(ids - 1)) % ids;
-        text += &match draw.pick(40) {
+        text += &match draw.pick(42) {
             0 => format!("BeginSnapshot {from}\n"),
             1 => "ReceiveAll\n".to_owned(),
             2 => format!("Receive {to}\n"),
             3 => "CollectState\n".to_owned(),
+            40 => "nodes\n".to_owned(),
+            41 if draw.pick(4) == 0 => format!("KillNode {from}\n"),
             4 if ids < 6 => {
                 ids += 1;
                 format!("CreateNode {} 100\n", ids - 1)
@@ -137,9 +139,14 @@ fn shrink(text: &str, fails: impl Fn(&str) -> bool) -> String {
     lines.join("\n")
 }
 
-fn without_deaths(text: &str, seed: u64) -> Result<(), Complaint> {
+fn without_deaths(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
     let statements = read_script(text.as_bytes()).unwrap();
-    let mut world = World::new(statements.clone(), seed, seed, weather(seed, 0));
+    let mut world = World::new(
+        statements.clone(),
+        seed,
+        seed.wrapping_add(schedule),
+        disorder(seed, 0),
+    );
     world.run()?;
     let expected = interpret(text, seed);
     if world.stdout != expected.stdout {
@@ -164,33 +171,28 @@ fn without_deaths(text: &str, seed: u64) -> Result<(), Complaint> {
     check(&world, &statements, &deposits(&statements))
 }
 
-fn with_deaths(text: &str, seed: u64) -> Result<(), Complaint> {
+fn with_deaths(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
     let statements = read_script(text.as_bytes()).unwrap();
     let deaths = 1 + (seed % 4) as u32;
-    // Several schedules a script, or a shrunken one would hardly ever fail again.
-    for schedule in 0..1 {
-        let mut world = World::new(
-            statements.clone(),
-            seed,
-            seed.wrapping_mul(31).wrapping_add(schedule),
-            weather(seed, deaths),
-        );
-        world.run()?;
-        check(&world, &statements, &deposits(&statements))?;
-    }
-    Ok(())
+    let schedule = seed.wrapping_mul(31).wrapping_add(schedule);
+    let disorder = disorder(seed, deaths);
+    let mut world = World::new(statements.clone(), seed, schedule, disorder);
+    world.run()?;
+    check(&world, &statements, &deposits(&statements))
 }
 
+/// Runs a script; where that fails, looks for the shortest that still does, by some schedule.
 fn shrunken(
     text: &str,
     seed: u64,
-    run: impl Fn(&str, u64) -> Result<(), Complaint>,
+    run: impl Fn(&str, u64, u64) -> Result<(), Complaint>,
 ) -> Result<(), Complaint> {
-    let Err(complaint) = run(text, seed) else {
+    let Err(complaint) = run(text, seed, 0) else {
         return Ok(());
     };
-    let small = shrink(text, |text| run(text, seed).is_err());
-    let says = run(&small, seed).err().unwrap_or_default();
+    let complains = |text: &str| (0..50).find_map(|schedule| run(text, seed, schedule).err());
+    let small = shrink(text, |text| complains(text).is_some());
+    let says = complains(&small).unwrap_or_default();
     Err(format!("{complaint}\nshrunken:\n{small}\n{says}"))
 }
 

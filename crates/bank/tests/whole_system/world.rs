@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, VecDeque};
 use bank::account::{Incoming, Outgoing};
 use bank::draw::Draw;
 use bank::id::Place;
-use bank::master::{Awaits, Broken, Effect, Failure, Fate, Master, Process, Settings, Shown, Told};
+use bank::master::{
+    Awaits, Broken, Effect, Failure, Fate, Master, Process, Row, Settings, Shown, State, Told,
+};
 use bank::member::Frame;
 use bank::messages::{Answer, Command, Order, Peer, Reply, Report, Request};
 use bank::node::{self, Node};
@@ -45,7 +47,7 @@ impl<T> Pipe<T> {
     }
 
     /// The writer dies; a part of its outbox, from the front, has got through before.
-    fn tear(&mut self, draw: &mut Draw) {
+    fn cut_off(&mut self, draw: &mut Draw) {
         let through = draw.pick(self.outbox.len() + 1);
         self.write(through);
         self.outbox.clear();
@@ -120,17 +122,17 @@ enum Move {
     Request,
     Report(Place),
     NoticeGone(Place),
-    Strike,
+    Kill,
     Stop,
 }
 
-/// How bad the weather is.
+/// What goes wrong, and how much.
 #[derive(Clone, Copy, Debug)]
-pub struct Weather {
+pub struct Disorder {
     /// How many processes die at most.
     pub deaths: u32,
     /// After this many moves…
-    pub storm: usize,
+    pub from_move: usize,
     /// … one in this many is a death, as long as there are any to come.
     pub one_in: usize,
     pub window: usize,
@@ -143,7 +145,7 @@ pub struct Weather {
 /// A system between two moves.
 pub struct World {
     draw: Draw,
-    weather: Weather,
+    disorder: Disorder,
     pub master: Master,
     statements: VecDeque<Statement>,
     paused: bool,
@@ -163,16 +165,16 @@ pub struct World {
 pub type Complaint = String;
 
 impl World {
-    pub fn new(statements: Vec<Statement>, seed: u64, schedule: u64, weather: Weather) -> Self {
+    pub fn new(statements: Vec<Statement>, seed: u64, schedule: u64, disorder: Disorder) -> Self {
         let settings = Settings {
             seed,
-            window: weather.window,
-            tile: weather.tile,
+            window: disorder.window,
+            tile: disorder.tile,
             history: true,
         };
         Self {
             draw: Draw::from_seed(schedule),
-            weather,
+            disorder,
             master: Master::new(settings),
             statements: statements.into(),
             paused: false,
@@ -216,7 +218,7 @@ impl World {
 
     fn possible_moves(&mut self, moves: &mut Vec<Move>) {
         self.all_moves(moves);
-        let [hearing, replying, sending] = self.weather.lazy;
+        let [hearing, replying, sending] = self.disorder.lazy;
         let is_put_off = |chosen: &Move| match chosen {
             Move::Hear(_) | Move::Silence | Move::NoticeDeath(_) => hearing,
             Move::WriteReplies(_) => replying,
@@ -229,17 +231,17 @@ impl World {
         let observer = self.observer.as_ref();
         let is_stopped = self.nodes.values().any(|node| node.life == Life::Stopped)
             || observer.is_some_and(|observer| observer.life == Life::Stopped);
-        if self.weather.deaths > 0
-            && self.moves >= self.weather.storm
-            && self.draw.pick(self.weather.one_in) == 0
+        if self.disorder.deaths > 0
+            && self.moves >= self.disorder.from_move
+            && self.draw.pick(self.disorder.one_in) == 0
         {
             moves.clear();
             moves.push(match self.draw.pick(4) {
                 0 if !is_stopped => Move::Stop,
-                _ => Move::Strike,
+                _ => Move::Kill,
             });
         } else if moves.is_empty() && is_stopped {
-            moves.push(Move::Strike);
+            moves.push(Move::Kill);
         }
     }
 
@@ -432,7 +434,7 @@ impl World {
                 self.process(place).noticed[1] = true;
                 self.step_observer(observer::Input::NodeGone(place))?;
             }
-            Move::Strike => self.strike(),
+            Move::Kill => self.kill_somebody(),
             Move::Stop => {
                 if let Some(victim) = self.pick_victim() {
                     *self.life(victim) = Life::Stopped;
@@ -471,17 +473,17 @@ impl World {
     }
 
     /// Somebody is killed from outside.
-    fn strike(&mut self) {
-        self.weather.deaths = self.weather.deaths.saturating_sub(1);
+    fn kill_somebody(&mut self) {
+        self.disorder.deaths = self.disorder.deaths.saturating_sub(1);
         match self.pick_victim() {
             Some(Process::Node(place)) => self.kill(place),
             Some(Process::Observer) => {
                 for process in self.nodes.values_mut() {
-                    process.orders.tear(&mut self.draw);
+                    process.orders.cut_off(&mut self.draw);
                 }
                 if let Some(observer) = &mut self.observer {
                     observer.life = Life::Dead;
-                    observer.answers.tear(&mut self.draw);
+                    observer.answers.cut_off(&mut self.draw);
                 }
             }
             None => {}
@@ -496,11 +498,11 @@ impl World {
             return;
         }
         process.life = Life::Dead;
-        process.replies.tear(&mut self.draw);
-        process.reports.tear(&mut self.draw);
+        process.replies.cut_off(&mut self.draw);
+        process.reports.cut_off(&mut self.draw);
         for to in &process.outgoing {
             if let Some(channel) = self.channels.get_mut(&(place, *to)) {
-                channel.tear(&mut self.draw);
+                channel.cut_off(&mut self.draw);
             }
         }
     }
@@ -622,7 +624,7 @@ impl World {
             Effect::Show { shown, .. } => self.show(&shown),
             Effect::Fail { line, failed } => self.failures.push((line, failed.1)),
             Effect::Tell(told) => self.told.push(*told),
-            Effect::Table(_) => {}
+            Effect::Table(rows) => self.check_table(&rows)?,
             Effect::History(happened) => {
                 let (line, what) = *happened;
                 self.write(line, what);
@@ -675,6 +677,36 @@ impl World {
                 self.nodes.clear();
                 self.channels.clear();
                 self.observer = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the `nodes` command shows as waiting is there, also where somebody has just died.
+    fn check_table(&self, rows: &[Row]) -> Result<(), Complaint> {
+        for row in rows {
+            let State::Running { waiting, .. } = &row.state else {
+                continue;
+            };
+            if !self.lives(row.place) {
+                continue;
+            }
+            for (from, lost, markers) in waiting {
+                let sender = self.nodes.iter().find(|(_, it)| it.node.id() == *from);
+                let (from, sender) = sender.ok_or("a table of strangers")?;
+                // Of whose death master has not heard, it counts on.
+                if sender.life == Life::Dead && !sender.noticed[0] {
+                    continue;
+                }
+                let channel = &self.channels[&(*from, row.place)];
+                let there = channel.frames().count() as u64;
+                if there != lost.transfers + markers {
+                    return Err(format!(
+                        "{from} → {}: the table says {lost} and {markers} markers, and {there} \
+                         frames are there",
+                        row.place
+                    ));
+                }
             }
         }
         Ok(())

@@ -11,7 +11,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::super::channels::{Channels, Head, Taken};
-use super::super::collect::Outcome;
 use super::super::retire::taken;
 use super::super::{Bank, Broken, Entry, Said, Step};
 use super::losses::Loss;
@@ -20,8 +19,10 @@ use crate::id::Place;
 use crate::member::Frame;
 use crate::messages::Reply;
 
-/// How many replays are tried at most: there are more choices only where a process lies.
-const TRIES: usize = 20_000;
+/// How many replays are tried at most from either side. More are needed only where three die within
+/// one window, and the third has found the end of both others' channels in the middle of a thousand
+/// frames.
+const TRIES: usize = 10_000;
 
 /// What has happened.
 pub(super) struct Explanation {
@@ -43,26 +44,33 @@ pub(super) struct Known<'k> {
     dead: &'k [Place],
     /// What living readers have seen of a dead node's channel, in order, by (from, to).
     seen: BTreeMap<(Place, Place), Vec<Frame>>,
-    /// Up to where the observer has seen that everybody has recorded.
-    collected: Option<usize>,
 }
 
 /// What a replay contradicts.
 struct Contradiction;
 
 /// The choices of a replay: those that were made otherwise than at first sight, by step.
-#[derive(Default)]
 struct Choices {
+    /// What things are at first sight: as if the dead had lived as long as can be, or as short.
+    at_first: bool,
     otherwise: BTreeSet<usize>,
     /// All that were made, in order.
     made: Vec<usize>,
 }
 
 impl Choices {
-    /// Whether things are as they seem at first sight.
+    fn new(at_first: bool) -> Self {
+        Self {
+            at_first,
+            otherwise: BTreeSet::new(),
+            made: Vec::new(),
+        }
+    }
+
+    /// Whether what was sent was found, or what was ordered had arrived.
     fn choose(&mut self, step: usize) -> bool {
         self.made.push(step);
-        !self.otherwise.contains(&step)
+        self.at_first != self.otherwise.contains(&step)
     }
 
     /// Makes the last choice otherwise that can be; whether there is one.
@@ -87,18 +95,20 @@ pub(super) fn explain(
     dead: &[Place],
 ) -> Result<Explanation, Broken> {
     let known = Known::new(bank, entries, said, found, dead);
-    let mut choices = Choices::default();
-    for _ in 0..TRIES {
-        match known.replay(&mut choices, None) {
-            Ok(whole) => {
-                let prefixes = known.prefixes(&whole);
-                return match known.replay(&mut choices, Some(&prefixes)) {
-                    Ok(replay) => Ok(known.explanation(replay)),
-                    Err(Contradiction) => Err(known.unexplained()),
-                };
+    for at_first in [true, false] {
+        let mut choices = Choices::new(at_first);
+        for _ in 0..TRIES {
+            match known.replay(&mut choices, None) {
+                Ok(whole) => {
+                    let prefixes = known.prefixes(&whole);
+                    return match known.replay(&mut choices, Some(&prefixes)) {
+                        Ok(replay) => Ok(known.explanation(replay)),
+                        Err(Contradiction) => Err(known.unexplained()),
+                    };
+                }
+                Err(Contradiction) if choices.next() => {}
+                Err(Contradiction) => return Err(known.unexplained()),
             }
-            Err(Contradiction) if choices.next() => {}
-            Err(Contradiction) => break,
         }
     }
     Err(known.unexplained())
@@ -135,19 +145,12 @@ impl<'k> Known<'k> {
         dead: &'k [Place],
     ) -> Self {
         let mut seen: BTreeMap<(Place, Place), Vec<Frame>> = BTreeMap::new();
-        let mut collected = None;
-        for (index, (entry, said)) in entries.iter().zip(said).enumerate() {
-            match (&entry.step, said) {
-                (Step::Receive { node, from, .. }, Said::Reply(reply)) if dead.contains(from) => {
-                    let seen = seen.entry((*from, *node)).or_default();
-                    seen.extend(taken(reply).map(frame));
-                }
-                (Step::Collect { .. }, Said::Outcome(outcome))
-                    if matches!(**outcome, Outcome::Collected(_) | Outcome::Unsound { .. }) =>
-                {
-                    collected = Some(index);
-                }
-                _ => {}
+        for (entry, said) in entries.iter().zip(said) {
+            if let (Step::Receive { node, from, .. }, Said::Reply(reply)) = (&entry.step, said)
+                && dead.contains(from)
+            {
+                let seen = seen.entry((*from, *node)).or_default();
+                seen.extend(taken(reply).map(frame));
             }
         }
         for (channel, frames) in found {
@@ -163,7 +166,6 @@ impl<'k> Known<'k> {
             found,
             dead,
             seen,
-            collected,
         }
     }
 
@@ -408,9 +410,6 @@ impl<'k> Known<'k> {
         if !self.is_dead(node) {
             return Ok(());
         }
-        if self.collected.is_some_and(|collected| index < collected) {
-            replay.needed.insert(index);
-        }
         for to in replay.channels.outgoing(node).to_vec() {
             self.was_enqueued(replay, Some(index), node, to)?;
         }
@@ -435,7 +434,7 @@ impl<'k> Known<'k> {
             .len(from, to)
             .saturating_sub(producers.len());
         let seen = self.seen.get(&(from, to));
-        for frame in replay.channels.frames(from, to).skip(producers.len()) {
+        for frame in replay.channels.frames_behind(from, to, producers.len()) {
             let enqueued = replay.enqueued.entry((from, to)).or_default();
             if let Some(seen) = seen.and_then(|seen| seen.get(*enqueued))
                 && *seen != frame

@@ -25,7 +25,7 @@ impl Played {
         let mut played = Self {
             master: Master::new(Settings {
                 seed: 1,
-                window: 100,
+                window: 1_000,
                 tile: 16,
                 history: true,
             }),
@@ -275,6 +275,43 @@ fn one_of_the_dead_may_have_found_the_end_of_the_others_channel() {
          7: Refused { from: NodeId(2), to: NodeId(3), amount: 30, balance: 9 }\n\
          lost with node 1: its balance of 70, 1 transfer (30 in all) of its own that it had not \
          written\nlost with node 2: its balance of 0\n"
+    );
+}
+
+/// Two died at once and a third had waited for a hundred frames of each: it has found neither, in one
+/// of more ways than can be tried one after the other.
+#[test]
+fn the_ends_of_two_channels_are_found_without_trying_everything() {
+    let many = 150;
+    let mut script = "StartMaster\nCreateNode 1 1000\nCreateNode 2 1000\nCreateNode 3 0\n\
+                      CreateNode 4 0\n"
+        .to_owned();
+    script += &"Send 1 3 1\nSend 2 3 1\n".repeat(many);
+    script += &"Receive 3 1\nReceive 3 2\n".repeat(many);
+    script += "Send 3 4 1\nSend 3 4 0\n";
+    let mut it = Played::new(&script);
+    for sent in 1..=many as u64 {
+        let balance = 1000 - sent;
+        it.reply(0, Reply::Sent { balance });
+        it.reply(1, Reply::Sent { balance });
+    }
+    it.dies(0);
+    it.dies(1);
+    it.dies(2);
+    it.silent(2, 2 * many + 2);
+    for frames in [&[][..], &[], &[transfer(0)]] {
+        it.found(3, frames);
+    }
+    let told: Vec<&str> = it.shown.lines().rev().take(3).collect();
+    assert_eq!(
+        told,
+        [
+            "lost with node 3: its balance of 0",
+            "lost with node 2: its balance of 850, 150 transfers (150 in all) of its own that it had \
+             not written",
+            "lost with node 1: its balance of 850, 150 transfers (150 in all) of its own that it had \
+             not written",
+        ]
     );
 }
 
