@@ -1,8 +1,7 @@
 //! One member of the bank: an account and its recorder, as a value.
 //!
-//! Everything that a node decides is decided here, and nothing here knows that there are pipes:
-//! a member is handed inputs and returns what is to be sent. The same code runs in the node
-//! process, in simulations and in tests.
+//! What a node decides about money and snapshots is decided here: a member is handed transfers and
+//! markers, and returns what is to be sent. The rest of a node is in [`node`](crate::node).
 
 use snapshot::{LocalSnapshot, Markers, Recorder, SnapshotId};
 

@@ -24,11 +24,10 @@
 //! | | [`Order::Ask`] | [`Report::Waiting`] …, then [`Report::Asked`] |
 //! | | [`Order::Give`] | [`Report::Account`], [`Report::Sent`] …, [`Report::Received`] …, [`Report::Transit`] …, then [`Report::Given`] |
 //!
-//! A node answers every command with exactly one reply, in the order of the commands, so neither
-//! carries a number: the n-th reply belongs to the n-th command, and both ends count. (Only what is
-//! found in a channel may take several frames.) (Under load the replies to
-//! [`Command::Load`] and [`Command::Settle`] come when it is time, each of a kind of its own.) Who
-//! sent a frame is known by the pipe it came from.
+//! In a script a node answers every command with one reply, in the order of the commands, so neither
+//! carries a number: the n-th reply belongs to the n-th command. What is found in a channel may be too
+//! long for one frame; then its reply takes several. Under load the replies to [`Command::Load`] and
+//! [`Command::Settle`] come when it is time. Who sent a frame is known by the pipe it came from.
 //!
 //! Nodes are called by their places here: names are for people. Ids travel where a node or the
 //! observer has something to say to somebody outside.
@@ -50,7 +49,7 @@ use crate::member::Frame;
 /// the limit of 4,096 bytes.
 pub const CHUNK: usize = 480;
 
-/// How many frames of a channel one reply carries at most (13 bytes each).
+/// How many frames of a channel one reply carries at most (12 bytes each).
 pub const FRAMES: usize = 256;
 
 /// How many channels one [`Command::Open`] opens at most: as many as one hand-over carries ends.

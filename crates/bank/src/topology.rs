@@ -1,5 +1,7 @@
 //! Which channels there are: directed, between nodes that are called by their places.
 
+use rustc_hash::FxHashSet;
+
 use crate::id::Place;
 
 /// The channels of a system. In a full mesh there is one for every ordered pair of nodes that were
@@ -10,6 +12,8 @@ pub struct Topology {
     outgoing: Vec<Vec<Place>>,
     /// By receiver: the senders.
     incoming: Vec<Vec<Place>>,
+    /// By (from, to).
+    channels: FxHashSet<(Place, Place)>,
 }
 
 impl Topology {
@@ -34,6 +38,7 @@ impl Topology {
     pub fn open(&mut self, from: Place, to: Place) {
         self.outgoing[from.index()].push(to);
         self.incoming[to.index()].push(from);
+        self.channels.insert((from, to));
     }
 
     /// How many nodes have joined.
@@ -57,7 +62,7 @@ impl Topology {
     /// Whether there is, or was, a channel `from → to`.
     #[must_use]
     pub fn has(&self, from: Place, to: Place) -> bool {
-        self.outgoing(from).contains(&to)
+        self.channels.contains(&(from, to))
     }
 }
 

@@ -6,3 +6,4 @@ pub mod master;
 pub mod node;
 pub mod observer;
 pub mod say;
+pub mod status;

@@ -266,8 +266,8 @@ pub(crate) const BUGS: &[Bug] = &[
         name: "relayed-marker-struck-out",
         breaks: "a marker that a dead node has relayed is not counted: the transfer behind it is neither receivable nor lost",
         file: DEATHS,
-        before: "let frames = settling.found[&(*from, *to)].len();",
-        after: "let frames = settling.found[&(*from, *to)]\n                .iter()\n                .filter(|frame| matches!(frame, Frame::Message(_)))\n                .count();",
+        before: "self.bank.channels.truncate(*from, *to, found.len());",
+        after: "let found = found.iter().filter(|frame| matches!(frame, Frame::Message(_)));\n            self.bank.channels.truncate(*from, *to, found.count());",
     },
     Bug {
         name: "refused-send-taken-as-carried-out",
@@ -301,8 +301,8 @@ pub(crate) const BUGS: &[Bug] = &[
         name: "channel-of-the-dead-not-shortened",
         breaks: "master counts on what a dead node had not written",
         file: DEATHS,
-        before: "self.bank.channels.truncate(*from, *to, frames);",
-        after: "let _ = frames;",
+        before: "self.bank.channels.truncate(*from, *to, found.len());",
+        after: "let _ = (from, to, found);",
     },
     Bug {
         name: "second-death-not-asked-about",

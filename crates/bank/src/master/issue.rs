@@ -425,7 +425,8 @@ impl Master {
                     if frames > 0 {
                         let from = node;
                         self.command(reader, messages::Command::ReadAhead { from, frames });
-                        self.push(statement, Step::Ahead { node: reader });
+                        let node = reader;
+                        self.push(statement, Step::Ahead { node, frames });
                     }
                 }
                 Ok(Issue::More(Stage::Begun))

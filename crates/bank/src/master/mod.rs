@@ -136,6 +136,7 @@ enum Step {
     /// A channel is read ahead, before its sender is killed.
     Ahead {
         node: Place,
+        frames: u64,
     },
     /// The channel of a dead node is read to its end.
     ToEnd {
@@ -153,7 +154,7 @@ impl Step {
             | Self::Receive { node, .. }
             | Self::Begin { node, .. }
             | Self::Balance { node }
-            | Self::Ahead { node }
+            | Self::Ahead { node, .. }
             | Self::ToEnd { node, .. } => Some(Process::Node(*node)),
             Self::Joined | Self::Collect { .. } => Some(Process::Observer),
             Self::Known(_) | Self::Table => None,

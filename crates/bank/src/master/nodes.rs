@@ -22,7 +22,7 @@ impl Balance {
     }
 }
 
-/// How a node is.
+/// How a node is: what has become of its process, of which it has one for now.
 #[derive(Clone, Debug)]
 enum Life {
     /// It is being started.
@@ -33,7 +33,7 @@ enum Life {
     Dead(Fate),
 }
 
-/// A node, of which there may have been several processes.
+/// A node: what it is called, and what outlives its process.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) id: NodeId,

@@ -94,11 +94,12 @@ impl Master {
             (Step::Table, _) => self.show_table(),
             (Step::Opened { .. }, Said::Reply(Reply::Opened))
             | (Step::Joined, _)
-            | (Step::Ahead { .. }, Said::Reply(Reply::Ahead { .. }))
             | (Step::ToEnd { .. }, Said::Reply(Reply::Found { .. })) => {}
             (Step::Balance { node }, Said::Reply(Reply::Balance { balance })) => {
                 self.bank.nodes[node].balance.known = balance;
             }
+            (Step::Ahead { frames, .. }, Said::Reply(Reply::Ahead { frames: there }))
+                if there == frames || self.settling.is_some() => {}
             (step, said) => {
                 let Statement { line, command } = statement;
                 let command = self.by_name(*command);

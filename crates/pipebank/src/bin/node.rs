@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use bank::id::NodeId;
 use pipebank::node::Node;
 use pipebank::say::say;
+use pipebank::status;
 
 const BY_HAND: &str = "\
 node: this program holds one account of the bank, and is started by master, which gives it its
@@ -18,11 +19,11 @@ fn main() -> ExitCode {
     let [Ok(id), Ok(deposit)] = [0, 1].map(|n| numbers.get(n).map_or("", |s| s).parse::<u64>())
     else {
         say(BY_HAND);
-        return ExitCode::from(2);
+        return ExitCode::from(status::MALFORMED);
     };
     let Ok(parent) = pipes::parent() else {
         say(BY_HAND);
-        return ExitCode::from(2);
+        return ExitCode::from(status::MALFORMED);
     };
     let verbose = options.iter().any(|option| option == "--verbose");
     let node = Node::new(NodeId(id), deposit, verbose, parent);
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(format_args!("node {id}: {error}"));
-            ExitCode::from(3)
+            ExitCode::from(status::BROKEN)
         }
     }
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use pipebank::observer::Observer;
 use pipebank::say::say;
+use pipebank::status;
 
 const BY_HAND: &str = "\
 observer: this program takes the snapshots of the bank, and is started by master, which gives it
@@ -14,7 +15,7 @@ its pipes; it does nothing by itself. Run `master SCRIPT`, or `master --help`.";
 fn main() -> ExitCode {
     let Ok(parent) = pipes::parent() else {
         say(BY_HAND);
-        return ExitCode::from(2);
+        return ExitCode::from(status::MALFORMED);
     };
     let verbose = env::args().any(|option| option == "--verbose");
     let observer = Observer::new(verbose, parent);
@@ -22,7 +23,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(format_args!("observer: {error}"));
-            ExitCode::from(3)
+            ExitCode::from(status::BROKEN)
         }
     }
 }

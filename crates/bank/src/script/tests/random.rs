@@ -1,4 +1,5 @@
-//! What holds for any input. A failure names its seed; `SEED=7 cargo test script` runs just that.
+//! What holds for any input. A failure names its seed; `PIPEBANK_SEED=7 cargo test script` runs just
+//! that.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -7,7 +8,7 @@ use super::super::{COMMANDS, Checker, Command, read_script};
 use crate::id::{NodeId, Place};
 
 fn each_seed(check: impl Fn(u64, &mut ChaCha8Rng)) {
-    let only = std::env::var("SEED")
+    let only = std::env::var("PIPEBANK_SEED")
         .ok()
         .and_then(|seed| seed.parse().ok());
     let seeds = only.map_or(0..500, |seed: u64| seed..seed + 1);

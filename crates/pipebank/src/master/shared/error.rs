@@ -14,7 +14,7 @@ use snapshot::SnapshotId;
 
 use super::paint::Painter;
 use super::run_dir::RunDirError;
-use super::status;
+use crate::status;
 
 /// Why a run ends before its script does.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,5 @@
 //! What the commands have in common. Nothing here knows a command.
 //!
-//! * [`status`]: the exit statuses;
 //! * [`error`]: what can go wrong, and the exit status of each;
 //! * [`system`]: the options of whatever starts a system, and what is done before it starts;
 //! * [`paint`], [`tell`]: messages on standard error, and their colours;
@@ -14,7 +13,6 @@ mod error;
 mod paint;
 pub(super) mod prompt;
 mod run_dir;
-pub(super) mod status;
 mod streams;
 mod system;
 mod tell;
@@ -26,3 +24,4 @@ pub(super) use self::run_dir::{Pids, RunDir};
 pub(super) use self::streams::{name_of, open, write_out};
 pub(super) use self::system::{Programs, SystemOptions, inherit_little, seconds};
 pub(super) use self::tell::Teller;
+pub(super) use crate::status;
