@@ -172,14 +172,6 @@ impl Master {
         Ok(())
     }
 
-    /// The observer died before it had answered.
-    pub(super) fn end_collection_without_observer(&mut self, statement: &Statement) {
-        self.bank.snapshots.owing = false;
-        if let Some(fate) = self.bank.observer.clone() {
-            self.fail(statement, Failure::ObserverDied(fate));
-        }
-    }
-
     /// Snapshots that are not collected can never be: that is told once.
     pub(super) fn lose_snapshots(&mut self) {
         let snapshots = &mut self.bank.snapshots;

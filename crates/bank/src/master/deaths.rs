@@ -31,6 +31,7 @@ use super::channels::Taken;
 use super::collect::Outcome;
 use super::effect::Told;
 use super::issue::Stage;
+use super::retire::Retired;
 use super::{Awaits, Bank, Broken, Entry, Failure, Fate, Master, Process, Said, Step};
 use crate::id::Place;
 use crate::member::Frame;
@@ -257,8 +258,14 @@ impl Master {
         let said = std::mem::take(&mut settling.said);
         for ((entry, said), inferred) in entries.into_iter().zip(said).zip(replies) {
             match (said, inferred) {
-                (Said::Nothing, Some(reply)) => self.retire(entry, Said::Reply(reply), true)?,
-                (said, _) => self.retire(entry, said, false)?,
+                (Said::Nothing, Some(reply)) => {
+                    let retired = Retired::Settled { inferred: true };
+                    self.complete(entry, Said::Reply(reply), retired)?;
+                }
+                (said, _) => {
+                    let retired = Retired::Settled { inferred: false };
+                    self.complete(entry, said, retired)?;
+                }
             }
         }
         self.lose_snapshots();
@@ -295,46 +302,31 @@ impl Master {
         }
     }
 
-    /// A step in flight at a death is done, as the replay has it: what is in channels is known.
-    fn retire(&mut self, entry: Entry, said: Said, inferred: bool) -> Result<(), Broken> {
-        let Entry { statement, step } = entry;
-        match (step, said) {
-            (
-                Step::Send {
-                    node, to, amount, ..
-                },
-                Said::Reply(Reply::Sent { balance }),
-            ) => self.sent(&statement, (node, to), amount, balance, inferred),
-            (
-                Step::Send {
-                    node, to, amount, ..
-                },
-                Said::Reply(Reply::Refused { balance }),
-            ) => self.refused(&statement, (node, to), amount, balance),
-            (
-                Step::Receive { node, from, .. },
-                Said::Reply(reply @ (Reply::Transfer { .. } | Reply::Marker { .. })),
-            ) => self.received(&statement, (node, from), &reply, inferred),
+    /// A step in flight at a death is done in a way that only a death brings about.
+    pub(super) fn complete_after_death(
+        &mut self,
+        statement: &Statement,
+        step: Step,
+        said: Said,
+    ) -> Result<(), Broken> {
+        let nodes = &self.bank.nodes;
+        let failure = match (step, said) {
             (Step::Receive { from, .. }, Said::Reply(Reply::Ended)) => {
-                let from = &self.bank.nodes[from];
-                let failure = from.fate().map(|fate| Failure::Ended {
-                    from: from.id,
+                nodes.fate(from).map(|fate| Failure::Ended {
+                    from: nodes[from].id,
                     fate: fate.clone(),
-                });
-                self.fail_one(&statement, failure);
-            }
-            (Step::Begin { node, snapshot }, Said::Reply(Reply::Began)) => {
-                self.began(&statement, node, snapshot, inferred);
+                })
             }
             (Step::Begin { .. }, Said::Reply(Reply::ObserverGone)) => {
-                let failure = self.bank.observer.clone().map(Failure::ObserverDied);
-                self.fail_one(&statement, failure);
+                self.bank.observer.clone().map(Failure::ObserverDied)
             }
-            (Step::Collect { first }, Said::Outcome(outcome)) => {
-                return self.end_collection(&statement, first, *outcome);
-            }
+            (
+                Step::Send { node, .. } | Step::Receive { node, .. } | Step::Begin { node, .. },
+                Said::Nothing,
+            ) => nodes.lives(node).err(),
             (Step::Collect { .. }, Said::Nothing) => {
-                self.end_collection_without_observer(&statement);
+                self.bank.snapshots.owing = false;
+                self.bank.observer.clone().map(Failure::ObserverDied)
             }
             (
                 Step::Opened { .. }
@@ -342,16 +334,11 @@ impl Master {
                 | Step::Ahead { .. }
                 | Step::ToEnd { .. },
                 Said::Nothing,
-            ) => {}
-            (
-                Step::Send { node, .. } | Step::Receive { node, .. } | Step::Begin { node, .. },
-                Said::Nothing,
-            ) => {
-                let failure = self.bank.nodes.lives(node).err();
-                self.fail_one(&statement, failure);
-            }
-            (step, said) => return self.complete_otherwise(&statement, step, said),
-        }
+            )
+            | (Step::Ahead { .. }, Said::Reply(Reply::Ahead { .. })) => None,
+            (step, said) => return self.complete_otherwise(statement, step, said),
+        };
+        self.fail_one(statement, failure);
         Ok(())
     }
 

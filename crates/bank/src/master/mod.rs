@@ -44,6 +44,7 @@ use self::collect::{Outcome, Snapshots};
 use self::deaths::Settling;
 use self::issue::{Issue, Stage};
 use self::nodes::Nodes;
+use self::retire::Retired;
 use crate::draw::Draw;
 use crate::id::Place;
 use crate::member::Frame;
@@ -382,7 +383,7 @@ impl Master {
         }
         if let Some(entry) = self.in_flight.pop_front() {
             self.retired += 1;
-            self.complete(entry, said)?;
+            self.complete(entry, said, Retired::InTurn)?;
         }
         self.go_on()
     }
@@ -401,7 +402,7 @@ impl Master {
                 && let Some(entry) = self.in_flight.pop_front()
             {
                 self.retired += 1;
-                self.complete(entry, Said::Nothing)?;
+                self.complete(entry, Said::Nothing, Retired::InTurn)?;
             }
             let Some((statement, stage)) = self.current.take() else {
                 self.make_room();

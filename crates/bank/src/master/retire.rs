@@ -8,10 +8,27 @@ use crate::member::Frame;
 use crate::messages::Reply;
 use crate::script::{Command, Statement};
 
+/// How a step came to be retired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Retired {
+    /// In its turn: what was said is what was foreseen.
+    InTurn,
+    /// When a death was settled. What is in channels is known from the replay; `inferred` where
+    /// nobody has said what was done.
+    Settled { inferred: bool },
+}
+
 impl Master {
     /// A step is done.
-    pub(super) fn complete(&mut self, entry: Entry, said: Said) -> Result<(), Broken> {
+    pub(super) fn complete(
+        &mut self,
+        entry: Entry,
+        said: Said,
+        retired: Retired,
+    ) -> Result<(), Broken> {
         let Entry { statement, step } = entry;
+        let in_turn = retired == Retired::InTurn;
+        let inferred = retired == Retired::Settled { inferred: true };
         match (step, said) {
             (
                 Step::Send {
@@ -22,11 +39,10 @@ impl Master {
                 },
                 Said::Reply(Reply::Sent { balance }),
             ) => {
-                if !certain {
+                if in_turn && !certain {
                     self.bank.channels.determine(node, to, true);
                 }
-                self.sent(&statement, (node, to), amount, balance, false);
-                Ok(())
+                self.sent(&statement, (node, to), amount, balance, inferred);
             }
             (
                 Step::Send {
@@ -37,7 +53,7 @@ impl Master {
                 },
                 Said::Reply(Reply::Refused { balance }),
             ) => {
-                if certain {
+                if in_turn && certain {
                     let node = self.bank.nodes[node].id;
                     return Err(Broken::new(format!(
                         "node {node} refused to send {amount} with {balance} in its account \
@@ -45,9 +61,10 @@ impl Master {
                         statement.line
                     )));
                 }
-                self.bank.channels.determine(node, to, false);
+                if in_turn {
+                    self.bank.channels.determine(node, to, false);
+                }
                 self.refused(&statement, (node, to), amount, balance);
-                Ok(())
             }
             (
                 Step::Receive {
@@ -57,7 +74,7 @@ impl Master {
                 },
                 Said::Reply(reply @ (Reply::Transfer { .. } | Reply::Marker { .. })),
             ) => {
-                if taken(&reply) != Some(expected) {
+                if in_turn && taken(&reply) != Some(expected) {
                     let [node, from] = [node, from].map(|place| self.bank.nodes[place].id);
                     return Err(Broken::new(format!(
                         "node {node} received {reply:?} from node {from} where {expected:?} was \
@@ -65,18 +82,18 @@ impl Master {
                         statement.line
                     )));
                 }
-                self.received(&statement, (node, from), &reply, false);
-                Ok(())
+                self.received(&statement, (node, from), &reply, inferred);
             }
             (Step::Begin { node, snapshot }, Said::Reply(Reply::Began)) => {
-                self.began(&statement, node, snapshot, false);
-                Ok(())
+                self.began(&statement, node, snapshot, inferred);
             }
             (Step::Collect { first }, Said::Outcome(outcome)) => {
-                self.end_collection(&statement, first, *outcome)
+                return self.end_collection(&statement, first, *outcome);
             }
-            (step, said) => self.complete_otherwise(&statement, step, said),
+            (step, said) if in_turn => return self.complete_otherwise(&statement, step, said),
+            (step, said) => return self.complete_after_death(&statement, step, said),
         }
+        Ok(())
     }
 
     /// A step is done that is rare or changes little.
@@ -99,7 +116,7 @@ impl Master {
                 self.bank.nodes[node].balance.known = balance;
             }
             (Step::Ahead { frames, .. }, Said::Reply(Reply::Ahead { frames: there }))
-                if there == frames || self.settling.is_some() => {}
+                if there == frames => {}
             (step, said) => {
                 let Statement { line, command } = statement;
                 let command = self.by_name(*command);
