@@ -116,7 +116,8 @@ impl Master {
                 self.bank.nodes[node].balance.known = balance;
             }
             (Step::Ahead { frames, .. }, Said::Reply(Reply::Ahead { frames: there }))
-                if there == frames => {}
+                // Fewer where its sender died by itself: that will be heard of.
+                if there <= frames => {}
             (step, said) => {
                 let Statement { line, command } = statement;
                 let command = self.by_name(*command);
