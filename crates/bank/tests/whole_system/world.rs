@@ -4,103 +4,22 @@
 //! dies loses whatever has not. A seed decides which queue moves next and by how much, who is
 //! stopped, who dies and when, and when that is noticed.
 
+mod effects;
+mod processes;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use bank::account::{Incoming, Outgoing};
 use bank::draw::Draw;
 use bank::id::Place;
-use bank::master::{
-    Awaits, Broken, Effect, Failure, Fate, Master, Process, Row, Settings, Shown, State, Told,
-};
+use bank::master::{Awaits, Effect, Failure, Fate, Master, Process, Settings, Told};
 use bank::member::Frame;
-use bank::messages::{Answer, Command, Order, Peer, Reply, Report, Request};
-use bank::node::{self, Node};
-use bank::observer::{self, Observer};
+use bank::node;
+use bank::observer;
 use bank::script::Statement;
-use history::{Event, What};
+use history::Event;
 
-/// One direction of a pipe.
-#[derive(Debug)]
-pub struct Pipe<T> {
-    /// Enqueued by the writer, not written.
-    outbox: VecDeque<T>,
-    /// Written, not read.
-    written: VecDeque<T>,
-}
-
-impl<T> Default for Pipe<T> {
-    fn default() -> Self {
-        Self {
-            outbox: VecDeque::new(),
-            written: VecDeque::new(),
-        }
-    }
-}
-
-impl<T> Pipe<T> {
-    fn push(&mut self, frame: T) {
-        self.outbox.push_back(frame);
-    }
-
-    fn write(&mut self, frames: usize) {
-        self.written.extend(self.outbox.drain(..frames));
-    }
-
-    /// The writer dies; a part of its outbox, from the front, has got through before.
-    fn cut_off(&mut self, draw: &mut Draw) {
-        let through = draw.pick(self.outbox.len() + 1);
-        self.write(through);
-        self.outbox.clear();
-    }
-
-    pub fn frames(&self) -> impl Iterator<Item = &T> {
-        self.written.iter().chain(&self.outbox)
-    }
-}
-
-/// What a node waits for.
-#[derive(Debug)]
-enum Asked {
-    Take(Incoming),
-    Ahead(Incoming, u64),
-    ToEnd(Incoming),
-}
-
-/// How a process is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Life {
-    Running,
-    /// It gets no time any more (SIGSTOP), and will be killed.
-    Stopped,
-    Dead,
-}
-
-#[derive(Debug)]
-pub struct NodeProcess {
-    pub node: Node,
-    life: Life,
-    /// Master has noticed that it is dead, the observer has, and it has found the observer dead.
-    noticed: [bool; 3],
-    commands: VecDeque<Command>,
-    replies: Pipe<Reply>,
-    orders: Pipe<Order>,
-    reports: Pipe<Report>,
-    /// Where its channels lead and come from.
-    pub outgoing: Vec<Place>,
-    pub incoming: Vec<Place>,
-    asked: Option<Asked>,
-    /// The observer has the pipes to and from it.
-    joined: bool,
-}
-
-#[derive(Debug)]
-struct ObserverProcess {
-    observer: Observer,
-    life: Life,
-    noticed: bool,
-    requests: VecDeque<Request>,
-    answers: Pipe<Answer>,
-}
+use self::processes::{Asked, Life, NodeProcess, ObserverProcess, Pipe};
 
 /// What may happen next.
 #[derive(Clone, Copy, Debug)]
@@ -594,151 +513,6 @@ impl World {
             }
         }
         Ok(())
-    }
-
-    /// Does what master wants done.
-    fn after(&mut self, heard: Result<(), Broken>) -> Result<(), Complaint> {
-        heard.map_err(|broken| format!("master: {broken}"))?;
-        let mut effects = std::mem::take(&mut self.effects);
-        loop {
-            self.master.swap_effects(&mut effects);
-            if effects.is_empty() {
-                break;
-            }
-            for effect in effects.drain(..) {
-                self.carry_out(effect)?;
-            }
-        }
-        self.effects = effects;
-        Ok(())
-    }
-
-    fn carry_out(&mut self, effect: Effect) -> Result<(), Complaint> {
-        match effect {
-            Effect::Command(place, command) => self.process(place).commands.push_back(command),
-            Effect::Request(request) => {
-                if let Some(observer) = &mut self.observer {
-                    observer.requests.push_back(request);
-                }
-            }
-            Effect::Show { shown, .. } => self.show(&shown),
-            Effect::Fail { line, failed } => self.failures.push((line, failed.1)),
-            Effect::Tell(told) => self.told.push(*told),
-            Effect::Table(rows) => self.check_table(&rows)?,
-            Effect::History(happened) => {
-                let (line, what) = *happened;
-                self.write(line, what);
-            }
-            Effect::StartObserver => {
-                self.observer = Some(ObserverProcess {
-                    observer: Observer::new(false),
-                    life: Life::Running,
-                    noticed: false,
-                    requests: VecDeque::new(),
-                    answers: Pipe::default(),
-                });
-            }
-            Effect::StartNode { place, id, deposit } => {
-                self.nodes.insert(
-                    place,
-                    NodeProcess {
-                        node: Node::new(id, deposit, false),
-                        life: Life::Running,
-                        noticed: [false; 3],
-                        commands: VecDeque::new(),
-                        replies: Pipe::default(),
-                        orders: Pipe::default(),
-                        reports: Pipe::default(),
-                        outgoing: Vec::new(),
-                        incoming: Vec::new(),
-                        asked: None,
-                        joined: false,
-                    },
-                );
-                self.master
-                    .started(Ok(()))
-                    .map_err(|broken| format!("master: {broken}"))?;
-            }
-            Effect::Connect(pairs) => {
-                for pair in pairs {
-                    self.channels.insert(pair, Pipe::default());
-                }
-            }
-            Effect::Open(node, opening) => {
-                let process = self.process(node);
-                let places =
-                    |peers: &[Peer]| peers.iter().map(|peer| peer.place).collect::<Vec<_>>();
-                process.outgoing.extend(places(&opening.outgoing));
-                process.incoming.extend(places(&opening.incoming));
-                process.commands.push_back(Command::Open(opening));
-            }
-            Effect::Kill(place) => self.kill(place),
-            Effect::EndAll => {
-                self.nodes.clear();
-                self.channels.clear();
-                self.observer = None;
-            }
-        }
-        Ok(())
-    }
-
-    /// What the `nodes` command shows as waiting is there, also where somebody has just died.
-    fn check_table(&self, rows: &[Row]) -> Result<(), Complaint> {
-        for row in rows {
-            let State::Running { waiting, .. } = &row.state else {
-                continue;
-            };
-            if !self.lives(row.place) {
-                continue;
-            }
-            for (from, lost, markers) in waiting {
-                let sender = self.nodes.iter().find(|(_, it)| it.node.id() == *from);
-                let (from, sender) = sender.ok_or("a table of strangers")?;
-                // Of whose death master has not heard, it counts on.
-                if sender.life == Life::Dead && !sender.noticed[0] {
-                    continue;
-                }
-                let channel = &self.channels[&(*from, row.place)];
-                let there = channel.frames().count() as u64;
-                if there != lost.transfers + markers {
-                    return Err(format!(
-                        "{from} → {}: the table says {lost} and {markers} markers, and {there} \
-                         frames are there",
-                        row.place
-                    ));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, line: Option<u64>, what: What) {
-        let time = None;
-        self.history.push(Event { line, time, what });
-    }
-
-    fn show(&mut self, shown: &Shown) {
-        use std::fmt::Write as _;
-        let out = &mut self.stdout;
-        let written = match shown {
-            Shown::Transfer { from, amount, .. } => writeln!(out, "{from} Transfer {amount}"),
-            Shown::Marker { from, .. } => writeln!(out, "{from} SnapshotToken -1"),
-            Shown::Refused { .. } => writeln!(out, "ERR_SEND"),
-            Shown::Started { node, .. } => writeln!(out, "Started by Node {node}"),
-            Shown::Snapshot(snapshot) => {
-                out.push_str("---Node states\n");
-                for (node, balance) in &snapshot.accounts {
-                    out.push_str(&format!("node {node} = {balance}\n"));
-                }
-                out.push_str("---Channel states\n");
-                for (from, to, amounts) in snapshot.channels() {
-                    let sum: u64 = amounts.iter().sum();
-                    out.push_str(&format!("channel ({from} → {to}) = {sum}\n"));
-                }
-                Ok(())
-            }
-        };
-        written.expect("a string takes it all");
     }
 
     /// Whether a node lives.

@@ -1,0 +1,159 @@
+//! What master wants done is done, and what it shows and tells is kept.
+
+use std::collections::VecDeque;
+
+use bank::master::{Broken, Effect, Row, Shown, State};
+use bank::messages::{Command, Peer};
+use bank::node::Node;
+use bank::observer::Observer;
+use history::{Event, What};
+
+use super::processes::{Life, NodeProcess, ObserverProcess, Pipe};
+use super::{Complaint, World};
+
+impl World {
+    /// Does what master wants done.
+    pub(super) fn after(&mut self, heard: Result<(), Broken>) -> Result<(), Complaint> {
+        heard.map_err(|broken| format!("master: {broken}"))?;
+        let mut effects = std::mem::take(&mut self.effects);
+        loop {
+            self.master.swap_effects(&mut effects);
+            if effects.is_empty() {
+                break;
+            }
+            for effect in effects.drain(..) {
+                self.carry_out(effect)?;
+            }
+        }
+        self.effects = effects;
+        Ok(())
+    }
+
+    fn carry_out(&mut self, effect: Effect) -> Result<(), Complaint> {
+        match effect {
+            Effect::Command(place, command) => self.process(place).commands.push_back(command),
+            Effect::Request(request) => {
+                if let Some(observer) = &mut self.observer {
+                    observer.requests.push_back(request);
+                }
+            }
+            Effect::Show { shown, .. } => self.show(&shown),
+            Effect::Fail { line, failed } => self.failures.push((line, failed.1)),
+            Effect::Tell(told) => self.told.push(*told),
+            Effect::Table(rows) => self.check_table(&rows)?,
+            Effect::History(happened) => {
+                let (line, what) = *happened;
+                self.write(line, what);
+            }
+            Effect::StartObserver => {
+                self.observer = Some(ObserverProcess {
+                    observer: Observer::new(false),
+                    life: Life::Running,
+                    noticed: false,
+                    requests: VecDeque::new(),
+                    answers: Pipe::default(),
+                });
+            }
+            Effect::StartNode { place, id, deposit } => {
+                self.nodes.insert(
+                    place,
+                    NodeProcess {
+                        node: Node::new(id, deposit, false),
+                        life: Life::Running,
+                        noticed: [false; 3],
+                        commands: VecDeque::new(),
+                        replies: Pipe::default(),
+                        orders: Pipe::default(),
+                        reports: Pipe::default(),
+                        outgoing: Vec::new(),
+                        incoming: Vec::new(),
+                        asked: None,
+                        joined: false,
+                    },
+                );
+                self.master
+                    .started(Ok(()))
+                    .map_err(|broken| format!("master: {broken}"))?;
+            }
+            Effect::Connect(pairs) => {
+                for pair in pairs {
+                    self.channels.insert(pair, Pipe::default());
+                }
+            }
+            Effect::Open(node, opening) => {
+                let process = self.process(node);
+                let places =
+                    |peers: &[Peer]| peers.iter().map(|peer| peer.place).collect::<Vec<_>>();
+                process.outgoing.extend(places(&opening.outgoing));
+                process.incoming.extend(places(&opening.incoming));
+                process.commands.push_back(Command::Open(opening));
+            }
+            Effect::Kill(place) => self.kill(place),
+            Effect::EndAll => {
+                self.nodes.clear();
+                self.channels.clear();
+                self.observer = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the `nodes` command shows as waiting is there, also where somebody has just died.
+    fn check_table(&self, rows: &[Row]) -> Result<(), Complaint> {
+        for row in rows {
+            let State::Running { waiting, .. } = &row.state else {
+                continue;
+            };
+            if !self.lives(row.place) {
+                continue;
+            }
+            for (from, lost, markers) in waiting {
+                let sender = self.nodes.iter().find(|(_, it)| it.node.id() == *from);
+                let (from, sender) = sender.ok_or("a table of strangers")?;
+                // Of whose death master has not heard, it counts on.
+                if sender.life == Life::Dead && !sender.noticed[0] {
+                    continue;
+                }
+                let channel = &self.channels[&(*from, row.place)];
+                let there = channel.frames().count() as u64;
+                if there != lost.transfers + markers {
+                    return Err(format!(
+                        "{from} → {}: the table says {lost} and {markers} markers, and {there} \
+                         frames are there",
+                        row.place
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, line: Option<u64>, what: What) {
+        let time = None;
+        self.history.push(Event { line, time, what });
+    }
+
+    fn show(&mut self, shown: &Shown) {
+        use std::fmt::Write as _;
+        let out = &mut self.stdout;
+        let written = match shown {
+            Shown::Transfer { from, amount, .. } => writeln!(out, "{from} Transfer {amount}"),
+            Shown::Marker { from, .. } => writeln!(out, "{from} SnapshotToken -1"),
+            Shown::Refused { .. } => writeln!(out, "ERR_SEND"),
+            Shown::Started { node, .. } => writeln!(out, "Started by Node {node}"),
+            Shown::Snapshot(snapshot) => {
+                out.push_str("---Node states\n");
+                for (node, balance) in &snapshot.accounts {
+                    out.push_str(&format!("node {node} = {balance}\n"));
+                }
+                out.push_str("---Channel states\n");
+                for (from, to, amounts) in snapshot.channels() {
+                    let sum: u64 = amounts.iter().sum();
+                    out.push_str(&format!("channel ({from} → {to}) = {sum}\n"));
+                }
+                Ok(())
+            }
+        };
+        written.expect("a string takes it all");
+    }
+}
