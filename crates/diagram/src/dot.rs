@@ -8,7 +8,6 @@ use std::fmt::Write;
 use history::{Content, System};
 
 use crate::describe::describe;
-use crate::shiviz::one_line;
 
 /// The graph. Writing to a string cannot fail.
 #[must_use]
@@ -23,7 +22,7 @@ pub fn dot(system: &System) -> String {
         let mut life = Vec::new();
         for (index, event) in system.events.iter().enumerate() {
             if event.what.process() == Some(*process) {
-                let text = quoted(&one_line(&describe(system, index)));
+                let text = quoted(&describe(system, index));
                 let _ = writeln!(out, "    e{index} [label={text}];");
                 life.push(format!("e{index}"));
             }

@@ -82,7 +82,6 @@ fn plain(text: &str) -> String {
     let mut plain = String::new();
     for character in text.chars() {
         match character {
-            character if character.is_control() => plain.push(' '),
             ' ' | ',' | '.' | ':' | '(' | ')' | '→' => plain.push(character),
             character if character.is_alphanumeric() => plain.push(character),
             character => {

@@ -6,7 +6,9 @@ mod snapshot;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use history::{Channel, Content, Header, Message, ProcessId, Replay, SnapshotId, System, What};
+use history::{
+    Channel, Content, Header, Message, ProcessId, Replay, SnapshotId, System, Text, What,
+};
 use serde::Serialize;
 use snapshot::SnapshotView;
 
@@ -17,11 +19,11 @@ use crate::select::takes_part;
 #[derive(Serialize)]
 pub(super) struct Data {
     #[serde(skip_serializing_if = "Option::is_none")]
-    script: Option<String>,
+    script: Option<Text>,
     #[serde(skip_serializing_if = "Option::is_none")]
     seed: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    sha256: Option<String>,
+    sha256: Option<Text>,
     processes: Vec<ProcessView>,
     events: Vec<EventView>,
     messages: Vec<MessageView>,
@@ -66,7 +68,7 @@ struct EventView {
     #[serde(skip_serializing_if = "Option::is_none")]
     amount: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    reason: Option<Text>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     inferred: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -286,7 +288,7 @@ fn joins(before: &What, next: &What) -> bool {
     }
 }
 
-fn reason_of(what: &What) -> Option<String> {
+fn reason_of(what: &What) -> Option<Text> {
     match what {
         What::Audit { verdict, .. } => verdict.as_ref().err().cloned(),
         What::Death { reason, .. } => Some(reason.clone()),

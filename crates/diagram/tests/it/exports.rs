@@ -264,11 +264,11 @@ fn what_a_history_says_cannot_break_out_of_any_format() {
         time: None,
         what: What::Death {
             process: Some(history::ProcessId(1)),
-            reason: evil.to_owned(),
+            reason: evil.into(),
         },
     });
     let header = Header {
-        script: Some(evil.to_owned()),
+        script: Some(evil.into()),
         ..Header::default()
     };
     let mut lines = Vec::new();
@@ -288,11 +288,14 @@ fn what_a_history_says_cannot_break_out_of_any_format() {
     );
     let note = text(".mmd").lines().last().unwrap();
     assert!(
-        note.starts_with("    Note over p1: 1 died: #34;#93;#92;#59; #125;#60;script"),
+        note.starts_with("    Note over p1: 1 died: #34;#93;#92;#59;#92;x0a#125;#60;script"),
         "{note}"
     );
     let trace: Value = serde_json::from_str(text(".trace.json")).unwrap();
-    assert_eq!(trace["traceEvents"][0]["args"]["name"], evil);
+    assert_eq!(
+        trace["traceEvents"][0]["args"]["name"],
+        &*history::Text::from(evil)
+    );
 }
 
 #[test]
