@@ -14,6 +14,7 @@ mod labels;
 mod layout;
 mod legend;
 mod mermaid;
+mod moment;
 mod page;
 mod recent;
 mod select;

@@ -13,6 +13,7 @@ use serde::Serialize;
 use snapshot::SnapshotView;
 
 use crate::error::Error;
+use crate::moment::joins;
 use crate::select::takes_part;
 
 /// The whole.
@@ -272,20 +273,6 @@ impl<'a> Shown<'a> {
 
 fn indexed<T: Ord>(items: impl IntoIterator<Item = T>) -> BTreeMap<T, usize> {
     items.into_iter().zip(0..).collect()
-}
-
-/// Whether an event belongs to what a process does by the same rule of the algorithm as in the
-/// event before.
-fn joins(before: &What, next: &What) -> bool {
-    if before.process() != next.process() || before.snapshot() != next.snapshot() {
-        return false;
-    }
-    match next {
-        What::Record { .. } => matches!(before, What::Begin { .. } | What::MarkerReceived { .. }),
-        What::MarkerSent { .. } | What::ChannelClosed { .. } => before.snapshot().is_some(),
-        What::Collect { .. } | What::Audit { .. } => matches!(before, What::Collect { .. }),
-        _ => false,
-    }
 }
 
 fn reason_of(what: &What) -> Option<Text> {
