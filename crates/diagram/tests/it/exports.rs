@@ -161,8 +161,16 @@ fn every_line_of_a_sequence_diagram_is_a_statement() {
                 digits.is_some_and(|it| it.chars().all(|c| c.is_ascii_digit()))
             };
             assert!(shown.split('#').skip(1).all(is_entity), "{name}: {line}");
-            let odd = ['<', '>', '"', '\\', '&', '\u{1}'];
-            assert!(!shown.contains(odd), "{name}: {line}");
+            for shown in shown.split("<br/>") {
+                let odd = ['<', '>', '"', '\\', '&', '\u{1}'];
+                assert!(!shown.contains(odd), "{name}: {line}");
+                // Short, so that it fits: an entity is one character.
+                let entities = shown.split('#').skip(1);
+                let written = entities.map(|it| it.split(';').next().unwrap_or_default().len() + 1);
+                let shown = shown.chars().count() - written.sum::<usize>();
+                let is_note = head.starts_with("Note");
+                assert!(!is_note || shown <= 20, "{name}: {line}");
+            }
         }
         let received = system.messages.iter().filter(|it| it.received.is_some());
         assert_eq!(arrows, received.count(), "{name}");
@@ -279,10 +287,8 @@ fn what_a_history_says_cannot_break_out_of_any_format() {
     let quoted = r##""1 died: \"]\\;\x0a}<script>#amp;end: %%{init}%%\x1b[2J""##;
     assert!(tokens(text(".dot")).contains(&quoted.replace("x0a", "\\x0a").replace("x1b", "\\x1b")));
     let note = text(".mmd").lines().last().unwrap();
-    assert!(
-        note.starts_with("    Note over p1: 1 died: #34;#93;#92;#59;#92;x0a#125;#60;script"),
-        "{note}"
-    );
+    let begins = "    Note over p1: created with 5<br/>died:<br/>#34;#93;#92;#59;#92;x0a#125;#60;script#62;#35;am<br/>";
+    assert!(note.starts_with(begins), "{note}");
     let trace: Value = serde_json::from_str(text(".trace.json")).unwrap();
     assert_eq!(
         trace["traceEvents"][0]["args"]["name"],

@@ -1,13 +1,18 @@
-//! The exports in the real programs that they are for, where those are there: Graphviz.
+//! The exports in the real programs that they are for, where those are there: Graphviz, and Mermaid
+//! in Chromium. `scripts/exports-check` fetches what is lacking, and runs this.
 
+use std::fs;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use diagram::dot;
+use diagram::{dot, mermaid};
 use history::System;
+use serde_json::json;
 use testing::histories::{self, Params};
 
-use crate::common::examples;
+use crate::browser::Browser;
+use crate::common::{examples, read};
 
 /// A run of this many processes with one snapshot: what somebody would put on a page.
 fn small(processes: u64) -> System {
@@ -87,11 +92,7 @@ fn graphviz(name: &str, graph: &str) -> Option<(f64, Vec<Drawn>)> {
 fn graphviz_draws_processes_as_straight_rows_in_order_and_time_to_the_right() {
     for (name, system) in systems() {
         let Some((width, nodes)) = graphviz(&name, &dot(&system)) else {
-            let _ = writeln!(
-                std::io::stderr(),
-                "skipped: there is no Graphviz (Debian: apt-get install graphviz)"
-            );
-            return;
+            return skip("there is no Graphviz (Debian: apt-get install graphviz)");
         };
         let at = |name: &str| nodes.iter().find(|node| node.name == name);
         // Rows from top to bottom in the order of ids.
@@ -140,4 +141,91 @@ fn graphviz_draws_processes_as_straight_rows_in_order_and_time_to_the_right() {
             assert!(width < 1_100.0, "{name}: {width}");
         }
     }
+}
+
+/// What has numbers and texts as long as they can be.
+fn long() -> System {
+    let text = r#"{"history":1}
+{"event":"start"}
+{"event":"create","process":18446744073709551614,"amount":8888888888888888888}
+{"event":"create","process":18446744073709551615,"amount":8888888888888888888}
+{"event":"send","process":18446744073709551614,"from":18446744073709551614,"to":18446744073709551615,"amount":8888888888888888888,"number":1}
+{"event":"refuse","process":18446744073709551614,"from":18446744073709551614,"to":18446744073709551615,"amount":8888888888888888888}
+{"event":"begin","process":18446744073709551614,"snapshot":1}
+{"event":"record","process":18446744073709551614,"snapshot":1,"amount":0}
+{"event":"audit","snapshot":1,"passed":false,"reason":"WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW MMMMMMMMM MMMMMMMM WWWW"}
+{"event":"death","process":18446744073709551615,"reason":"WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW MMMMMMMMM MMMMMMMM WWWW"}
+"#;
+    read(text).1.remove(0)
+}
+
+#[test]
+fn mermaid_draws_every_statement_and_every_text_lies_in_its_note() {
+    let Some(program) = std::env::var_os("PIPEBANK_MERMAID") else {
+        return skip("PIPEBANK_MERMAID names no mermaid.min.js (scripts/exports-check fetches it)");
+    };
+    let Some(mut browser) = Browser::start("mermaid") else {
+        return skip("there is no Chromium (Debian: apt-get install chromium)");
+    };
+    let page = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let page = page.join(format!("mermaid-{}.html", std::process::id()));
+    let program = fs::canonicalize(program).unwrap();
+    let html = format!(
+        "<!doctype html><meta charset=utf-8><script src=\"file://{}\"></script>\
+         <script>mermaid.initialize({{startOnLoad: false}})</script><div id=place></div>",
+        program.display()
+    );
+    fs::write(&page, html).unwrap();
+    browser.doing("mermaid");
+    browser.open(&page, 1280, 800);
+    let long = [("long".to_owned(), long())];
+    for (name, system) in systems().into_iter().chain(long) {
+        let text = mermaid(&system);
+        let drawn = browser.evaluate(&format!(
+            "mermaid.render('drawn', {}).then(({{svg}}) => {{
+                place.innerHTML = svg;
+                const box = it => it.getBoundingClientRect();
+                const groups = [...place.querySelectorAll('g')].filter(it => it.querySelector(':scope > .note'));
+                const sticksOut = groups.flatMap(group => {{
+                    const note = box(group.querySelector('.note'));
+                    return [...group.querySelectorAll('text')].filter(it => {{
+                        const text = box(it);
+                        return text.left < note.left || text.right > note.right
+                            || text.top < note.top || text.bottom > note.bottom;
+                    }}).map(it => it.textContent);
+                }});
+                const lines = groups.flatMap(it => [...it.querySelectorAll('text')]);
+                const actors = [...place.querySelectorAll('text.actor')];
+                return {{
+                    notes: groups.length,
+                    lines: lines.map(it => it.textContent.trim()),
+                    arrows: place.querySelectorAll('.messageText').length,
+                    actors: actors.sort((a, b) => box(a).left - box(b).left).map(it => it.textContent),
+                    sticksOut,
+                }};
+            }})",
+            json!(text)
+        ));
+        let statements = |what: &str| text.lines().filter(|it| it.contains(what)).count();
+        assert_eq!(drawn["sticksOut"], json!([]), "{name}: {text}");
+        assert_eq!(drawn["notes"], statements("Note over "), "{name}: {text}");
+        let arrows = text.lines().skip(1).count() - statements("Note over ");
+        let arrows = arrows - statements("participant ");
+        assert_eq!(drawn["arrows"], arrows, "{name}: {text}");
+        // Above and below, from left to right.
+        let actors = system.processes.keys().map(|id| format!("process {id}"));
+        let actors: Vec<String> = actors.flat_map(|it| [it.clone(), it]).collect();
+        assert_eq!(drawn["actors"], json!(actors), "{name}: {text}");
+        if name == "long" {
+            let lines = drawn["lines"].as_array().unwrap();
+            assert!(lines.contains(&json!("8888888888888888888")), "{lines:?}");
+        }
+    }
+    browser.assert_quiet();
+    drop(browser);
+    fs::remove_file(&page).unwrap();
+}
+
+fn skip(why: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
 }
