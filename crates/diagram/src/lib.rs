@@ -38,5 +38,5 @@ pub use shiviz::{EXPRESSION, shiviz};
 pub use svg::svg;
 pub use text::{Ink, TextOptions, text};
 pub use text_width::text_width;
-pub use trace::trace;
+pub use trace::{Time, trace};
 pub use xml::escape;

@@ -9,6 +9,7 @@ use std::fmt::Write;
 
 use history::{Channel, Content, System, What};
 
+use crate::describe::brief;
 use crate::legend::wrap;
 use crate::moment::moments;
 
@@ -48,43 +49,20 @@ impl Diagram {
             None => all(system),
         };
         match what {
-            What::Start | What::End => {}
-            What::Create { amount, .. } => self.note(over, &format!("created with {amount}")),
-            What::Send {
-                channel, amount, ..
-            } => {
-                if !is_next(system, event) {
-                    self.note(over, &format!("sends {amount} to {}", channel.to));
-                }
-                self.lost(system, event);
-            }
+            What::Start | What::End | What::ChannelClosed { .. } => {}
             What::Receive {
                 channel, amount, ..
             } => self.arrow(*channel, "->>", &amount.to_string()),
-            What::Refuse { channel, amount } => {
-                let to = channel.to;
-                self.note(over, &format!("refuses to send {amount} to {to}"));
-            }
-            What::Begin { snapshot, .. } => {
-                self.note(over, &format!("begins snapshot {snapshot}"));
-            }
-            What::Record {
-                snapshot, amount, ..
-            } => self.note(over, &format!("records {amount} (S{snapshot})")),
-            What::MarkerSent { .. } => self.lost(system, event),
             What::MarkerReceived { channel, snapshot } => {
                 self.arrow(*channel, "-->>", &format!("marker S{snapshot}"));
             }
-            What::ChannelClosed { .. } => {}
-            What::Collect { snapshot, .. } => self.note(over, &format!("S{snapshot} is collected")),
-            What::Audit { snapshot, verdict } => match verdict {
-                Ok(total) => self.note(over, &format!("S{snapshot} passes: {total} in all")),
-                Err(reason) => self.note(over, &format!("S{snapshot} fails: {reason}")),
-            },
-            What::Death { process, reason } => match process {
-                Some(_) => self.note(over, &format!("died: {reason}")),
-                None => self.note(over, &format!("the observer died: {reason}")),
-            },
+            What::MarkerSent { .. } => self.lost(system, event),
+            What::Send { .. } if is_next(system, event) => {}
+            What::Send { .. } => {
+                self.note(over, &brief(what));
+                self.lost(system, event);
+            }
+            _ => self.note(over, &brief(what)),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::common::{examples, read};
-use diagram::{EXPRESSION, Format, Selection, describe, dot, mermaid, shiviz, trace};
+use diagram::{EXPRESSION, Format, Selection, Time, describe, dot, mermaid, shiviz, trace};
 use history::{Content, Header, System, What};
 use serde_json::Value;
 
@@ -77,24 +77,62 @@ fn shiviz_clocks_are_the_causes_of_each_event() {
 #[test]
 fn every_flow_of_a_trace_goes_from_a_slice_to_a_later_one() {
     for_all(|name, system, header| {
-        check_trace(name, system, header);
+        check_trace(name, system, header, Time::Steps);
         // A clock that stands still for a while, and goes back a little.
         let mut timed = system.clone();
         for (event, index) in timed.events.iter_mut().zip(0..) {
             event.time = Some(index / 4 * 3 + index % 2);
         }
-        check_trace(name, &timed, header);
+        check_trace(name, &timed, header, Time::Clock);
+        // One event is without a time.
+        timed.events[0].time = None;
+        let error = trace(&timed, header, Time::Clock).unwrap_err().to_string();
+        assert!(error.contains("without --clock"), "{name}: {error}");
     });
 }
 
-fn check_trace(name: &str, system: &System, header: &Header) {
-    let trace: Value = serde_json::from_str(&trace(system, header)).unwrap();
+/// However long it took to start processes, and however little the rest: a step takes a step.
+#[test]
+fn a_trace_gives_every_step_as_much_room_as_any_other() {
+    for_all(|name, system, header| {
+        let mut timed = system.clone();
+        for (event, index) in timed.events.iter_mut().zip(0..) {
+            event.time = Some(if index < 3 {
+                index * 1_000_000
+            } else {
+                2_000_000 + index
+            });
+        }
+        let trace: Value =
+            serde_json::from_str(&trace(&timed, header, Time::Steps).unwrap()).unwrap();
+        let slices = trace["traceEvents"].as_array().unwrap().iter();
+        let slices = slices.filter(|event| event["ph"] == "X");
+        let mut steps = BTreeSet::new();
+        for slice in slices {
+            assert_eq!(slice["dur"], 1_000_000, "{name}");
+            steps.insert(slice["ts"].as_u64().unwrap());
+        }
+        // One after the other, none of them empty.
+        let all: BTreeSet<u64> = (0..steps.len() as u64)
+            .map(|step| step * 1_000_000)
+            .collect();
+        assert_eq!(steps, all, "{name}");
+    });
+}
+
+fn check_trace(name: &str, system: &System, header: &Header, time: Time) {
+    let trace: Value = serde_json::from_str(&trace(system, header, time).unwrap()).unwrap();
     let events = trace["traceEvents"].as_array().unwrap();
     let of = |phase: &'static str| events.iter().filter(move |event| event["ph"] == phase);
     let number = |event: &Value, key: &str| event[key].as_u64().unwrap();
-    assert_eq!(of("X").count(), system.events.len(), "{name}");
+    // Every event is told in some slice, in order.
+    let told = of("X").flat_map(|slice| slice["args"]["what"].as_array().unwrap());
+    let told = told.map(|text| text.as_str().unwrap().to_owned());
+    let all = (0..system.events.len()).map(|event| describe(system, event));
+    assert!(told.eq(all), "{name}");
     let named: BTreeSet<u64> = of("M").map(|event| number(event, "tid")).collect();
     assert_eq!(named.len(), system.processes.len() + 1, "{name}");
+    assert!(of("X").all(|slice| slice["pid"] != slice["tid"]), "{name}");
     let mut free_from: BTreeMap<u64, u64> = BTreeMap::new();
     let mut slices = BTreeSet::new();
     for slice in of("X") {
@@ -316,7 +354,7 @@ fn each_format_is_known_by_its_ending_and_says_what_it_cannot_take() {
     for (format, is_taken) in [
         (Format::Mermaid, false),
         (Format::Dot, false),
-        (Format::Trace, true),
+        (Format::Trace(Time::Steps), true),
     ] {
         let drawn = format.draw(&system, &Header::default(), Selection::All);
         assert_eq!(
