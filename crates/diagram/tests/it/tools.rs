@@ -1,13 +1,15 @@
 //! The exports in the real programs that they are for, where those are there: Graphviz, and Mermaid
-//! in Chromium. `scripts/exports-check` fetches what is lacking, and runs this.
+//! in Chromium, whose regular expressions also divide a log for ShiViz. `scripts/exports-check`
+//! fetches what is lacking, and runs this.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use diagram::{dot, mermaid};
-use history::System;
+use diagram::{EXPRESSION, describe, dot, mermaid, shiviz};
+use history::{ProcessId, System};
 use serde_json::json;
 use testing::histories::{self, Params};
 
@@ -167,17 +169,13 @@ fn mermaid_draws_every_statement_and_every_text_lies_in_its_note() {
     let Some(mut browser) = Browser::start("mermaid") else {
         return skip("there is no Chromium (Debian: apt-get install chromium)");
     };
-    let page = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let page = page.join(format!("mermaid-{}.html", std::process::id()));
     let program = fs::canonicalize(program).unwrap();
     let html = format!(
         "<!doctype html><meta charset=utf-8><script src=\"file://{}\"></script>\
          <script>mermaid.initialize({{startOnLoad: false}})</script><div id=place></div>",
         program.display()
     );
-    fs::write(&page, html).unwrap();
-    browser.doing("mermaid");
-    browser.open(&page, 1280, 800);
+    open(&mut browser, "mermaid", &html);
     let long = [("long".to_owned(), long())];
     for (name, system) in systems().into_iter().chain(long) {
         let text = mermaid(&system);
@@ -222,7 +220,49 @@ fn mermaid_draws_every_statement_and_every_text_lies_in_its_note() {
         }
     }
     browser.assert_quiet();
-    drop(browser);
+}
+
+/// As ShiViz does it: the expression is JavaScript's, and a clock is JSON.
+#[test]
+fn a_browser_takes_every_event_of_a_shiviz_log() {
+    let Some(mut browser) = Browser::start("shiviz") else {
+        return skip("there is no Chromium (Debian: apt-get install chromium)");
+    };
+    open(&mut browser, "shiviz", "<!doctype html>");
+    for (name, system) in systems() {
+        let log = shiviz(&system);
+        let taken = browser.evaluate(&format!(
+            "(log => [...log.matchAll(new RegExp({}, 'gm'))]
+                .map(({{groups}}) => [groups.event, groups.host, JSON.parse(groups.clock)[groups.host]])
+            )({}.trim())",
+            json!(EXPRESSION),
+            json!(log)
+        ));
+        let mut times: BTreeMap<ProcessId, u64> = BTreeMap::new();
+        let mut all = Vec::new();
+        for (event, what) in system.events.iter().map(|event| &event.what).enumerate() {
+            if let Some(process) = what.process() {
+                let time = times.entry(process).or_default();
+                *time += 1;
+                all.push(json!([
+                    describe(&system, event),
+                    format!("p{process}"),
+                    *time
+                ]));
+            }
+        }
+        assert_eq!(taken, json!(all), "{name}: {log}");
+    }
+    browser.assert_quiet();
+}
+
+/// Opens a page that consists of this text.
+fn open(browser: &mut Browser, name: &'static str, html: &str) {
+    browser.doing(name);
+    let page = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let page = page.join(format!("{name}-{}.html", std::process::id()));
+    fs::write(&page, html).unwrap();
+    browser.open(&page, 1280, 800);
     fs::remove_file(&page).unwrap();
 }
 
