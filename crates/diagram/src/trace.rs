@@ -25,8 +25,8 @@ const STEP: u64 = 1_000_000;
 /// How long a slice lasts by the clock, in microseconds, at most: an event has no length, but must
 /// be seen.
 const LONGEST: u64 = 10;
-/// The largest id of a track; Perfetto shows it behind the track's name.
-const MAX_TRACK: u64 = i32::MAX as u64;
+/// The ids that a track can have. Perfetto shows them behind the track's name; a track 0 it drops.
+const TRACKS: Range<u64> = 1..i32::MAX as u64;
 
 /// The trace. On its track, a slice never begins before the one before it has ended.
 ///
@@ -84,8 +84,7 @@ pub fn trace(system: &System, header: &Header, time: Time) -> Result<String, Err
     ))
 }
 
-/// The ids of tracks. Perfetto shows them behind their names, so they are the processes' where they
-/// are small enough.
+/// The ids of tracks: the processes', where those can be.
 struct Tracks {
     are_ids: bool,
     /// The observer's, below those of processes.
@@ -96,12 +95,12 @@ struct Tracks {
 
 impl Tracks {
     fn new(system: &System) -> Self {
+        let count = system.processes.len() as u64;
         let last = system.processes.keys().next_back().map_or(0, |id| id.0);
-        let are_ids = last < MAX_TRACK - 1;
-        let observer = match are_ids {
-            true => last + 1,
-            false => system.processes.len() as u64,
-        };
+        // The last two are needed too.
+        let can_be = |id: u64| TRACKS.contains(&id) && TRACKS.contains(&id.saturating_add(2));
+        let are_ids = system.processes.keys().all(|process| can_be(process.0));
+        let observer = 1 + if are_ids { last } else { count };
         Self {
             are_ids,
             observer,
@@ -113,7 +112,7 @@ impl Tracks {
         match process {
             None => self.observer,
             Some(process) if self.are_ids => process.0,
-            Some(process) => system.processes.range(..process).count() as u64,
+            Some(process) => 1 + system.processes.range(..process).count() as u64,
         }
     }
 

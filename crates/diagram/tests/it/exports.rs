@@ -132,7 +132,22 @@ fn check_trace(name: &str, system: &System, header: &Header, time: Time) {
     assert!(told.eq(all), "{name}");
     let named: BTreeSet<u64> = of("M").map(|event| number(event, "tid")).collect();
     assert_eq!(named.len(), system.processes.len() + 1, "{name}");
-    assert!(of("X").all(|slice| slice["pid"] != slice["tid"]), "{name}");
+    assert!(
+        of("X").all(|slice| slice["pid"] != slice["tid"] && slice["tid"] != 0),
+        "{name}"
+    );
+    // A track is called after its process, and Perfetto shows its number behind that.
+    let tracks = of("M").filter(|it| it["name"] == "thread_name");
+    for (track, process) in tracks.zip(system.processes.keys()) {
+        let shown = format!(
+            "{} {}",
+            track["args"]["name"].as_str().unwrap(),
+            track["tid"]
+        );
+        let is_id = shown == format!("process {process}");
+        let is_other = shown.starts_with(&format!("process {process}, track "));
+        assert!(is_id || is_other, "{name}: {shown}");
+    }
     let mut free_from: BTreeMap<u64, u64> = BTreeMap::new();
     let mut slices = BTreeSet::new();
     for slice in of("X") {

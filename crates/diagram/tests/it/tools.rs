@@ -1,6 +1,8 @@
-//! The exports in the real programs that they are for, where those are there: Graphviz, and Mermaid
-//! in Chromium, whose regular expressions also divide a log for ShiViz. `scripts/exports-check`
-//! fetches what is lacking, and runs this.
+//! The exports in the real programs that they are for, where those are there: Graphviz; Mermaid and
+//! Perfetto in Chromium, whose regular expressions also divide a log for ShiViz.
+//! `scripts/exports-check` fetches what is lacking, and runs this.
+
+mod serve;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,9 +10,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use diagram::{EXPRESSION, describe, dot, mermaid, shiviz};
-use history::{ProcessId, System};
-use serde_json::json;
+use diagram::{EXPRESSION, Time, describe, dot, mermaid, shiviz, trace};
+use history::{Header, ProcessId, System};
+use serde_json::{Value, json};
 use testing::histories::{self, Params};
 
 use crate::browser::Browser;
@@ -39,7 +41,8 @@ fn systems() -> Vec<(String, System)> {
         let systems = histories::systems(seed).into_iter();
         systems.map(move |system| (format!("PIPEBANK_SEED={seed}"), system))
     });
-    examples.chain(small).chain(random).collect()
+    let long = [("long".to_owned(), long())].into_iter();
+    examples.chain(small).chain(long).chain(random).collect()
 }
 
 /// A node as Graphviz draws it, in points.
@@ -176,8 +179,7 @@ fn mermaid_draws_every_statement_and_every_text_lies_in_its_note() {
         program.display()
     );
     open(&mut browser, "mermaid", &html);
-    let long = [("long".to_owned(), long())];
-    for (name, system) in systems().into_iter().chain(long) {
+    for (name, system) in systems() {
         let text = mermaid(&system);
         let drawn = browser.evaluate(&format!(
             "mermaid.render('drawn', {}).then(({{svg}}) => {{
@@ -220,6 +222,93 @@ fn mermaid_draws_every_statement_and_every_text_lies_in_its_note() {
         }
     }
     browser.assert_quiet();
+}
+
+#[test]
+fn perfetto_takes_every_moment_and_message_of_a_trace_and_shows_steps_as_seconds() {
+    let Some(folder) = std::env::var_os("PIPEBANK_PERFETTO") else {
+        return skip("PIPEBANK_PERFETTO names no folder (scripts/exports-check fetches one)");
+    };
+    let Some(mut browser) = Browser::start("perfetto") else {
+        return skip("there is no Chromium (Debian: apt-get install chromium)");
+    };
+    browser.doing("perfetto");
+    let port = serve::serve(Path::new(&folder).to_owned());
+    browser.go(&format!("http://127.0.0.1:{port}/"), 1280, 800);
+    browser.until("window.app && !app.isLoadingTrace");
+    // A few: the page takes its time.
+    for (index, (name, system)) in systems().into_iter().take(15).enumerate() {
+        let header = Header::default();
+        let text = trace(&system, &header, Time::Steps).unwrap();
+        let taken = browser.evaluate(&format!(
+            "(async () => {{
+                const title = {};
+                const buffer = new TextEncoder().encode({}).buffer;
+                app.openTraceFromBuffer({{title, buffer}});
+                while (app.isLoadingTrace || !app.trace?.traceInfo.traceTitle.startsWith(title)) {{
+                    await new Promise(done => setTimeout(done, 4));
+                }}
+                const rows = async (sql, columns) => {{
+                    const found = [];
+                    const result = await app.trace.engine.query(sql);
+                    for (const row = result.iter(columns); row.valid(); row.next()) {{
+                        found.push(Object.keys(columns).map(key => row[key]));
+                    }}
+                    return found;
+                }};
+                return {{
+                    tracks: await rows(
+                        'select tid, name from thread where name is not null order by tid',
+                        {{tid: 0, name: 'str'}}),
+                    slices: await rows(
+                        'select tid, slice.name, cast(ts / 1e9 as int) as step, cast(dur / 1e9 as int) as long '
+                            + 'from slice join thread_track on track_id = thread_track.id '
+                            + 'join thread using (utid)',
+                        {{tid: 0, name: 'str', step: 0, long: 0}}),
+                    flows: await rows('select count() as n from flow', {{n: 0}}),
+                    wrong: await rows(
+                        \"select name from stats where severity != 'info' and value > 0\",
+                        {{name: 'str'}}),
+                }};
+            }})()",
+            json!(format!("{index}: {name} ")),
+            json!(text)
+        ));
+        let told: Value = serde_json::from_str(&text).unwrap();
+        let told = told["traceEvents"].as_array().unwrap();
+        let of = |phase: &'static str| told.iter().filter(move |event| event["ph"] == phase);
+        let seconds = |value: &Value| value.as_u64().unwrap() / 1_000_000;
+        let slices = of("X")
+            .map(|it| {
+                json!([
+                    it["tid"],
+                    it["name"],
+                    seconds(&it["ts"]),
+                    seconds(&it["dur"])
+                ])
+            })
+            .collect();
+        let sorted = |mut slices: Vec<Value>| {
+            slices.sort_by_key(Value::to_string);
+            slices
+        };
+        let shown = taken["slices"].as_array().unwrap().clone();
+        assert_eq!(sorted(shown), sorted(slices), "{name}: {text}");
+        let tracks = of("M").filter(|it| it["name"] == "thread_name");
+        let tracks = tracks.map(|it| json!([it["tid"], it["args"]["name"]]));
+        let shown = taken["tracks"].as_array().unwrap();
+        assert!(
+            shown.iter().eq(&tracks.collect::<Vec<_>>()),
+            "{name}: {shown:?}"
+        );
+        let received = system.messages.iter().filter(|it| it.received.is_some());
+        assert_eq!(
+            taken["flows"],
+            json!([[received.count()]]),
+            "{name}: {text}"
+        );
+        assert_eq!(taken["wrong"], json!([]), "{name}");
+    }
 }
 
 /// As ShiViz does it: the expression is JavaScript's, and a clock is JSON.
