@@ -1,4 +1,4 @@
-//! Events in words: for tooltips, and for formats that show text.
+//! Events in words: for tooltips, and for formats that show text; briefly, where there is little room.
 
 use history::{System, What};
 
@@ -63,6 +63,44 @@ pub fn describe(system: &System, event: usize) -> String {
         },
         What::Death { process, reason } => match process {
             Some(process) => format!("{process} died: {reason}"),
+            None => format!("the observer died: {reason}"),
+        },
+    }
+}
+
+/// The same where it stands at its process, in as few words as are still understood.
+pub(crate) fn brief(what: &What) -> String {
+    match what {
+        What::Start => "the system starts".to_owned(),
+        What::End => "the system ends".to_owned(),
+        What::Create { amount, .. } => format!("created with {amount}"),
+        What::Send {
+            channel, amount, ..
+        } => format!("sends {amount} to {}", channel.to),
+        What::Receive {
+            channel, amount, ..
+        } => format!("receives {amount} from {}", channel.from),
+        What::Refuse { channel, amount } => format!("refuses to send {amount} to {}", channel.to),
+        What::Begin { snapshot, .. } => format!("begins snapshot {snapshot}"),
+        What::Record {
+            snapshot, amount, ..
+        } => format!("records {amount} (S{snapshot})"),
+        What::MarkerSent {
+            channel, snapshot, ..
+        } => format!("sends marker S{snapshot} to {}", channel.to),
+        What::MarkerReceived { channel, snapshot } => {
+            format!("marker S{snapshot} from {}", channel.from)
+        }
+        What::ChannelClosed { channel, snapshot } => {
+            format!("has all of {channel} (S{snapshot})")
+        }
+        What::Collect { snapshot, .. } => format!("S{snapshot} is collected"),
+        What::Audit { snapshot, verdict } => match verdict {
+            Ok(total) => format!("S{snapshot} passes: {total} in all"),
+            Err(reason) => format!("S{snapshot} fails: {reason}"),
+        },
+        What::Death { process, reason } => match process {
+            Some(_) => format!("died: {reason}"),
             None => format!("the observer died: {reason}"),
         },
     }

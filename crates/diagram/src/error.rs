@@ -51,6 +51,9 @@ pub enum Error {
     /// A part was selected, for a format that has none.
     #[error("a {0} file has the whole system: --from, --to and --snapshot are for .svg and .html")]
     WholeOnly(&'static str),
+    /// The clock's time is wanted, and is not known.
+    #[error("not every event in the history has a time: without --clock, each step is a second")]
+    NoTimes,
     /// An order that the proof promises is none: a bug, or a history of something impossible.
     #[error("the cut of snapshot {snapshot} was not drawn straight: {reason}")]
     NotStraight {

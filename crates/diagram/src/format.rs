@@ -5,6 +5,7 @@ use history::{Header, System};
 use crate::error::Error;
 use crate::layout::Layout;
 use crate::select::{Selection, select};
+use crate::trace::Time;
 
 /// A format that a history can be written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub enum Format {
     /// A log for ShiViz.
     Shiviz,
     /// A trace for Perfetto.
-    Trace,
+    Trace(Time),
     /// A sequence diagram for Markdown.
     Mermaid,
     /// A graph for Graphviz.
@@ -32,7 +33,7 @@ impl Format {
         Self::Svg,
         Self::Html,
         Self::Shiviz,
-        Self::Trace,
+        Self::Trace(Time::Steps),
         Self::Mermaid,
         Self::Dot,
     ];
@@ -44,7 +45,7 @@ impl Format {
             Self::Svg => ".svg",
             Self::Html => ".html",
             Self::Shiviz => ".shiviz",
-            Self::Trace => ".trace.json",
+            Self::Trace(_) => ".trace.json",
             Self::Mermaid => ".mmd",
             Self::Dot => ".dot",
         }
@@ -68,7 +69,8 @@ impl Format {
     ///
     /// # Errors
     ///
-    /// Where the selection is of nothing or of too much, or the format has no parts.
+    /// Where the selection is of nothing or of too much, or the format has no parts,
+    /// or the clock is wanted of a history without times.
     pub fn draw(
         self,
         system: &System,
@@ -93,7 +95,7 @@ impl Format {
         }
         Ok(match self {
             Self::Shiviz => crate::shiviz(system),
-            Self::Trace => crate::trace(system, header),
+            Self::Trace(time) => crate::trace(system, header, time)?,
             Self::Mermaid => crate::mermaid(system),
             Self::Svg | Self::Html | Self::Dot => crate::dot(system),
         })

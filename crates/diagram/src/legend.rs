@@ -168,7 +168,7 @@ fn snapshot(flow: &mut Flow, system: &System, id: SnapshotId) {
 }
 
 /// Divides a text between words into pieces of about this number of characters.
-fn wrap(text: &str, length: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, length: usize) -> Vec<String> {
     let mut pieces: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match pieces.last_mut() {

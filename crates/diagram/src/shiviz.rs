@@ -47,14 +47,8 @@ pub fn shiviz(system: &System) -> String {
             .iter()
             .map(|(id, count)| format!("\"p{id}\": {count}"));
         let counts = counts.collect::<Vec<_>>().join(", ");
-        let text = one_line(&describe(system, index));
+        let text = describe(system, index);
         let _ = writeln!(out, "{text}\np{process} {{{counts}}}");
     }
     out
-}
-
-/// A text without line ends and other characters that are not seen.
-pub(crate) fn one_line(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { ' ' } else { c };
-    text.chars().map(shown).collect()
 }

@@ -190,15 +190,15 @@ impl<'r> Picture<'r> {
     fn sentence(&self, text: &str, ink: Ink) -> TextLine {
         let mut line = self.line();
         let room = self.options.width.saturating_sub(2);
-        let text = fit(&[self.harmless(text)], room, self.glyphs.ellipsis);
+        let text = fit(&[self.written(text)], room, self.glyphs.ellipsis);
         line.put(2, &text, ink);
         line
     }
 
-    /// Without what has an effect on terminals, and in ASCII where that is wanted.
-    fn harmless(&self, text: &str) -> String {
+    /// In ASCII where that is wanted.
+    fn written(&self, text: &str) -> String {
         let text = text.replace('→', self.glyphs.to);
-        let replace = |it: char| it.is_control() || (self.options.ascii && !it.is_ascii());
+        let replace = |it: char| self.options.ascii && !it.is_ascii();
         text.chars()
             .map(|it| if replace(it) { '?' } else { it })
             .collect()
@@ -274,7 +274,7 @@ impl<'r> Picture<'r> {
 
     fn draw(&self, row: &Row, line: &mut TextLine) {
         let glyphs = self.glyphs;
-        let text = self.harmless(&row.text);
+        let text = self.written(&row.text);
         let is_marker = matches!(row.ink, Ink::Snapshot(_));
         match &row.kind {
             Kind::Outside => {

@@ -1,40 +1,63 @@
 //! The trace-event format of Chrome, which Perfetto reads (<https://ui.perfetto.dev>): a track for
-//! each process, a slice for each event, a flow for each message.
+//! each process, a slice for each moment, a flow for each message.
+
+use std::ops::Range;
 
 use history::{Header, ProcessId, System, What};
 use serde_json::{Value, json};
 
-use crate::describe::describe;
+use crate::describe::{brief, describe};
+use crate::error::Error;
+use crate::moment::{moments, steps};
 
-/// The id of all tracks' common process; tracks are its threads.
-const PID: u64 = 1;
-/// The observer's track; those of processes come after it. Ids of processes may be too large for
-/// whoever reads numbers as JavaScript does.
-const OBSERVER: u64 = 1;
-/// How long a slice lasts, in microseconds: an event has no length, but must be seen.
+/// What a trace takes for time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Time {
+    /// Each step is a second, so that every one is seen, however long it took.
+    #[default]
+    Steps,
+    /// The clock says when something happened: starting processes takes most of a run.
+    Clock,
+}
+
+/// A step, in microseconds.
+const STEP: u64 = 1_000_000;
+/// How long a slice lasts by the clock, in microseconds, at most: an event has no length, but must
+/// be seen.
 const LONGEST: u64 = 10;
+/// The ids that a track can have. Perfetto shows them behind the track's name; a track 0 it drops.
+const TRACKS: Range<u64> = 1..i32::MAX as u64;
 
-/// The trace. Events stand where the clock says, where every one of them has a time; else a fixed
-/// step after each other. On its track an event never begins before the one before it has ended.
-#[must_use]
-pub fn trace(system: &System, header: &Header) -> String {
-    let name = header.script.as_deref().unwrap_or("a run");
-    let mut events = vec![named("process_name", OBSERVER, name)];
-    events.push(named("thread_name", OBSERVER, "observer"));
-    for (process, track) in system.processes.keys().zip(OBSERVER + 1..) {
-        events.push(named("thread_name", track, &format!("process {process}")));
-    }
-    let starts = starts(system);
-    for (index, event) in system.events.iter().enumerate() {
-        let track = track(system, event.what.process());
-        let (start, length) = starts[index];
+/// The trace. On its track, a slice never begins before the one before it has ended.
+///
+/// # Errors
+///
+/// Where the clock is wanted, and not every event has a time.
+pub fn trace(system: &System, header: &Header, time: Time) -> Result<String, Error> {
+    let moments = moments(system);
+    let places = match time {
+        Time::Steps => by_steps(system, &moments),
+        Time::Clock => by_clock(system, &moments)?,
+    };
+    let tracks = Tracks::new(system);
+    let mut events = tracks.names(system, header);
+    let mut place_of = vec![(0, 0); system.events.len()];
+    for (moment, (start, length)) in moments.into_iter().zip(places) {
+        let what = &system.events[moment.start].what;
+        let track = tracks.of(system, what.process());
+        place_of[moment.clone()].fill((track, start));
         let mut args = json!({});
-        if let Some(line) = event.line {
+        let said = moment.clone().map(|event| describe(system, event));
+        args["what"] = said.collect::<Vec<_>>().into();
+        if let Some(line) = system.events[moment.start].line {
             args["line"] = line.into();
         }
+        if let Some(time) = system.events[moment.start].time {
+            args["time"] = format!("{time} µs").into();
+        }
         events.push(json!({
-            "name": describe(system, index), "cat": category(&event.what), "ph": "X",
-            "pid": PID, "tid": track, "ts": start, "dur": length, "args": args,
+            "name": name(system, moment), "cat": category(what), "ph": "X",
+            "pid": tracks.all, "tid": track, "ts": start, "dur": length, "args": args,
         }));
     }
     for (id, message) in system.messages.iter().enumerate() {
@@ -42,10 +65,10 @@ pub fn trace(system: &System, header: &Header) -> String {
             continue;
         };
         for (phase, event) in [("s", message.sent), ("f", received)] {
-            let what = &system.events[event].what;
+            let (track, start) = place_of[event];
             let mut flow = json!({
-                "name": "message", "cat": category(what), "ph": phase, "id": id, "pid": PID,
-                "tid": track(system, what.process()), "ts": starts[event].0,
+                "name": "message", "cat": category(&system.events[event].what), "ph": phase,
+                "id": id, "pid": tracks.all, "tid": track, "ts": start,
             });
             if phase == "f" {
                 // It ends at the slice around it, not at the next one.
@@ -55,19 +78,73 @@ pub fn trace(system: &System, header: &Header) -> String {
         }
     }
     let lines: Vec<String> = events.iter().map(Value::to_string).collect();
-    format!(
+    Ok(format!(
         "{{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n{}\n]}}\n",
         lines.join(",\n")
-    )
+    ))
 }
 
-fn named(what: &str, track: u64, name: &str) -> Value {
-    json!({"name": what, "ph": "M", "pid": PID, "tid": track, "args": {"name": name}})
+/// The ids of tracks: the processes', where those can be.
+struct Tracks {
+    are_ids: bool,
+    /// The observer's, below those of processes.
+    observer: u64,
+    /// What all tracks belong to. Were it a track's too, that one would be called the main thread.
+    all: u64,
 }
 
-fn track(system: &System, process: Option<ProcessId>) -> u64 {
-    let before = |process| system.processes.range(..process).count() as u64;
-    process.map_or(OBSERVER, |process| OBSERVER + 1 + before(process))
+impl Tracks {
+    fn new(system: &System) -> Self {
+        let count = system.processes.len() as u64;
+        let last = system.processes.keys().next_back().map_or(0, |id| id.0);
+        // The last two are needed too.
+        let can_be = |id: u64| TRACKS.contains(&id) && TRACKS.contains(&id.saturating_add(2));
+        let are_ids = system.processes.keys().all(|process| can_be(process.0));
+        let observer = 1 + if are_ids { last } else { count };
+        Self {
+            are_ids,
+            observer,
+            all: observer + 1,
+        }
+    }
+
+    fn of(&self, system: &System, process: Option<ProcessId>) -> u64 {
+        match process {
+            None => self.observer,
+            Some(process) if self.are_ids => process.0,
+            Some(process) => 1 + system.processes.range(..process).count() as u64,
+        }
+    }
+
+    fn names(&self, system: &System, header: &Header) -> Vec<Value> {
+        let named = |what: &str, track: u64, name: &str| json!({"name": what, "ph": "M", "pid": self.all, "tid": track, "args": {"name": name}});
+        let run = header.script.as_deref().unwrap_or("a run");
+        let mut names = vec![named("process_name", self.observer, run)];
+        for process in system.processes.keys() {
+            let name = match self.are_ids {
+                true => "process".to_owned(),
+                false => format!("process {process}, track"),
+            };
+            let track = self.of(system, Some(*process));
+            names.push(named("thread_name", track, &name));
+        }
+        names.push(named("thread_name", self.observer, "observer, track"));
+        names
+    }
+}
+
+/// What is done at a moment: the markers that are sent, and the channels that are closed by it,
+/// would only make it long.
+fn name(system: &System, moment: Range<usize>) -> String {
+    let first = moment.start;
+    let is_told = |event: &usize| {
+        let what = &system.events[*event].what;
+        let follows = matches!(what, What::MarkerSent { .. } | What::ChannelClosed { .. });
+        *event == first || !follows
+    };
+    let told = moment.filter(is_told);
+    let told = told.map(|event| brief(&system.events[event].what));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 fn category(what: &What) -> &'static str {
@@ -83,23 +160,26 @@ fn category(what: &What) -> &'static str {
     }
 }
 
-/// When each event's slice begins and how long it is: never backwards in the history's order, so
-/// that no message arrives before it was sent.
-fn starts(system: &System) -> Vec<(u64, u64)> {
-    let has_times = system.events.iter().all(|event| event.time.is_some());
-    let mut starts: Vec<(u64, u64)> = Vec::with_capacity(system.events.len());
+/// When each slice begins and how long it is.
+fn by_steps(system: &System, moments: &[Range<usize>]) -> Vec<(u64, u64)> {
+    let steps = steps(system, moments).into_iter();
+    steps.map(|step| (step * STEP, STEP)).collect()
+}
+
+/// When each slice begins and how long it is: never backwards in the history's order, so that no
+/// message arrives before it was sent.
+fn by_clock(system: &System, moments: &[Range<usize>]) -> Result<Vec<(u64, u64)>, Error> {
+    let mut places: Vec<(u64, u64)> = Vec::with_capacity(moments.len());
     let mut now = 0;
-    for (event, step) in system.events.iter().zip(0..) {
-        let time = match has_times {
-            // A microsecond of its own for each, however fast they came.
-            true => event.time.unwrap_or_default().max(now),
-            false => step * LONGEST,
-        };
-        if let Some(before) = starts.last_mut() {
+    for moment in moments {
+        // A microsecond of its own for each, however fast they came.
+        let time = system.events[moment.start].time.ok_or(Error::NoTimes)?;
+        let time = time.max(now);
+        if let Some(before) = places.last_mut() {
             before.1 = (time - before.0).clamp(1, LONGEST);
         }
-        starts.push((time, LONGEST));
+        places.push((time, LONGEST));
         now = time.saturating_add(1);
     }
-    starts
+    Ok(places)
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::Text;
+
 /// A process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -48,9 +50,9 @@ pub struct Header {
     /// The seed of its random choices.
     pub seed: Option<u64>,
     /// How its script is called.
-    pub script: Option<String>,
+    pub script: Option<Text>,
     /// The SHA-256 of the script, in lower-case hexadecimal digits.
-    pub sha256: Option<String>,
+    pub sha256: Option<Text>,
 }
 
 /// Something that happened.
@@ -160,14 +162,14 @@ pub enum What {
         /// The snapshot.
         snapshot: SnapshotId,
         /// All the states and messages together; or what is wrong.
-        verdict: Result<u64, String>,
+        verdict: Result<u64, Text>,
     },
     /// A process ended, and not because the system did.
     Death {
         /// Which; `None` is the observer, who collects.
         process: Option<ProcessId>,
         /// How.
-        reason: String,
+        reason: Text,
     },
     /// The system ends.
     End,

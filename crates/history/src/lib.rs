@@ -15,6 +15,7 @@ mod read;
 mod reorder;
 mod replay;
 mod system;
+mod text;
 mod verify;
 mod wire;
 
@@ -26,6 +27,7 @@ pub use read::{MAX_LINE, Reader};
 pub use reorder::{GlobalState, Straightened};
 pub use replay::{ChannelNow, InTransit, Passed, ProcessNow, Replay};
 pub use system::{Collected, Content, Message, Snapshot, System};
+pub use text::{Cell, Text};
 pub use verify::{Judged, Location, Overall, Report, Rule, Verdict, Verifier, Violation, Witness};
 pub use wire::{Malformed, write_event, write_header};
 

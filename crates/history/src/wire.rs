@@ -7,6 +7,7 @@ use crate::VERSION;
 use crate::event::{
     Channel, ChannelState, Event, Header, ProcessId, ProcessState, SnapshotId, Tally, What,
 };
+use crate::text::Text;
 
 /// Why a line is no header or event.
 #[derive(Debug, Error)]
@@ -49,9 +50,9 @@ struct First {
     #[serde(skip_serializing_if = "Option::is_none")]
     seed: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    script: Option<String>,
+    script: Option<Text>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    sha256: Option<String>,
+    sha256: Option<Text>,
 }
 
 /// The names of the events.
@@ -108,7 +109,7 @@ struct Line {
     #[serde(skip_serializing_if = "Option::is_none")]
     passed: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    reason: Option<Text>,
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -165,7 +165,7 @@ impl Chronicle {
         reason: String,
         out: &mut Out,
     ) {
-        let (snapshot, verdict) = (SnapshotId(id.0), Err(reason));
+        let (snapshot, verdict) = (SnapshotId(id.0), Err(reason.into()));
         self.write(line, What::Audit { snapshot, verdict }, out);
     }
 
@@ -177,7 +177,7 @@ impl Chronicle {
         fate: &Fate,
         out: &mut Out,
     ) {
-        let (process, reason) = (node.map(|node| ProcessId(node.0)), fate.to_string());
+        let (process, reason) = (node.map(|node| ProcessId(node.0)), fate.to_string().into());
         self.write(line, What::Death { process, reason }, out);
     }
 
@@ -265,7 +265,7 @@ impl Chronicle {
         }
         self.collect(line, snapshot, &mut states, &mut channels, out);
         let total = u64::try_from(collected.total());
-        let verdict = total.map_err(|_| "the total exceeds 2^64-1".to_owned());
+        let verdict = total.map_err(|_| "the total exceeds 2^64-1".into());
         self.write(line, What::Audit { snapshot, verdict }, out);
     }
 

@@ -2,12 +2,10 @@
 
 use std::fmt;
 
-use unicode_width::UnicodeWidthChar;
+use history::Cell;
 
-/// Bytes that print as text without any power over a terminal.
-///
-/// What is invisible or acts on the terminal is escaped (`\x1b`, `\u{202e}`), what is not UTF-8
-/// becomes U+FFFD. Blank stays blank: a tab is one space.
+/// Bytes that print as text without any power over a terminal: as [`Cell`]s, and what is not UTF-8
+/// as U+FFFD.
 #[derive(Clone, Copy, Debug)]
 pub struct Shown<'a>(&'a [u8]);
 
@@ -40,13 +38,6 @@ impl fmt::Display for Printable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
-}
-
-/// One character as it is shown.
-#[derive(Clone, Copy)]
-pub(super) enum Cell {
-    Plain(char),
-    Escaped(char),
 }
 
 /// Every character of `bytes` with the byte it begins at, in order. A sequence that is not UTF-8
@@ -110,38 +101,5 @@ pub(super) fn window(bytes: &[u8], begin: usize, columns: usize) -> Window {
     Window {
         text: text.into(),
         hidden,
-    }
-}
-
-impl Cell {
-    fn of(char: char) -> Self {
-        match char {
-            '\t' => Self::Plain(' '),
-            ' '..='~' => Self::Plain(char),
-            // The standard library knows what is printable: an escape has two characters at least.
-            _ if char.escape_debug().nth(1).is_some() => Self::Escaped(char),
-            // No cell is without width, so as many columns are never more characters.
-            _ if char.width().is_none_or(|width| width == 0) => Self::Escaped(char),
-            _ => Self::Plain(char),
-        }
-    }
-
-    /// In columns of a terminal, at least one.
-    pub(super) fn width(self) -> usize {
-        match self {
-            Self::Plain(char) => char.width().unwrap_or(1),
-            Self::Escaped(char) if char.is_ascii() => r"\x1b".len(),
-            Self::Escaped(char) => char.escape_unicode().len(),
-        }
-    }
-}
-
-impl fmt::Display for Cell {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Plain(char) => fmt::Write::write_char(f, char),
-            Self::Escaped(char) if char.is_ascii() => write!(f, "\\x{:02x}", u32::from(char)),
-            Self::Escaped(char) => char.escape_unicode().fmt(f),
-        }
     }
 }

@@ -6,22 +6,25 @@ mod snapshot;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use history::{Channel, Content, Header, Message, ProcessId, Replay, SnapshotId, System, What};
+use history::{
+    Channel, Content, Header, Message, ProcessId, Replay, SnapshotId, System, Text, What,
+};
 use serde::Serialize;
 use snapshot::SnapshotView;
 
 use crate::error::Error;
+use crate::moment::joins;
 use crate::select::takes_part;
 
 /// The whole.
 #[derive(Serialize)]
 pub(super) struct Data {
     #[serde(skip_serializing_if = "Option::is_none")]
-    script: Option<String>,
+    script: Option<Text>,
     #[serde(skip_serializing_if = "Option::is_none")]
     seed: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    sha256: Option<String>,
+    sha256: Option<Text>,
     processes: Vec<ProcessView>,
     events: Vec<EventView>,
     messages: Vec<MessageView>,
@@ -66,7 +69,7 @@ struct EventView {
     #[serde(skip_serializing_if = "Option::is_none")]
     amount: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    reason: Option<Text>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     inferred: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -272,21 +275,7 @@ fn indexed<T: Ord>(items: impl IntoIterator<Item = T>) -> BTreeMap<T, usize> {
     items.into_iter().zip(0..).collect()
 }
 
-/// Whether an event belongs to what a process does by the same rule of the algorithm as in the
-/// event before.
-fn joins(before: &What, next: &What) -> bool {
-    if before.process() != next.process() || before.snapshot() != next.snapshot() {
-        return false;
-    }
-    match next {
-        What::Record { .. } => matches!(before, What::Begin { .. } | What::MarkerReceived { .. }),
-        What::MarkerSent { .. } | What::ChannelClosed { .. } => before.snapshot().is_some(),
-        What::Collect { .. } | What::Audit { .. } => matches!(before, What::Collect { .. }),
-        _ => false,
-    }
-}
-
-fn reason_of(what: &What) -> Option<String> {
+fn reason_of(what: &What) -> Option<Text> {
     match what {
         What::Audit { verdict, .. } => verdict.as_ref().err().cloned(),
         What::Death { reason, .. } => Some(reason.clone()),

@@ -78,7 +78,7 @@ pub(super) fn rows(recent: &Recent) -> Vec<Row> {
             What::Death {
                 process: Some(process),
                 reason,
-            } => at(*process, Symbol::Died, reason.clone()),
+            } => at(*process, Symbol::Died, reason.to_string()),
             What::Death { reason, .. } => outside(format!("the observer died: {reason}"), Ink::Bad),
             What::End => outside("the system ends".to_owned(), Ink::Faint),
             What::Audit { snapshot, verdict } => match verdict {

@@ -87,6 +87,11 @@ impl Browser {
 
     /// Opens a file in a tab of this size; only that is spoken to from then on.
     pub(crate) fn open(&mut self, file: &Path, width: u32, height: u32) {
+        self.go(&format!("file://{}", file.display()), width, height);
+    }
+
+    /// The same for any address.
+    pub(crate) fn go(&mut self, url: &str, width: u32, height: u32) {
         if let Some(session) = self.session.take() {
             let info = self.call("Target.getTargets", json!({}));
             for target in info["targetInfos"].as_array().unwrap() {
@@ -105,9 +110,8 @@ impl Browser {
             self.call(&format!("{domain}.enable"), json!({}));
         }
         self.resize(width, height);
-        let url = format!("file://{}", file.display());
         self.call("Page.navigate", json!({"url": url}));
-        self.until("document.readyState === 'complete' && location.protocol === 'file:'");
+        self.until("document.readyState === 'complete' && location.protocol !== 'about:'");
     }
 
     pub(crate) fn resize(&mut self, width: u32, height: u32) {

@@ -1,11 +1,10 @@
 //! The exports, each read by the rules of its format.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Command;
 
 use crate::common::{examples, read};
-use diagram::{EXPRESSION, Format, Selection, describe, dot, mermaid, shiviz, trace};
-use history::{Header, System, What};
+use diagram::{EXPRESSION, Format, Selection, Time, describe, dot, mermaid, shiviz, trace};
+use history::{Content, Header, System, What};
 use serde_json::Value;
 
 const RUNS: u64 = 30;
@@ -78,24 +77,77 @@ fn shiviz_clocks_are_the_causes_of_each_event() {
 #[test]
 fn every_flow_of_a_trace_goes_from_a_slice_to_a_later_one() {
     for_all(|name, system, header| {
-        check_trace(name, system, header);
+        check_trace(name, system, header, Time::Steps);
         // A clock that stands still for a while, and goes back a little.
         let mut timed = system.clone();
         for (event, index) in timed.events.iter_mut().zip(0..) {
             event.time = Some(index / 4 * 3 + index % 2);
         }
-        check_trace(name, &timed, header);
+        check_trace(name, &timed, header, Time::Clock);
+        // One event is without a time.
+        timed.events[0].time = None;
+        let error = trace(&timed, header, Time::Clock).unwrap_err().to_string();
+        assert!(error.contains("without --clock"), "{name}: {error}");
     });
 }
 
-fn check_trace(name: &str, system: &System, header: &Header) {
-    let trace: Value = serde_json::from_str(&trace(system, header)).unwrap();
+/// However long it took to start processes, and however little the rest: a step takes a step.
+#[test]
+fn a_trace_gives_every_step_as_much_room_as_any_other() {
+    for_all(|name, system, header| {
+        let mut timed = system.clone();
+        for (event, index) in timed.events.iter_mut().zip(0..) {
+            event.time = Some(if index < 3 {
+                index * 1_000_000
+            } else {
+                2_000_000 + index
+            });
+        }
+        let trace: Value =
+            serde_json::from_str(&trace(&timed, header, Time::Steps).unwrap()).unwrap();
+        let slices = trace["traceEvents"].as_array().unwrap().iter();
+        let slices = slices.filter(|event| event["ph"] == "X");
+        let mut steps = BTreeSet::new();
+        for slice in slices {
+            assert_eq!(slice["dur"], 1_000_000, "{name}");
+            steps.insert(slice["ts"].as_u64().unwrap());
+        }
+        // One after the other, none of them empty.
+        let all: BTreeSet<u64> = (0..steps.len() as u64)
+            .map(|step| step * 1_000_000)
+            .collect();
+        assert_eq!(steps, all, "{name}");
+    });
+}
+
+fn check_trace(name: &str, system: &System, header: &Header, time: Time) {
+    let trace: Value = serde_json::from_str(&trace(system, header, time).unwrap()).unwrap();
     let events = trace["traceEvents"].as_array().unwrap();
     let of = |phase: &'static str| events.iter().filter(move |event| event["ph"] == phase);
     let number = |event: &Value, key: &str| event[key].as_u64().unwrap();
-    assert_eq!(of("X").count(), system.events.len(), "{name}");
+    // Every event is told in some slice, in order.
+    let told = of("X").flat_map(|slice| slice["args"]["what"].as_array().unwrap());
+    let told = told.map(|text| text.as_str().unwrap().to_owned());
+    let all = (0..system.events.len()).map(|event| describe(system, event));
+    assert!(told.eq(all), "{name}");
     let named: BTreeSet<u64> = of("M").map(|event| number(event, "tid")).collect();
     assert_eq!(named.len(), system.processes.len() + 1, "{name}");
+    assert!(
+        of("X").all(|slice| slice["pid"] != slice["tid"] && slice["tid"] != 0),
+        "{name}"
+    );
+    // A track is called after its process, and Perfetto shows its number behind that.
+    let tracks = of("M").filter(|it| it["name"] == "thread_name");
+    for (track, process) in tracks.zip(system.processes.keys()) {
+        let shown = format!(
+            "{} {}",
+            track["args"]["name"].as_str().unwrap(),
+            track["tid"]
+        );
+        let is_id = shown == format!("process {process}");
+        let is_other = shown.starts_with(&format!("process {process}, track "));
+        assert!(is_id || is_other, "{name}: {shown}");
+    }
     let mut free_from: BTreeMap<u64, u64> = BTreeMap::new();
     let mut slices = BTreeSet::new();
     for slice in of("X") {
@@ -162,8 +214,16 @@ fn every_line_of_a_sequence_diagram_is_a_statement() {
                 digits.is_some_and(|it| it.chars().all(|c| c.is_ascii_digit()))
             };
             assert!(shown.split('#').skip(1).all(is_entity), "{name}: {line}");
-            let odd = ['<', '>', '"', '\\', '&', '\u{1}'];
-            assert!(!shown.contains(odd), "{name}: {line}");
+            for shown in shown.split("<br/>") {
+                let odd = ['<', '>', '"', '\\', '&', '\u{1}'];
+                assert!(!shown.contains(odd), "{name}: {line}");
+                // Short, so that it fits: an entity is one character.
+                let entities = shown.split('#').skip(1);
+                let written = entities.map(|it| it.split(';').next().unwrap_or_default().len() + 1);
+                let shown = shown.chars().count() - written.sum::<usize>();
+                let is_note = head.starts_with("Note");
+                assert!(!is_note || shown <= 20, "{name}: {line}");
+            }
         }
         let received = system.messages.iter().filter(|it| it.received.is_some());
         assert_eq!(arrows, received.count(), "{name}");
@@ -187,10 +247,13 @@ fn tokens(text: &str) -> Vec<String> {
                     _ => {}
                 }
             },
-            '-' => token.push(characters.next_if_eq(&'>').expect("an arrow")),
+            '-' => {
+                let is_next = |c: &char| *c == '>' || c.is_ascii_digit();
+                token.push(characters.next_if(is_next).expect("an arrow, or a number"));
+            }
             '{' | '}' | '[' | ']' | ';' | ',' | '=' => {}
             _ => {
-                let is_word = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
+                let is_word = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
                 assert!(is_word(&character), "{character:?} begins nothing");
                 while let Some(next) = characters.next_if(is_word) {
                     token.push(next);
@@ -203,54 +266,49 @@ fn tokens(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_graph_has_a_node_for_each_event_and_an_edge_for_each_message() {
-    let has_graphviz = Command::new("dot").arg("-V").output().is_ok();
+fn a_graph_has_every_event_in_a_node_and_an_edge_for_every_message() {
     for_all(|name, system, _| {
         let text = dot(system);
         let tokens = tokens(&text);
         let count = |token: &str| tokens.iter().filter(|it| *it == token).count();
         assert_eq!(count("{"), count("}"), "{name}");
         assert_eq!(count("["), count("]"), "{name}");
-        let mut nodes = BTreeSet::new();
-        let mut edges = 0;
-        for window in tokens.windows(4) {
-            let is_event = window[0].starts_with('e') && window[1] == "[" && window[2] == "label";
-            if is_event && window[3] == "=" && window[0] != "edge" {
-                nodes.insert(window[0].clone());
+        // Nodes say in their tooltips what happens there.
+        let (mut told, mut messages, mut cuts) = (Vec::new(), Vec::new(), 0);
+        for line in text.lines() {
+            let Some((head, rest)) = line.split_once(" [") else {
+                continue;
+            };
+            let Some((_, tooltip)) = rest.split_once("tooltip=\"") else {
+                continue;
+            };
+            let tooltip = tooltip.strip_suffix("\"];").unwrap();
+            if !head.contains("->") {
+                told.extend(tooltip.split("\\n").map(str::to_owned));
+            } else if tooltip.starts_with("the cut") {
+                cuts += head.matches("->").count();
+            } else {
+                messages.push(tooltip.to_owned());
             }
-            edges += usize::from(window[1] == "->");
         }
-        let lives = system
-            .events
-            .iter()
-            .filter(|it| it.what.process().is_some())
-            .count();
-        let received = system
-            .messages
-            .iter()
-            .filter(|it| it.received.is_some())
-            .count();
-        // An edge from each event of a process to the next one; messages have labels too.
-        assert_eq!(edges, lives - system.processes.len() + received, "{name}");
-        let events =
+        let sorted = |mut texts: Vec<String>| {
+            texts.sort();
+            texts
+        };
+        let at_processes =
             (0..system.events.len()).filter(|event| system.events[*event].what.process().is_some());
-        assert!(
-            events
-                .map(|event| format!("e{event}"))
-                .all(|it| nodes.contains(&it)),
-            "{name}"
-        );
-        if has_graphviz && !name.contains('=') {
-            let file = std::env::temp_dir().join(format!("{}-{name}.dot", std::process::id()));
-            std::fs::write(&file, &text).unwrap();
-            let drawn = Command::new("dot")
-                .arg("-Tsvg")
-                .arg(&file)
-                .output()
-                .unwrap();
-            std::fs::remove_file(&file).unwrap();
-            assert!(drawn.status.success(), "{name}: {drawn:?}");
-        }
+        let events = at_processes.map(|event| describe(system, event)).collect();
+        assert_eq!(sorted(told), sorted(events), "{name}");
+        let all = system.messages.iter().map(|message| {
+            let what = match message.content {
+                Content::Amount(amount) => amount.to_string(),
+                Content::Marker(snapshot) => format!("the marker of snapshot {snapshot}"),
+            };
+            format!("{what}, {}", message.channel)
+        });
+        assert_eq!(sorted(messages), sorted(all.collect()), "{name}");
+        let crossed = system.snapshots.values().map(|it| it.cut.len().max(1) - 1);
+        assert_eq!(cuts, crossed.sum::<usize>(), "{name}");
     });
 }
 
@@ -264,11 +322,11 @@ fn what_a_history_says_cannot_break_out_of_any_format() {
         time: None,
         what: What::Death {
             process: Some(history::ProcessId(1)),
-            reason: evil.to_owned(),
+            reason: evil.into(),
         },
     });
     let header = Header {
-        script: Some(evil.to_owned()),
+        script: Some(evil.into()),
         ..Header::default()
     };
     let mut lines = Vec::new();
@@ -279,20 +337,16 @@ fn what_a_history_says_cannot_break_out_of_any_format() {
     }
     let text = |ending: &str| &lines.iter().find(|(it, _)| *it == ending).unwrap().1;
     assert_eq!(text(".shiviz").lines().count(), 2 + 2 * 2);
-    assert_eq!(
-        tokens(text(".dot"))
-            .iter()
-            .filter(|it| it.starts_with('"'))
-            .count(),
-        5
-    );
+    let quoted = r##""1 died: \"]\\;\x0a}<script>#amp;end: %%{init}%%\x1b[2J""##;
+    assert!(tokens(text(".dot")).contains(&quoted.replace("x0a", "\\x0a").replace("x1b", "\\x1b")));
     let note = text(".mmd").lines().last().unwrap();
-    assert!(
-        note.starts_with("    Note over p1: 1 died: #34;#93;#92;#59; #125;#60;script"),
-        "{note}"
-    );
+    let begins = "    Note over p1: created with 5<br/>died:<br/>#34;#93;#92;#59;#92;x0a#125;#60;script#62;#35;am<br/>";
+    assert!(note.starts_with(begins), "{note}");
     let trace: Value = serde_json::from_str(text(".trace.json")).unwrap();
-    assert_eq!(trace["traceEvents"][0]["args"]["name"], evil);
+    assert_eq!(
+        trace["traceEvents"][0]["args"]["name"],
+        &*history::Text::from(evil)
+    );
 }
 
 #[test]
@@ -315,7 +369,7 @@ fn each_format_is_known_by_its_ending_and_says_what_it_cannot_take() {
     for (format, is_taken) in [
         (Format::Mermaid, false),
         (Format::Dot, false),
-        (Format::Trace, true),
+        (Format::Trace(Time::Steps), true),
     ] {
         let drawn = format.draw(&system, &Header::default(), Selection::All);
         assert_eq!(

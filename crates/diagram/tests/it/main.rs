@@ -9,3 +9,4 @@ mod page;
 mod shown;
 mod svg;
 mod text;
+mod tools;

@@ -109,7 +109,7 @@ impl Shown {
             .remove(0);
         let header = Header {
             seed: Some(seed),
-            script: Some(name.to_owned()),
+            script: Some(name.into()),
             sha256: None,
         };
         Self::new(system, &header, name)

@@ -176,7 +176,7 @@ fn what_a_history_says_cannot_break_out_of_the_image() {
 "#;
     let evil = serde_json::to_string(EVIL).unwrap();
     let (mut header, systems) = read(&text.replace("\"EVIL\"", &evil));
-    header.script = Some(EVIL.to_owned());
+    header.script = Some(EVIL.into());
     let (_, image) = draw(&systems[0], &header);
     assert!(!image.contains("<script"), "{image}");
     let document = Document::parse(&image).unwrap();

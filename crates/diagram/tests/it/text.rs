@@ -153,7 +153,7 @@ fn old_events_are_forgotten_and_what_they_left_in_transit_is_not() {
 #[test]
 fn what_a_history_says_cannot_act_on_the_terminal() {
     let process = ProcessId(1);
-    let reason = "é 1 → 2\u{1b}[31m".to_owned();
+    let reason = "é 1 → 2\u{1b}[31m".into();
     let whats = [
         What::Start,
         What::Create { process, amount: 5 },
@@ -168,7 +168,7 @@ fn what_a_history_says_cannot_act_on_the_terminal() {
         what,
     });
     let drawn = plain(&events, 9, 80, false);
-    assert!(drawn.contains("✗ é 1 → 2?[31m"), "{drawn}");
+    assert!(drawn.contains("✗ é 1 → 2\\x1b[31m"), "{drawn}");
     let drawn = plain(&events, 9, 80, true);
-    assert!(drawn.contains("x ? 1 -> 2?[31m"), "{drawn}");
+    assert!(drawn.contains("x ? 1 -> 2\\x1b[31m"), "{drawn}");
 }

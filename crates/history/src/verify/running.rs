@@ -11,6 +11,7 @@ use super::{Judged, Report, Verdict};
 use crate::error::Error;
 use crate::event::{Channel, ChannelState, Event, ProcessId, ProcessState, SnapshotId, What};
 use crate::system::System;
+use crate::text::Text;
 
 /// A system between its start and its end.
 #[derive(Debug, Default)]
@@ -264,7 +265,7 @@ impl Running {
         collecting.extend(states, channels);
     }
 
-    fn audit(&mut self, snapshot: SnapshotId, audit: &Result<u64, String>, at: Location) {
+    fn audit(&mut self, snapshot: SnapshotId, audit: &Result<u64, Text>, at: Location) {
         self.audits.insert(snapshot, audit.is_ok());
         if audit.is_err() && !self.judged.contains_key(&snapshot) {
             self.log.give_up_snapshots();

@@ -223,7 +223,7 @@ fn changed(what: &What, is_of_collected: bool) -> Vec<(&'static str, What, bool)
             amount_is_wrong = true;
         }
         What::Audit { verdict, .. } => {
-            *verdict = Err("something else".to_owned());
+            *verdict = Err("something else".into());
             amount_is_wrong = is_of_collected;
         }
         What::Collect { states, .. } if !states.is_empty() => {

@@ -4,8 +4,8 @@
 //! `PIPEBANK_SEED=n cargo test -p pipebank-history --test it round_trip::` runs just the n-th history.
 
 use history::{
-    Channel, ChannelState, Event, Header, ProcessId, ProcessState, Reader, SnapshotId, Tally, What,
-    write_event, write_header,
+    Channel, ChannelState, Event, Header, ProcessId, ProcessState, Reader, SnapshotId, Tally, Text,
+    What, write_event, write_header,
 };
 
 const HISTORIES: u64 = 300;
@@ -92,7 +92,7 @@ impl Random {
         }
     }
 
-    fn text(&mut self) -> String {
+    fn text(&mut self) -> Text {
         const PIECES: [&str; 14] = [
             "\"",
             "\\",
@@ -115,7 +115,7 @@ impl Random {
                 char::from_u32(self.below(0x11_0000) as u32).map_or_else(String::new, String::from)
             }
         });
-        pieces.collect()
+        pieces.collect::<String>().into()
     }
 
     fn process(&mut self) -> ProcessId {

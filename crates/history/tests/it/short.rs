@@ -85,12 +85,12 @@ fn what(line: &str) -> What {
             snapshot: snapshot(0),
             verdict: match rest[1].parse() {
                 Ok(total) => Ok(total),
-                Err(_) => Err(rest[1..].join(" ")),
+                Err(_) => Err(rest[1..].join(" ").into()),
             },
         },
         "death" => What::Death {
             process: rest.first().map(|_| process(0)),
-            reason: "killed by signal 9".to_owned(),
+            reason: "killed by signal 9".into(),
         },
         _ => panic!("{line}: no such event"),
     }

@@ -5,6 +5,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use serde_json::Value;
+
 fn diagrams() -> PathBuf {
     testing::root("testdata/diagrams")
 }
@@ -155,4 +157,51 @@ fn parts_other_systems_and_histories_that_are_cut_off() {
         image.contains("a part of 130 events") && image.contains(">S2<"),
         "{image}"
     );
+}
+
+#[test]
+fn a_trace_has_steps_for_time_and_the_clock_where_it_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, image) = (
+        folder.path().join("a.trace.json"),
+        folder.path().join("a.svg"),
+    );
+    let history = folder.path().join("h");
+    let timed = "{\"history\":1}\n{\"event\":\"start\",\"time\":7}\n\
+                 {\"event\":\"create\",\"process\":1,\"amount\":5,\"time\":3456789}\n";
+    let untimed = "{\"history\":1}\n{\"event\":\"start\"}\n";
+    let starts = |history_is: &str, arguments: &[&str]| {
+        fs::write(&history, history_is).unwrap();
+        let mut all = vec![history.to_str().unwrap(), "-o", file.to_str().unwrap()];
+        all.extend(arguments);
+        let output = master(&all, "");
+        if output.status.code() != Some(0) {
+            return Err(stderr(&output));
+        }
+        let trace: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+        let slices = trace["traceEvents"].as_array().unwrap().clone().into_iter();
+        let slices = slices.filter(|event| event["ph"] == "X");
+        Ok(slices
+            .map(|slice| slice["ts"].as_u64().unwrap())
+            .collect::<Vec<_>>())
+    };
+    assert_eq!(starts(timed, &[]), Ok(vec![0, 0]));
+    assert_eq!(starts(timed, &["--clock"]), Ok(vec![7, 3_456_789]));
+    assert_eq!(starts(untimed, &[]), Ok(vec![0]));
+    let refused = starts(untimed, &["--clock"]).unwrap_err();
+    assert!(
+        refused.contains("h: not every event in the history has a time"),
+        "{refused}"
+    );
+    let output = master(
+        &["arg.history", "--clock", "-o", image.to_str().unwrap()],
+        "",
+    );
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("-o FILE.trace.json"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(!image.exists());
 }

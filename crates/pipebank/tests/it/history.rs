@@ -285,7 +285,7 @@ fn deaths_are_events_with_their_line_where_the_script_killed() {
             _ => None,
         })
         .collect();
-    let reason = "killed by signal 9".to_owned();
+    let reason: history::Text = "killed by signal 9".into();
     assert_eq!(
         deaths,
         [

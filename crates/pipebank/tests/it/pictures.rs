@@ -55,7 +55,8 @@ fn a_run_that_fails_or_is_interrupted_is_drawn_too() {
     signal(master.pid(), SIGINT);
     assert_eq!(master.wait().code(), Some(128 + SIGINT as i32));
     let picture = text(master.place().path("b.mmd"));
-    assert!(picture.contains("2 records its state"), "{picture}");
+    let recorded = "Note over p2: begins snapshot 1<br/>records ";
+    assert!(picture.contains(recorded), "{picture}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What is given to master has no power: a script reaches no shell and no command line, and only
 //! programs of ours are started. (Terminal escapes: command_line.rs; descriptors: descriptors.rs;
-//! the run directory: run_dir.rs.)
+//! the run directory: run_dir.rs.) What comes from outside is seen where it is shown, and does nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,6 +36,108 @@ fn nothing_in_a_script_is_carried_out_by_a_shell() {
     let mut names: Vec<_> = fs::read_dir(place.path(".")).unwrap().collect();
     names.retain(|entry| entry.as_ref().unwrap().file_name() != *name);
     assert!(names.is_empty(), "something was carried out: {names:?}");
+}
+
+/// What acts on a terminal, turns the direction of what follows it, or is not seen: of every kind one,
+/// and those that stood raw in a file once.
+const ODD: &str = "\u{1b}[7m\u{9b}\u{7f}\u{202e}\u{2066}\u{200f}\u{61c}\u{200b}\u{200d}\u{feff}\u{ad}\u{a0}\u{3164}\u{e0041}";
+
+fn assert_nothing_odd(place: &str, text: &str) {
+    let odd = ODD.chars().filter(|odd| !odd.is_ascii_graphic());
+    let found: Vec<char> = odd.filter(|odd| text.contains(*odd)).collect();
+    assert!(found.is_empty(), "{place}: {found:?} in {text:?}");
+}
+
+#[test]
+fn names_and_words_from_outside_are_seen_and_do_nothing_wherever_they_are_shown() {
+    let place = Folder::new();
+    let word = format!("x{ODD}x");
+    let name = format!("{word}.txt");
+    place.file(
+        &name,
+        "StartMaster\nCreateNode 1 5\nCreateNode 2 5\nSend 1 2 3\nKillNode 2\n",
+    );
+    let bad = format!("bad{ODD}.txt");
+    place.file(
+        &bad,
+        format!("{word}\nStartMaster\nSend 1 {word}\nCreateNode 1 5 {word}\nreceive{ODD} 1\n"),
+    );
+    let outputs = [
+        "h",
+        "d.svg",
+        "d.html",
+        "d.shiviz",
+        "d.trace.json",
+        "d.mmd",
+        "d.dot",
+    ]
+    .map(|it| format!("{word}{it}"));
+    let mut recorded = vec!["--verbose", "--history", &outputs[0]];
+    recorded.extend(outputs[1..].iter().flat_map(|output| ["--diagram", output]));
+    recorded.push(&name);
+    // Nobody escapes what he writes himself.
+    let raw = format!(
+        "{{\"history\":1,\"script\":\"{word}\",\"sha256\":\"{word}\"}}\n{{\"event\":\"start\"}}\n\
+         {{\"event\":\"create\",\"process\":1,\"amount\":5}}\n{{\"event\":\"begin\",\"process\":1,\"snapshot\":1}}\n\
+         {{\"event\":\"record\",\"process\":1,\"snapshot\":1,\"amount\":5}}\n\
+         {{\"event\":\"collect\",\"snapshot\":1,\"states\":[{{\"process\":1,\"amount\":5}}]}}\n\
+         {{\"event\":\"audit\",\"snapshot\":1,\"passed\":false,\"reason\":\"{word}\"}}\n\
+         {{\"event\":\"death\",\"process\":1,\"reason\":\"{word}\"}}\n{{\"event\":\"death\",\"reason\":\"{word}\"}}\n"
+    ).replace('\u{1b}', "\\u001b");
+    let history = format!("{word}.history");
+    place.file(&history, &raw);
+    let drawn = outputs[1..]
+        .iter()
+        .map(|output| output.replace("xd", "xe"))
+        .collect::<Vec<_>>();
+    let mut draw = vec!["diagram", &history];
+    draw.extend(drawn.iter().flat_map(|output| ["-o", output]));
+    place.file(
+        "key",
+        raw.replace("\"reason\"", &format!("\"{word}\"").replace('\u{1b}', "")),
+    );
+    place.file(
+        "event",
+        raw.replace("\"death\"", &format!("\"{word}\"").replace('\u{1b}', "")),
+    );
+    let seed = format!("--seed={word}");
+    let cases: [(&[&str], i32); 17] = [
+        (&recorded, 1),
+        (&["--check", &bad], 2),
+        (&["--json", &bad], 2),
+        (&["--strict", "-"], 1),
+        (&["--run-dir", &name, &name], 2),
+        (&["--bin-dir", &word, &name], 2),
+        (&["--history", &format!("{word}/h"), &name], 2),
+        (&[&word], 2),
+        (&[&seed], 2),
+        (&["man", &word], 2),
+        (&["completions", &word], 2),
+        (&["load", &format!("--{word}")], 2),
+        (&["verify", &history], 1),
+        (&["verify", "--json", &history], 1),
+        (&["verify", "key"], 2),
+        (&["diagram", "event"], 2),
+        (&draw, 0),
+    ];
+    for (arguments, status) in cases {
+        let input = format!("StartMaster\nCreateNode 1 5\n{word} 1\nshow {word}\nhelp {word}\n");
+        let ended = place.run_with(arguments, &input);
+        assert_nothing_odd(&format!("{arguments:?}"), &ended.out);
+        assert_nothing_odd(&format!("{arguments:?}"), &ended.err);
+        ended.expect_status(status);
+    }
+    for file in outputs.iter().chain(&drawn) {
+        let text = fs::read_to_string(place.path(file)).unwrap();
+        assert_nothing_odd(file, &text);
+        // Nor written so that whoever reads it makes it odd again.
+        if let Ok(json) = serde_json::from_str::<serde_json::Value>(&text) {
+            assert_nothing_odd(file, &json.to_string());
+        }
+        let has_name =
+            !file.ends_with(".shiviz") && !file.ends_with(".dot") && !file.ends_with(".mmd");
+        assert!(!has_name || text.contains("u{202e}"), "{file}: {text}");
+    }
 }
 
 #[test]

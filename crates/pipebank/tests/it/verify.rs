@@ -233,7 +233,7 @@ fn foreign_text_has_no_power_over_the_terminal() {
     assert!(
         ended
             .out
-            .contains(r#"the audit failed ("\u{1b}[2J\nsnapshot 9: valid"), "#),
+            .contains(r#"the audit failed ("\x1b[2J\x0asnapshot 9: valid"), "#),
         "{}",
         ended.out
     );

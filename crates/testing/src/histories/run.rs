@@ -404,7 +404,7 @@ impl Run {
         self.processes.get_mut(&process).expect("a process").is_dead = true;
         self.tell(What::Death {
             process: Some(process),
-            reason: "killed by signal 9".to_owned(),
+            reason: "killed by signal 9".into(),
         });
         inferred.into_iter().for_each(|what| self.tell(what));
     }

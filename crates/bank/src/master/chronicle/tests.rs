@@ -138,7 +138,7 @@ fn a_snapshot_that_failed_its_audit_is_told_and_its_markers_are_owed_no_more() {
             found: 9,
         },
     );
-    let told = reason.to_string();
+    let told = reason.to_string().into();
     run.say(
         Process::Observer,
         None,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use history::{ProcessId, Snapshot, SnapshotId, Straightened, What};
+use history::{ProcessId, Snapshot, SnapshotId, Straightened, Text, What};
 use serde::Serialize;
 
 use super::{Shown, reason_of};
@@ -28,7 +28,7 @@ pub(super) struct SnapshotView {
     total: Option<String>,
     /// Why the audit failed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    reason: Option<Text>,
     #[serde(skip_serializing_if = "Option::is_none")]
     straight: Option<StraightOrder>,
     /// Why the cut cannot be straight.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
-use diagram::{Format, Selection};
+use diagram::{Format, Selection, Time};
 use history::SnapshotId;
 
 use crate::master::shared::{
@@ -25,7 +25,7 @@ Formats:
   .svg         an image, on light and on dark ground
   .html        a page to explore the run; one file, which loads nothing else
   .shiviz      a log with vector clocks for ShiViz
-  .trace.json  a trace for Perfetto
+  .trace.json  a trace for Perfetto, in which each step is a second; with --clock, in real time
   .mmd         a Mermaid sequence diagram, of up to 500 events
   .dot         a Graphviz graph, of up to 500 events
 
@@ -57,12 +57,20 @@ pub(crate) struct DiagramOptions {
     /// Which system, where the script started several, counted from 1 [default: the first]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     system: Option<u64>,
+    /// A .trace.json in real time, most of which is the start of processes [default: each step is a
+    /// second]
+    #[arg(long)]
+    clock: bool,
     #[command(flatten)]
     pub(crate) color: Colour,
 }
 
 /// Draws a history.
 pub(crate) fn run(options: &DiagramOptions) -> Result<u8, Error> {
+    let mut formats = options.output.iter().map(|output| output.format);
+    if options.clock && !formats.any(|format| matches!(format, Format::Trace(_))) {
+        return Err(Error::ClockOfNoTrace);
+    }
     let name = name_of(&options.history);
     let tell = |text: &str| Painter::new(options.color).tell(&format!("{name}: {text}"));
     let texts = draw(options, tell).map_err(|error| error.in_file(&name))?;
@@ -98,7 +106,10 @@ fn draw(options: &DiagramOptions, tell: impl Fn(&str)) -> Result<Vec<String>, Er
         (None, None, None) => Selection::All,
         (None, from, to) => Selection::Lines { from, to },
     };
-    let formats = options.output.iter().map(|output| output.format);
+    let formats = options.output.iter().map(|output| match output.format {
+        Format::Trace(_) if options.clock => Format::Trace(Time::Clock),
+        format => format,
+    });
     let mut formats: Vec<Format> = formats.collect();
     if formats.is_empty() {
         formats.push(Format::Svg);

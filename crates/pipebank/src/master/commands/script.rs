@@ -50,8 +50,8 @@ pub(crate) fn run(options: ScriptOptions) -> Result<u8, Error> {
     }
     let header = Header {
         seed: Some(options.system.seed()),
-        script: Some(file.map_or_else(|| path.clone(), |file| file.to_string_lossy().into())),
-        sha256,
+        script: Some(path.clone().into()),
+        sha256: sha256.map(Into::into),
     };
     let (session, source, pictures) = prepare(options, path, source, header)?;
     Ok(to_its_end(session, source, &pictures))

@@ -9,8 +9,6 @@ use clap::Args;
 use history::{Judged, Overall, Reader, Report, Verdict, Verifier, Violation};
 use serde::Serialize;
 
-use bank::script::printable;
-
 use crate::master::shared::{Colour, Error, Painter, name_of, open, status, write_out};
 
 /// Judge the snapshots of a history, whoever wrote it
@@ -57,7 +55,7 @@ pub(crate) fn run(options: &VerifyOptions) -> Result<u8, Error> {
     let report = read(options, tell).map_err(|error| error.in_file(&name))?;
     let text = match options.json {
         true => to_json(&report)?,
-        false => printable_lines(&to_text(&report, options.reorder)),
+        false => to_text(&report, options.reorder),
     };
     write_out(text.as_bytes())?;
     Ok(match report.overall() {
@@ -83,14 +81,6 @@ fn read(options: &VerifyOptions, tell: impl Fn(&str)) -> Result<Report, Error> {
         ));
     }
     Ok(verifier.finish())
-}
-
-/// Text that may quote the history, without any power over a terminal.
-fn printable_lines(text: &str) -> String {
-    let lines = text
-        .split('\n')
-        .map(|line| printable(line.as_bytes()).to_string());
-    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// What is said of each snapshot, of each system that breaks a rule by itself, and of all together.

@@ -98,6 +98,8 @@ pub(crate) enum Error {
         diagram::Format::endings()
     )]
     Ending,
+    #[error("master: --clock is for a trace, and none is written: `-o FILE.trace.json` writes one")]
+    ClockOfNoTrace,
     #[error("master: there is no page on `{0}`")]
     NoPage(String),
 
