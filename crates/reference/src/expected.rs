@@ -52,7 +52,7 @@ pub enum Why {
 }
 
 /// A collected snapshot, with what it has to agree with.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Collected {
     /// All that was deposited.
     pub deposits: u128,
