@@ -14,7 +14,9 @@ use model::Bank;
 
 pub use draw::Draw;
 pub use expected::{Collected, Expected, Failure, Why};
-pub use statement::{Statement, statements, words};
+use statement::{Statement, statements};
+
+pub use statement::words;
 
 /// A mistake that can be planted, to see that the laws in the tests notice it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

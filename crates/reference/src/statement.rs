@@ -2,7 +2,7 @@
 
 /// One command. Ids and amounts are the numbers that stand in the script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Statement {
+pub(crate) enum Statement {
     /// `StartMaster`: every ordered pair of nodes gets a channel; `sparse`: those that `Connect` opens.
     Start {
         sparse: bool,
@@ -48,7 +48,7 @@ pub enum Statement {
 /// # Panics
 ///
 /// If the static check would refuse the script.
-pub fn statements(script: &str) -> impl Iterator<Item = (usize, Statement)> + '_ {
+pub(crate) fn statements(script: &str) -> impl Iterator<Item = (usize, Statement)> + '_ {
     let script = script.strip_prefix('\u{feff}').unwrap_or(script);
     script.lines().enumerate().filter_map(|(index, text)| {
         let statement = statement(index + 1, text);

@@ -182,7 +182,7 @@ fn exactly(seeds: Range<u64>) {
         "{seen}"
     );
     assert!(impossible > 20 * scripts, "{seen}");
-    println!("{seen}");
+    eprintln!("{seen}");
 }
 
 /// The first line that no output has after the lines before it.

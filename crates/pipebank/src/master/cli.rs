@@ -6,9 +6,12 @@ use std::ffi::OsString;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::commands::completions::CompletionsOptions;
+use super::commands::determine::DetermineOptions;
 use super::commands::diagram::DiagramOptions;
+use super::commands::judge::JudgeOptions;
 use super::commands::load::LoadOptions;
 use super::commands::man::ManOptions;
+use super::commands::outcomes::OutcomesOptions;
 use super::commands::script::{self, ScriptOptions};
 use super::commands::verify::VerifyOptions;
 use super::shared::Colour;
@@ -40,6 +43,9 @@ pub(super) enum Sub {
     Load(LoadOptions),
     Verify(VerifyOptions),
     Diagram(DiagramOptions),
+    Judge(JudgeOptions),
+    Outcomes(OutcomesOptions),
+    Determine(DetermineOptions),
     Completions(CompletionsOptions),
     Man(ManOptions),
 }
@@ -80,6 +86,9 @@ impl Cli {
             Some(Sub::Load(options)) => options.system.color,
             Some(Sub::Verify(options)) => options.color,
             Some(Sub::Diagram(options)) => options.color,
+            Some(Sub::Judge(options)) => options.color,
+            Some(Sub::Outcomes(options)) => options.color,
+            Some(Sub::Determine(options)) => options.color,
             Some(Sub::Completions(_) | Sub::Man(_)) => Colour::default(),
         }
     }

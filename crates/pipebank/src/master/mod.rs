@@ -28,7 +28,7 @@ mod table;
 use clap::CommandFactory;
 
 use self::cli::{Cli, Sub};
-use self::commands::{completions, diagram, load, man, script, verify};
+use self::commands::{completions, determine, diagram, judge, load, man, outcomes, script, verify};
 use self::shared::Painter;
 
 pub use self::results::JSON_SCHEMA;
@@ -43,6 +43,9 @@ pub fn run() -> u8 {
         Some(Sub::Load(options)) => load::run(options),
         Some(Sub::Verify(options)) => verify::run(&options),
         Some(Sub::Diagram(options)) => diagram::run(&options),
+        Some(Sub::Judge(options)) => judge::run(&options),
+        Some(Sub::Outcomes(options)) => outcomes::run(&options),
+        Some(Sub::Determine(options)) => determine::run(&options),
         Some(Sub::Completions(options)) => completions::run(&options, Cli::command()),
         Some(Sub::Man(options)) => man::run(&options, Cli::command()),
     };

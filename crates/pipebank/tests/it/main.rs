@@ -12,6 +12,7 @@ mod diagram;
 mod ending;
 mod golden;
 mod history;
+mod judge;
 mod load;
 mod losses;
 mod pictures;

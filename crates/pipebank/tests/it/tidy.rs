@@ -26,8 +26,10 @@ const ARROWS: [Arrows; 10] = [
             "pipebank-pipes",
             "pipebank-history",
             "pipebank-diagram",
+            // Whoever judges outputs is not who prints them.
+            "pipebank-reference",
         ],
-        in_tests: &["pipebank-reference", "pipebank-testing"],
+        in_tests: &["pipebank-testing"],
     },
     Arrows {
         from: "pipebank-bank",

@@ -162,8 +162,8 @@ fn disagreement(
     let id = bank.nodes[node].id;
     (should != printed).then(|| {
         format!(
-            "node {id} had {before} and {waited} before markers in its channels; where {left} of it is \
-             in transit its state is {should}, not {printed}"
+            "node {id} had {before}, and {waited} more stood before the markers in its channels; with \
+             {left} of it in transit its state is {should}, not {printed}"
         )
     })
 }

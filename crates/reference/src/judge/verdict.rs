@@ -50,6 +50,24 @@ impl Mismatch {
     }
 }
 
+impl Mismatch {
+    /// What could have stood there, the first few of it.
+    #[must_use]
+    pub fn some_possible(&self, between: &str) -> String {
+        let shown = self
+            .possible
+            .iter()
+            .take(MOST_SHOWN)
+            .map(|one| format!("`{one}`"));
+        let mut text = shown.collect::<Vec<_>>().join(between);
+        let more = self.possible.len().saturating_sub(MOST_SHOWN);
+        if more > 0 {
+            text += &format!(" and {more} more");
+        }
+        text
+    }
+}
+
 /// So many possibilities are shown.
 const MOST_SHOWN: usize = 8;
 
@@ -63,14 +81,8 @@ impl fmt::Display for Mismatch {
         if let Some(command) = self.command {
             write!(to, " as a result of line {command} of the script")?;
         }
-        if let Some((first, rest)) = self.possible.split_first() {
-            write!(to, "; possible: `{first}`")?;
-            for one in rest.iter().take(MOST_SHOWN - 1) {
-                write!(to, ", `{one}`")?;
-            }
-            if self.possible.len() > MOST_SHOWN {
-                write!(to, " and {} more", self.possible.len() - MOST_SHOWN)?;
-            }
+        if !self.possible.is_empty() {
+            write!(to, "; possible: {}", self.some_possible(", "))?;
         }
         if !self.why.is_empty() {
             write!(to, ": {}", self.why)?;

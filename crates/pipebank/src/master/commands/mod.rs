@@ -2,8 +2,11 @@
 //! knows another; only `cli.rs` and `mod.rs` above know all of them.
 
 pub(super) mod completions;
+pub(super) mod determine;
 pub(super) mod diagram;
+pub(super) mod judge;
 pub(super) mod load;
 pub(super) mod man;
+pub(super) mod outcomes;
 pub(super) mod script;
 pub(super) mod verify;

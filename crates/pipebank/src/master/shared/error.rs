@@ -152,6 +152,12 @@ pub(crate) enum Error {
     Draw(#[from] diagram::Error),
     #[error("no system is started in it: there is nothing to draw")]
     NoSystem,
+    #[error("{script}: there is no outcome {number}: it has {count}")]
+    NoSuchOutcome {
+        script: String,
+        number: usize,
+        count: usize,
+    },
     #[error("there is no system {number}: it has {count}")]
     NoSuchSystem { number: u64, count: usize },
     #[error("the history of this run is longer than {0} MiB, and no more is kept")]

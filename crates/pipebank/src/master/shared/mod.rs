@@ -21,7 +21,7 @@ pub(super) use self::drawing::{Drawable, Output};
 pub(super) use self::error::{Error, Stop, status_of};
 pub(super) use self::paint::{Colour, Painter};
 pub(super) use self::run_dir::{Pids, RunDir};
-pub(super) use self::streams::{name_of, open, write_out};
+pub(super) use self::streams::{checked_script, name_of, open, write_out};
 pub(super) use self::system::{Programs, SystemOptions, inherit_little, seconds};
 pub(super) use self::tell::Teller;
 pub(super) use crate::status;

@@ -1,7 +1,7 @@
 //! Files that are read, their names in messages, and results on standard output.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read as _, Write};
 use std::path::Path;
 
 use bank::script::printable;
@@ -19,6 +19,20 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead>, io::Error> {
         true => Box::new(io::stdin().lock()),
         false => Box::new(BufReader::new(File::open(path)?)),
     })
+}
+
+/// A script as text, if it is free of mistakes; standard input where the path is `-`.
+pub(crate) fn checked_script(path: &Path) -> Result<String, Error> {
+    let name = name_of(path);
+    let mut text = Vec::new();
+    open(path)
+        .and_then(|mut file| file.read_to_end(&mut text))
+        .map_err(|error| Error::Io(error).in_file(&name))?;
+    bank::script::read_script(&text).map_err(|refusals| Error::Refused {
+        path: name,
+        refusals,
+    })?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// Writes results that are there at once.
