@@ -5,6 +5,7 @@
 //! number of states, which grows with the messages that wait at once, and not with their orders.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::rc::Rc;
 
 use crate::model::{Bank, Frame};
@@ -59,8 +60,9 @@ struct Ways {
     one: Option<Rc<Taken>>,
 }
 
-/// By state of the bank and by what was printed.
-type States = HashMap<(Bank, String), Ways>;
+/// By state of the bank and by what was printed. Hashed without a random key, so that what is found,
+/// and where the search ends, is the same each time.
+type States = HashMap<(Bank, String), Ways, BuildHasherDefault<DefaultHasher>>;
 
 /// Everything that `script` can print, if no more than `most` messages are taken on the way, in all
 /// states together. Once it is more, a few states are followed to the end.
@@ -75,7 +77,7 @@ pub fn outcomes(script: &str, what: What, most: usize) -> Outcomes {
         complete: true,
     };
     let mut depends_on = BTreeSet::new();
-    let mut states = States::new();
+    let mut states = States::default();
     let start = Ways {
         orders: 1,
         one: None,
@@ -142,10 +144,10 @@ impl Search {
 
     /// All states after a `Receive` or `ReceiveAll`, in every order.
     fn take(&mut self, before: States, line: usize, statement: Statement, what: What) -> States {
-        let mut after = States::new();
+        let mut after = States::default();
         let mut going = before;
         while !going.is_empty() {
-            let mut next = States::new();
+            let mut next = States::default();
             for ((bank, printed), ways) in going {
                 let choices = match statement {
                     Statement::Receive { to, .. } if bank.dead(to) => Vec::new(),
@@ -198,7 +200,7 @@ impl Search {
         };
         // States that merge hide what each leads to; a few are looked at one by one.
         before.iter().take(MOST_ONE_BY_ONE).any(|(state, ways)| {
-            let one = States::from([(state.clone(), ways.clone())]);
+            let one = States::from_iter([(state.clone(), ways.clone())]);
             alone.take(one, line, statement, What::Everything).len() > 1
         })
     }

@@ -1,5 +1,5 @@
 //! The judge against enumeration: it says "possible" of exactly those outputs that some order prints.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
