@@ -28,12 +28,20 @@ function showHeader() {
   byId('title').textContent = title;
   const facts = [
     `${RUN.processes.length} processes`,
-    `${RUN.events.length} events`,
+    RUN.part === undefined ? `${RUN.events.length} events` : `events ${RUN.part.events.join(' to ')} of ${RUN.part.of}`,
     RUN.seed === undefined ? undefined : `seed ${RUN.seed}`,
     RUN.sha256 === undefined ? undefined : `script ${RUN.sha256.slice(0, 12)}…`,
   ];
   byId('about').textContent = facts.filter(Boolean).join(' · ');
+  byId('part').textContent = RUN.part === undefined ? '' : wordsOfPart(RUN.part);
   showLegend();
+}
+
+/** Which part of the run is shown, and what shows another. */
+function wordsOfPart({ lines, snapshots }) {
+  const what = lines === undefined ? '' : `, what lines ${lines.join(' to ')} of the script did`;
+  const another = snapshots > 0 ? `, and --snapshot N (1 to ${snapshots}) one snapshot` : '';
+  return `This is a part of the run${what}. To “master diagram”, --from LINE and --to LINE choose another${another}.`;
 }
 
 /** Everything that is drawn, and what it means. */

@@ -76,6 +76,32 @@ fn it_fits_on_a_desk_and_in_a_hand() {
     });
 }
 
+#[test]
+fn a_part_says_which_part_it_is() {
+    with_browser("part", |browser| {
+        let (part, shown) = Shown::middle_as("part-middle");
+        part.open(browser);
+        browser.evaluate(HELPERS);
+        assert_eq!(browser.evaluate("isSeen(byId('part'))"), true);
+        let events = format!(
+            "events {} to {} of {}",
+            shown[0] + 1,
+            shown[shown.len() - 1] + 1,
+            part.system.events.len()
+        );
+        let about = browser.text("#about");
+        assert!(about.contains(&events), "{about}");
+        let said = browser.text("#part");
+        for option in ["--from LINE", "--to LINE", "--snapshot N"] {
+            assert!(said.contains(option), "{said}");
+        }
+        let whole = Shown::named("part-whole");
+        whole.open(browser);
+        browser.evaluate(HELPERS);
+        assert_eq!(browser.evaluate("style(byId('part'), 'display')"), "none");
+    });
+}
+
 /// A list of things that are not as they should be, which is empty.
 fn assert_none(browser: &mut Browser, expression: &str) {
     let found = browser.evaluate(expression);

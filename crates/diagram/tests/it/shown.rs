@@ -96,11 +96,16 @@ impl Shown {
 
     /// The middle of a run, from when a snapshot has begun.
     pub(crate) fn middle() -> (Self, Vec<usize>) {
-        let small = Self::small();
+        Self::middle_as("middle")
+    }
+
+    /// The same, in a file of its own.
+    pub(crate) fn middle_as(name: &str) -> (Self, Vec<usize>) {
+        let small = Self::small_as(name);
         let begin = small.system.snapshots[&SnapshotId(1)].begin.unwrap();
         let events: Vec<usize> = (begin + 4..small.system.events.len() - 9).collect();
         let header = Header::default();
-        let part = Self::part(small.system, &header, events.clone(), "middle");
+        let part = Self::part(small.system, &header, events.clone(), name);
         (part, events)
     }
 
