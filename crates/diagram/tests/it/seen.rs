@@ -223,6 +223,7 @@ fn a_small_run_opens_whole(browser: &mut Browser, run: &Shown) {
         browser,
         "drawn.moments.filter(({group}) => !isInFrame(group)).length || []",
     );
+    assert!(browser.text("#status").starts_with("Step 1 of"));
 }
 
 /// Neither Escape nor a click on empty ground leaves a ring, or anything faint.
@@ -276,6 +277,9 @@ fn the_tooltip_follows_the_keys(browser: &mut Browser, _: &Shown) {
     assert!(away.as_f64().unwrap() < 40.0, "{away}");
     // Where the diagram has not the focus, no key leaves an old one behind.
     browser.evaluate("document.activeElement.blur()");
+    let event = browser.middle(".moment.end .glyph");
+    browser.mouse("mouseMoved", event);
+    assert_eq!(browser.evaluate("byId('tooltip').hidden"), false);
     browser.key("Home");
     assert_eq!(browser.evaluate("byId('tooltip').hidden"), true);
 }
