@@ -212,9 +212,16 @@ function show(item, element, from, to) {
   return isShown;
 }
 
+/** Whether something is to be drawn elsewhere than before, by the numbers that its place depends on. */
+function hasMoved(item, ...place) {
+  const hasMoved = item.place === undefined || place.some((number, index) => number !== item.place[index]);
+  item.place = place;
+  return hasMoved;
+}
+
 function placeMoment(moment, index) {
   const x = xOf(index);
-  if (!show(moment, moment.group, x, x)) return;
+  if (!show(moment, moment.group, x, x) || !hasMoved(moment, x, yOf(moments[index].row))) return;
   moment.group.setAttribute('transform', `translate(${round(x)} ${round(yOf(moments[index].row))})`);
 }
 
@@ -237,12 +244,12 @@ function placeMessage(item, index, width) {
   const [from, to] = endsOf(message, width);
   ends[0] = from;
   ends[1] = to;
-  if (!show(item, item.group, from.x, to.x)) return;
+  const size = sizeOfGlyphs();
+  if (!show(item, item.group, from.x, to.x) || !hasMoved(item, from.x, from.y, to.x, to.y, size)) return;
   const length = Math.hypot(to.x - from.x, to.y - from.y) || 1;
   const [ux, uy] = [(to.x - from.x) / length, (to.y - from.y) / length];
   const at = (back, aside) =>
     `${round(to.x - back * ux - aside * uy)} ${round(to.y - back * uy + aside * ux)}`;
-  const size = sizeOfGlyphs();
   const back = message.received === undefined ? 0 : size * edgeOf(momentOf[message.received], ux, uy);
   line.setAttribute('d', `M${round(from.x)} ${round(from.y)}L${at(message.lost ? 0 : back + 5 * size, 0)}`);
   pen?.setAttribute('d', `M${round(from.x)} ${round(from.y)}L${at(0, 0)}`);
@@ -297,7 +304,7 @@ function placeStep() {
 function placeLabel(label) {
   if (label.isCrowded) return;
   const { x, y } = spotOf(label, label.spot ?? 0);
-  if (!show(label, label.element, x, x)) return;
+  if (!show(label, label.element, x, x) || !hasMoved(label, x, y)) return;
   setAttributes(label.element, { x: round(x), y: round(y + 4) });
 }
 

@@ -106,7 +106,8 @@ function viewOf(columns, of) {
 function revealCut(snapshot) {
   const cut = RUN.snapshots[snapshot].cut.map(event => momentOf[event]);
   if (cut.length === 0) return;
-  const seen = cut.every(moment => xOf(moment) > view.pan + view.gutter && xOf(moment) < view.pan + view.width);
+  const [left, right] = [view.pan + view.gutter + MARGIN, view.pan + view.width - MARGIN];
+  const seen = cut.every(moment => xOf(moment) > left && xOf(moment) < right);
   if (seen) return;
   Object.assign(view, viewOf(view.columns, cut));
   keepInSight();

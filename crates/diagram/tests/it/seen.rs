@@ -40,7 +40,7 @@ fn what_the_page_says_is_seen() {
         let example = Shown::named("seen-example");
         let small = Shown::small_as("seen-small");
         let large = Shown::large_as("seen-large");
-        let checks: [Check; 12] = [
+        let checks: [Check; 13] = [
             ("causes", past_and_future_are_counted_visibly, &small),
             ("cut", cuts_are_bands_in_their_own_colours, &small),
             ("both", a_marker_along_the_cut_is_seen_on_it, &example),
@@ -53,6 +53,7 @@ fn what_the_page_says_is_seen() {
             ("choice", a_snapshot_is_chosen_with_its_step, &small),
             ("folded", the_state_of_many_is_not_tall, &large),
             ("stepping", what_is_to_come_is_faded, &small),
+            ("fast", a_step_touches_little_of_a_large_run, &large),
         ];
         for (name, check, run) in checks {
             browser.doing(name);
@@ -320,6 +321,35 @@ fn the_state_of_many_is_not_tall(browser: &mut Browser, _: &Shown) {
     assert!(tallest[1].as_u64().unwrap() > 100, "{tallest}");
     assert!(tallest[0].as_u64().unwrap() > 10, "{tallest}");
     assert!(tallest[0].as_u64().unwrap() < 150, "{tallest}");
+}
+
+/// What a step costs is what it touches, on whatever machine: a few elements of ten thousand, none of
+/// which is a layer of its own.
+fn a_step_touches_little_of_a_large_run(browser: &mut Browser, _: &Shown) {
+    let touched = browser.evaluate(
+        "(async () => {
+            const drawn = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+            showWhole();
+            goTo(300, false);
+            await drawn();
+            let touched = 0;
+            const watch = new MutationObserver(list => touched += list.length);
+            watch.observe(svg, {attributes: true, subtree: true, childList: true});
+            const most = [];
+            for (const act of [() => goTo(301, false), () => goTo(300, false), () => panBy(1, 0)]) {
+                touched = 0;
+                act();
+                await drawn();
+                most.push(touched);
+            }
+            watch.disconnect();
+            const layers = all('#diagram *').filter(it => !['0', '1'].includes(style(it, 'opacity')));
+            return [Math.max(...most), layers.length, all('#diagram *').length];
+        })()",
+    );
+    assert!(touched[2].as_u64().unwrap() > 5000, "{touched}");
+    assert!(touched[0].as_u64().unwrap() < 400, "{touched}");
+    assert!(touched[1].as_u64().unwrap() < 20, "{touched}");
 }
 
 /// At every step: what is to come is faint, what is in transit is bold, until Escape.
