@@ -25,10 +25,26 @@ pub(super) struct Data {
     seed: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<PartView>,
     processes: Vec<ProcessView>,
     events: Vec<EventView>,
     messages: Vec<MessageView>,
     snapshots: Vec<SnapshotView>,
+}
+
+/// Which part of its run the page shows, where it does not show all of it.
+#[derive(Serialize)]
+struct PartView {
+    /// Its first event and its last one, counted from 1.
+    events: [usize; 2],
+    /// How many events the run has.
+    of: usize,
+    /// The first and the last line of the script that did something in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lines: Option<[String; 2]>,
+    /// How many snapshots the run has.
+    snapshots: usize,
 }
 
 /// A process, and how it is before the first event shown.
@@ -106,6 +122,7 @@ pub(super) fn of(system: &System, header: &Header, events: &[usize]) -> Result<D
         script: header.script.clone(),
         seed: header.seed.map(|seed| seed.to_string()),
         sha256: header.sha256.clone(),
+        part: shown.part(),
         processes: shown.processes(),
         events: shown
             .events
@@ -160,6 +177,23 @@ impl<'a> Shown<'a> {
             messages: indexed(messages),
             snapshots: indexed(snapshots),
         }
+    }
+
+    /// What part this is of its run; none where it is all of it.
+    fn part(&self) -> Option<PartView> {
+        let of = self.system.events.len();
+        let lines = || {
+            self.system.events[self.events.clone()]
+                .iter()
+                .filter_map(|it| it.line)
+        };
+        let lines = lines().min().zip(lines().max());
+        (self.events.len() < of).then(|| PartView {
+            events: [self.events.start + 1, self.events.end],
+            of,
+            lines: lines.map(|(first, last)| [first.to_string(), last.to_string()]),
+            snapshots: self.system.snapshots.len(),
+        })
     }
 
     /// The index of an event, where it is shown.

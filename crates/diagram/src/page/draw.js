@@ -11,6 +11,9 @@ const ROWS = RUN.processes.length + (HAS_OBSERVER ? 1 : 0);
 /** How wide a column can be, and how wide it must be for arrowheads and amounts. */
 const WIDEST = 160;
 const DENSE = 12;
+/** How wide it must be for a run to be read, and for most labels to have room. */
+const LEGIBLE = 16;
+const READABLE = 24;
 
 /** What is seen: how wide a column is, how far it is panned, how high a lane is; all in pixels. */
 const view = { column: 40, pan: 0, lane: 60, width: 600, gutter: 80, columns: undefined };
@@ -35,6 +38,7 @@ const layers = (() => {
     cuts: layer('cuts'),
     messages: layer('messages'),
     labels: layer('labels'),
+    halo: svgElement('circle', { class: 'halo' }, run),
     moments: layer('moments'),
     gutter: svgElement('g', { class: 'gutter' }, svg),
   };
@@ -48,6 +52,9 @@ function build() {
   svg.classList.toggle('many', ROWS > 12);
   drawn.background = svgElement('rect', { class: 'background', x: 0, y: 0 }, layers.gutter);
   for (let lane = 0; lane < ROWS; lane += 1) buildLane(lane);
+  if (RUN.events.some(({ line }) => line !== undefined)) {
+    svgElement('text', { class: 'line-heading', x: 8, y: 14 }, layers.gutter, 'script line');
+  }
   RUN.messages.forEach(buildMessage);
   RUN.snapshots.forEach(buildCut);
   moments.forEach(buildMoment);
@@ -79,6 +86,7 @@ function buildMessage(message, index) {
   if (isMarker) group.style.color = colourOf(message.snapshot);
   drawn.messages.push({
     group,
+    labels: [],
     pen: RUN.snapshots.some(({ crossing }) => crossing.has(index))
       ? svgElement('path', { class: 'pen' }, group) : undefined,
     line: svgElement('path', { class: 'line' }, group),
@@ -93,7 +101,7 @@ function buildCut(snapshot, index) {
   if (points.length === 0) return;
   const colour = colourOf(index);
   const past = svgElement('polygon', { class: 'past' }, layers.pasts);
-  const line = svgElement('polyline', { class: `cut pattern-${snapshot.colour}` }, layers.cuts);
+  const line = svgElement('polyline', { class: 'cut' }, layers.cuts);
   const name = svgElement('text', { class: 'cut-name', 'text-anchor': 'middle' }, layers.cuts, `S${snapshot.id}`);
   for (const element of [past, line, name]) element.style.color = colour;
   drawn.cuts.push({ index, past, line, name, box: undefined });
@@ -114,7 +122,7 @@ function buildMoment(moment, index) {
   if (main.snapshot !== undefined) group.style.color = colourOf(main.snapshot);
   svgElement('path', { class: 'ring', d: 'M-13 0a13 13 0 1 0 26 0a13 13 0 1 0-26 0' }, group);
   svgElement('path', { class: 'glyph', d: glyphOf(main.kind) }, group);
-  drawn.moments.push({ group });
+  drawn.moments.push({ group, kind: main.kind, labels: [] });
   const before = moments[index - 1];
   const { line } = events[0];
   if (line !== undefined && line !== (before && RUN.events[before.events[0]].line)) {
@@ -130,6 +138,8 @@ function addLabel(label) {
   label.element = svgElement('text', { class: `label ${label.kind}`, 'text-anchor': 'middle' }, layers.labels, label.text);
   label.width = label.text.length * 7 + 6;
   drawn.labels.push(label);
+  const of = label.message === undefined ? drawn.moments[label.moment] : drawn.messages[label.message];
+  of.labels.push(label.element);
 }
 
 function glyphOf(kind) {
@@ -167,6 +177,10 @@ function widthOfRun() {
   return view.gutter + 2 * MARGIN + lastColumn(view.columns) * view.column;
 }
 
+function heightOfRun() {
+  return yOf(ROWS - 0.5) + BOTTOM;
+}
+
 function lastColumn(columns) {
   let last = 0;
   for (const column of columns) last = Math.max(last, column);
@@ -176,12 +190,9 @@ function lastColumn(columns) {
 /** Puts every element where it belongs; those out of sight are not even drawn. */
 function place() {
   const width = Math.max(widthOfRun(), view.width);
-  const height = yOf(ROWS - 0.5) + BOTTOM;
-  svg.setAttribute('width', view.width);
-  svg.setAttribute('height', height);
   svg.classList.toggle('dense', view.column < DENSE);
   drawn.lanes.forEach((lane, index) => placeLane(lane, index, width));
-  setAttributes(drawn.background, { width: view.gutter, height });
+  setAttributes(drawn.background, { width: view.gutter, height: heightOfRun() });
   drawn.moments.forEach((moment, index) => placeMoment(moment, index));
   drawn.messages.forEach((message, index) => placeMessage(message, index, width));
   drawn.cuts.forEach(placeCut);
@@ -201,9 +212,16 @@ function show(item, element, from, to) {
   return isShown;
 }
 
+/** Whether something is to be drawn elsewhere than before, by the numbers that its place depends on. */
+function hasMoved(item, ...place) {
+  const hasMoved = item.place === undefined || place.some((number, index) => number !== item.place[index]);
+  item.place = place;
+  return hasMoved;
+}
+
 function placeMoment(moment, index) {
   const x = xOf(index);
-  if (!show(moment, moment.group, x, x)) return;
+  if (!show(moment, moment.group, x, x) || !hasMoved(moment, x, yOf(moments[index].row))) return;
   moment.group.setAttribute('transform', `translate(${round(x)} ${round(yOf(moments[index].row))})`);
 }
 
@@ -226,17 +244,28 @@ function placeMessage(item, index, width) {
   const [from, to] = endsOf(message, width);
   ends[0] = from;
   ends[1] = to;
-  if (!show(item, item.group, from.x, to.x)) return;
+  const size = sizeOfGlyphs();
+  if (!show(item, item.group, from.x, to.x) || !hasMoved(item, from.x, from.y, to.x, to.y, size)) return;
   const length = Math.hypot(to.x - from.x, to.y - from.y) || 1;
   const [ux, uy] = [(to.x - from.x) / length, (to.y - from.y) / length];
   const at = (back, aside) =>
     `${round(to.x - back * ux - aside * uy)} ${round(to.y - back * uy + aside * ux)}`;
-  const back = message.lost ? 0 : 5;
-  line.setAttribute('d', `M${round(from.x)} ${round(from.y)}L${at(back + 5, 0)}`);
+  const back = message.received === undefined ? 0 : size * edgeOf(momentOf[message.received], ux, uy);
+  line.setAttribute('d', `M${round(from.x)} ${round(from.y)}L${at(message.lost ? 0 : back + 5 * size, 0)}`);
   pen?.setAttribute('d', `M${round(from.x)} ${round(from.y)}L${at(0, 0)}`);
   head.setAttribute('d', message.lost
     ? `M${at(-4, -4)}L${at(4, 4)}M${at(-4, 4)}L${at(4, -4)}`
-    : `M${at(back, 0)}L${at(back + 9, 4)}L${at(back + 9, -4)}Z`);
+    : `M${at(back, 0)}L${at(back + 9 * size, 4 * size)}L${at(back + 9 * size, -4 * size)}Z`);
+}
+
+/** Zoomed out, there is less room for what stands on the lines. */
+function sizeOfGlyphs() {
+  return view.column < DENSE ? 0.6 : 1;
+}
+
+/** How far from its middle a moment's glyph ends, seen from where an arrow comes. */
+function edgeOf(moment, ux, uy) {
+  return drawn.moments[moment].kind === 'record' ? 10 / (Math.abs(ux) + Math.abs(uy)) : 5;
 }
 
 /** Where a message's arrow begins and ends; it may come in or go out over the border. */
@@ -268,13 +297,22 @@ function placeCut(cut) {
 function placeStep() {
   const x = xOf(state.order[state.position] ?? 0);
   setAttributes(layers.step, { x1: x, x2: x, y1: TOP - 10, y2: yOf(ROWS - 0.5) + 8 });
+  const y = yOf(moments[state.order[state.position]]?.row);
+  setAttributes(layers.halo, { cx: x, cy: y, r: 15 * sizeOfGlyphs() });
 }
 
 function placeLabel(label) {
   if (label.isCrowded) return;
   const { x, y } = spotOf(label, label.spot ?? 0);
-  if (!show(label, label.element, x, x)) return;
+  if (!show(label, label.element, x, x) || !hasMoved(label, x, y)) return;
   setAttributes(label.element, { x: round(x), y: round(y + 4) });
+}
+
+/** The middle of an event or a message, in pixels, before panning. */
+function middleOf({ moment, message }) {
+  if (message === undefined) return { x: xOf(moment), y: yOf(moments[moment].row) };
+  const [from, to] = drawn.messages[message].ends;
+  return { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 };
 }
 
 /** How far along its arrow a label may be; above or below, left or right of its event. */

@@ -1,19 +1,28 @@
 // What the reader does: the page's state, and what changes it.
 
 /** The order in which the run is stepped through, how far, and what is chosen. */
-const state = { order: [], position: 0, snapshot: undefined, isStraight: false, selected: undefined };
+const state = {
+  order: [], position: 0, isStepping: false, snapshot: undefined, isStraight: false, selected: undefined,
+};
 
-/** Whether a message is in a channel state of the chosen snapshot; of any, where none is chosen. */
+/** Whether a message is in a channel state of the chosen snapshot. */
 function isCrossing(message) {
-  if (message === undefined) return false;
-  const of = state.snapshot === undefined ? RUN.snapshots : [RUN.snapshots[state.snapshot]];
-  return of.some(snapshot => snapshot.crossing.has(message));
+  return RUN.snapshots[state.snapshot]?.crossing.has(message) ?? false;
 }
 
 /** Goes to a step; `focus` says whether the keyboard follows. */
 function goTo(position, focus) {
+  hover(undefined);
+  if (!state.isStepping) fadeWhatIsToCome(true);
+  showStepAt(position);
+  if (focus) drawn.moments[state.order[state.position]].group.focus({ preventScroll: true });
+}
+
+/** Makes a step the one that is shown. */
+function showStepAt(position) {
   const last = state.order.length - 1;
   const previous = drawn.moments[state.order[state.position]];
+  const from = state.position;
   state.position = Math.min(last, Math.max(0, position));
   const moment = state.order[state.position];
   previous?.group.setAttribute('tabindex', -1);
@@ -21,10 +30,60 @@ function goTo(position, focus) {
   const { group } = drawn.moments[moment];
   group.setAttribute('tabindex', 0);
   group.classList.add('current');
+  const passed = state.order.slice(Math.min(from, state.position), Math.max(from, state.position) + 1);
+  if (state.isStepping) {
+    passed.forEach(showTimeOf);
+    showTimeOfCuts();
+  }
   reveal(moment);
+  // What was out of sight has no place yet, and could not have the focus.
+  placeMoment(drawn.moments[moment], moment);
   placeStep();
   showStep();
-  if (focus) group.focus({ preventScroll: true });
+}
+
+/** From the first step on that the reader takes: what is to come is faded, what is in flight stands out. */
+function fadeWhatIsToCome(isStepping) {
+  state.isStepping = isStepping;
+  moments.forEach((_, moment) => showTimeOf(moment));
+  RUN.messages.forEach((_, message) => showTimeOfMessage(message));
+  showTimeOfCuts();
+}
+
+function showTimeOfCuts() {
+  for (const { index, line, name } of drawn.cuts) {
+    const isBegun = RUN.snapshots[index].cut.some(event => state.places[momentOf[event]] <= state.position);
+    for (const element of [line, name]) element.classList.toggle('later', state.isStepping && !isBegun);
+  }
+}
+
+function showTimeOf(moment) {
+  const isLater = state.isStepping && state.places[moment] > state.position;
+  const { group, labels } = drawn.moments[moment];
+  for (const element of [group, ...labels]) element.classList.toggle('later', isLater);
+  for (const event of moments[moment].events) {
+    const { message } = RUN.events[event];
+    if (message !== undefined) showTimeOfMessage(message);
+  }
+}
+
+function showTimeOfMessage(message) {
+  const { sent, received } = RUN.messages[message];
+  const isBy = event => state.places[momentOf[event]] <= state.position;
+  const isSent = sent === undefined || isBy(sent);
+  const isReceived = received !== undefined && isBy(received);
+  const { group, labels } = drawn.messages[message];
+  group.classList.toggle('in-flight', state.isStepping && isSent && !isReceived);
+  for (const element of [group, ...labels]) element.classList.toggle('later', state.isStepping && !isSent);
+}
+
+/** Sets the order in which the run is stepped through. */
+function follow(order) {
+  state.order = order;
+  state.places = [];
+  order.forEach((moment, place) => {
+    state.places[moment] = place;
+  });
 }
 
 function select(found) {
@@ -39,19 +98,19 @@ function select(found) {
 function highlight() {
   const { selected } = state;
   svg.classList.toggle('highlighting', selected !== undefined);
-  if (selected === undefined) return;
-  const { past, future } = causality(selected);
+  const nothing = new Set();
+  const { past, future } = selected === undefined ? { past: nothing, future: nothing } : causality(selected);
   const mark = (group, inPast, inFuture, isIt) => {
     group.classList.toggle('in-past', inPast);
     group.classList.toggle('in-future', inFuture && !inPast);
     group.classList.toggle('selected', isIt);
   };
   drawn.moments.forEach(({ group }, index) => {
-    mark(group, past.has(index), future.has(index), selected.moment === index);
+    mark(group, past.has(index), future.has(index), selected?.moment === index);
   });
   drawn.messages.forEach(({ group }, index) => {
     const { sent, received } = RUN.messages[index];
-    const isIt = selected.message === index;
+    const isIt = selected?.message === index;
     mark(group, isIt || past.has(momentOf[received]), future.has(momentOf[sent]), isIt);
   });
 }
@@ -63,7 +122,15 @@ function chooseSnapshot(index) {
   emphasise();
   showSnapshot();
   chooseLabels();
-  if (index !== undefined) revealCut(index);
+  if (index !== undefined) goToCut(index);
+}
+
+/** Shows the cut of a snapshot, at the step where it begins. */
+function goToCut(snapshot) {
+  const cut = RUN.snapshots[snapshot].cut.map(event => momentOf[event]);
+  if (cut.length === 0) return;
+  revealCut(snapshot);
+  showStepAt(Math.min(...cut.map(moment => state.places[moment])));
 }
 
 function emphasise() {
@@ -79,16 +146,12 @@ function emphasise() {
     group.classList.toggle('crossing', crossing);
     group.classList.toggle('other', isOther);
     group.classList.toggle('faded', isStraight && snapshot !== undefined && snapshot === chosen);
-    if (snapshot === undefined) group.style.color = crossing ? colourOf(crossedBy(index)) : '';
+    if (snapshot === undefined) group.style.color = crossing ? colourOf(chosen) : '';
   });
   drawn.labels.forEach(label => {
     const crossing = isCrossing(label.message);
     label.element.classList.toggle('crossing', crossing);
   });
-}
-
-function crossedBy(message) {
-  return state.snapshot ?? RUN.snapshots.findIndex(({ crossing }) => crossing.has(message));
 }
 
 /** Moves the events so that the cut is straight, or back to where they were. */
@@ -100,10 +163,11 @@ function toggleStraight() {
   const next = arrange(state.isStraight ? state.snapshot : undefined);
   const isWhole = widthOfRun() <= view.width + 1;
   const cut = snapshot.cut.map(event => momentOf[event]);
-  state.order = next.order;
+  follow(next.order);
   // At the line, what is shown as the system's state is the snapshot.
   const lastOfCut = next.order.findLastIndex(it => cut.includes(it));
-  state.position = state.isStraight ? lastOfCut : next.order.indexOf(moment);
+  state.position = state.isStraight ? lastOfCut : state.places[moment];
+  fadeWhatIsToCome(false);
   drawn.moments[moment].group.setAttribute('tabindex', -1);
   drawn.moments[moment].group.classList.remove('current');
   emphasise();
@@ -111,7 +175,7 @@ function toggleStraight() {
   svg.classList.toggle('straight', state.isStraight);
   const target = viewOf(next.columns, cut);
   if (isWhole) target.column = Math.min(target.column, narrowest(next.columns));
-  animateTo(next.columns, target, () => goTo(state.position, false));
+  animateTo(next.columns, target, () => showStepAt(state.position));
 }
 
 /** The nearest step at the process above or below. */
@@ -168,8 +232,9 @@ function onAnyKey(event) {
     });
   }
   actions.Escape = () => {
-    hideTooltip();
+    hover(undefined);
     select(undefined);
+    fadeWhatIsToCome(false);
   };
   const action = actions[event.key];
   if (!action) return;
@@ -188,8 +253,9 @@ function targetOf(element) {
 function onFocus(event) {
   const found = targetOf(event.target);
   if (!found || !event.target.matches(':focus-visible')) return;
-  const box = event.target.getBoundingClientRect();
-  showTooltip(found, box.left + box.width / 2, box.top + box.height / 2);
+  const box = svg.getBoundingClientRect();
+  const at = middleOf(found);
+  showTooltip(found, box.left + at.x - view.pan, box.top + at.y);
 }
 
 /** One pointer pans, two zoom; a pointer that stays clicks. */
@@ -233,7 +299,10 @@ function listenToPointers() {
     if (event.type !== 'pointerup' || !wasAlone || travelled > 4) return;
     const found = find(event, event.pointerType === 'touch' ? 26 : 12);
     select(found && (found.message === undefined ? { moment: found.moment } : { message: found.message }));
-    if (found?.moment !== undefined) goTo(state.order.indexOf(found.moment), true);
+    if (found?.moment !== undefined) {
+      showStepAt(state.places[found.moment]);
+      drawn.moments[found.moment].group.focus({ preventScroll: true });
+    }
     if (found) showTooltip(found, event.clientX, event.clientY);
   };
   svg.addEventListener('pointerup', release);
@@ -284,24 +353,32 @@ function listen() {
 
 function begin() {
   const { order, columns } = arrange();
-  state.order = order;
+  follow(order);
   view.columns = columns;
   showHeader();
   fillChoice();
   if (moments.length === 0) return;
   build();
   measure();
-  view.column = Math.max(34, narrowest());
   byId('position').max = order.length - 1;
   const first = RUN.snapshots.findIndex(snapshot => snapshot.collect !== undefined);
   state.snapshot = first < 0 ? undefined : first;
   emphasise();
   showSnapshot();
   showCauses();
+  showStepAt(0);
+  lookFirst();
   place();
   chooseLabels();
-  goTo(0, false);
   listen();
+}
+
+/** The page opens on the whole run, where that can be read; else on its first snapshot. */
+function lookFirst() {
+  const canBeRead = narrowest() >= LEGIBLE;
+  view.column = canBeRead ? narrowest() : READABLE;
+  view.pan = 0;
+  if (!canBeRead && state.snapshot !== undefined) goToCut(state.snapshot);
 }
 
 begin();

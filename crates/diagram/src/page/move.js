@@ -18,6 +18,7 @@ function measure() {
   view.gutter = Math.round(Math.min(view.gutter, most));
   const room = Math.max(260, window.innerHeight * (isNarrow() ? 0.5 : 0.6));
   view.lane = Math.min(96, Math.max(28, (room - TOP - BOTTOM) / ROWS));
+  setAttributes(svg, { width: view.width, height: heightOfRun() });
 }
 
 function isNarrow() {
@@ -75,6 +76,7 @@ function showWhole() {
 
 /** Pans so that a moment is seen. */
 function reveal(moment) {
+  const before = view.pan;
   const x = xOf(moment);
   const [left, right] = [view.pan + view.gutter + 40, view.pan + view.width - 40];
   if (x < left) view.pan -= left - x;
@@ -83,7 +85,7 @@ function reveal(moment) {
   const y = yOf(moments[moment].row);
   if (y - 40 < frame.scrollTop) frame.scrollTop = y - 40;
   if (y + 40 > frame.scrollTop + frame.clientHeight) frame.scrollTop = y + 40 - frame.clientHeight;
-  schedule(false);
+  if (view.pan !== before) schedule(false);
 }
 
 /** Where to look so that these moments are seen, in an arrangement. */
@@ -92,6 +94,10 @@ function viewOf(columns, of) {
   const [first, last] = [Math.min(...at), Math.max(...at)];
   const room = view.width - view.gutter - 2 * MARGIN;
   const column = Math.min(view.column, 0.85 * room / (last - first + 2));
+  if (column < DENSE) {
+    // Its beginning, then: all of it at once could not be read.
+    return { column: READABLE, pan: (first - 1) * READABLE };
+  }
   const middle = view.gutter + MARGIN + (first + last) / 2 * column;
   return { column, pan: middle - (view.width + view.gutter) / 2 };
 }
@@ -100,7 +106,8 @@ function viewOf(columns, of) {
 function revealCut(snapshot) {
   const cut = RUN.snapshots[snapshot].cut.map(event => momentOf[event]);
   if (cut.length === 0) return;
-  const seen = cut.every(moment => xOf(moment) > view.pan + view.gutter && xOf(moment) < view.pan + view.width);
+  const [left, right] = [view.pan + view.gutter + MARGIN, view.pan + view.width - MARGIN];
+  const seen = cut.every(moment => xOf(moment) > left && xOf(moment) < right);
   if (seen) return;
   Object.assign(view, viewOf(view.columns, cut));
   keepInSight();

@@ -28,15 +28,53 @@ function showHeader() {
   byId('title').textContent = title;
   const facts = [
     `${RUN.processes.length} processes`,
-    `${RUN.events.length} events`,
+    RUN.part === undefined ? `${RUN.events.length} events` : `events ${RUN.part.events.join(' to ')} of ${RUN.part.of}`,
     RUN.seed === undefined ? undefined : `seed ${RUN.seed}`,
     RUN.sha256 === undefined ? undefined : `script ${RUN.sha256.slice(0, 12)}…`,
   ];
   byId('about').textContent = facts.filter(Boolean).join(' · ');
-  const legend = [['message', 'message'], ['marker', 'marker'], ['cut', 'cut'], ['crossing', 'in transit at the cut']];
-  byId('legend').append(...legend.map(([kind, text]) => {
-    const key = svgElement('svg', { width: 26, height: 12, 'aria-hidden': true });
-    svgElement('line', { class: kind, x1: 1, y1: 6, x2: 25, y2: 6 }, key);
+  byId('part').textContent = RUN.part === undefined ? '' : wordsOfPart(RUN.part);
+  showLegend();
+}
+
+/** Which part of the run is shown, and what shows another. */
+function wordsOfPart({ lines, snapshots }) {
+  const what = lines === undefined ? '' : `, what lines ${lines.join(' to ')} of the script did`;
+  const another = snapshots > 0 ? `, and --snapshot N (1 to ${snapshots}) one snapshot` : '';
+  return `This is a part of the run${what}. To “master diagram”, --from LINE and --to LINE choose another${another}.`;
+}
+
+/** Everything that is drawn, and what it means. */
+function showLegend() {
+  const arrow = (key, kind, isPenned) => {
+    const group = svgElement('g', { class: kind }, key);
+    if (isPenned) svgElement('path', { class: 'pen', d: 'M2 8H24' }, group);
+    svgElement('path', { class: 'line', d: 'M1 8H18' }, group);
+    svgElement('path', { class: 'head', d: 'M25 8L16 4V12Z' }, group);
+  };
+  const glyph = (kind, extra) => key => {
+    const group = svgElement('g', { class: `moment ${kind} ${extra ?? ''}`, transform: 'translate(13 8)' }, key);
+    if (extra === 'current') svgElement('circle', { class: 'halo', r: 9 }, group);
+    if (extra === 'begins') svgElement('circle', { class: 'ring', r: 9 }, group);
+    svgElement('path', { class: 'glyph', d: glyphOf(kind), transform: 'scale(0.8)' }, group);
+  };
+  const legend = [
+    ['message', key => arrow(key, 'message')],
+    ['marker', key => arrow(key, 'message marker')],
+    ['cut of a snapshot', key => svgElement('path', { class: 'cut chosen', d: 'M6 8H20' }, key)],
+    ['before the cut', key => svgElement('rect', { class: 'shade', x: 2, y: 1, width: 22, height: 14 }, key)],
+    ['in transit at the cut', key => arrow(key, 'message crossing', true)],
+    ['records its state', glyph('record')],
+    ['begins a snapshot', glyph('record', 'begins')],
+    ['a later marker arrives', glyph('marker_received')],
+    ['collected, audited', glyph('collect')],
+    ['refused', glyph('refuse')],
+    ['dies', glyph('death')],
+    ['step reached', glyph('send', 'current')],
+  ];
+  byId('legend').append(...legend.map(([text, draw]) => {
+    const key = svgElement('svg', { width: 26, height: 16, 'aria-hidden': true });
+    draw(key);
     return make('li', {}, key, text);
   }));
 }
@@ -117,8 +155,7 @@ function showStep() {
 function stateTables(now) {
   const processes = RUN.processes.flatMap(({ id }, lane) => now.balances[lane] === undefined
     ? [] : [[id, now.balances[lane].toString(), doing(now, lane)]]);
-  const channels = [...inTransit(now)].map(([name, messages]) =>
-    [name, messages.map(contentOf).join(', ')]);
+  const channels = transitRows(inTransit(now));
   const parts = [processes.length > 0
     ? table('Processes', ['Process', 'Balance', 'Recorder'], processes)
     : paragraph('There is no process yet.')];
@@ -126,6 +163,32 @@ function stateTables(now) {
     ? table('Channels', ['Channel', 'In transit'], channels)
     : paragraph('All channels are empty.'));
   return parts;
+}
+
+/** A row for each channel with money on it; markers that are alone on theirs share one a snapshot. */
+function transitRows(channels) {
+  const rows = [];
+  const alone = new Map();
+  for (const [name, messages] of channels) {
+    if (messages.some(({ amount }) => amount !== undefined)) {
+      rows.push([name, messages.map(contentOf).join(', ')]);
+      continue;
+    }
+    for (const message of messages) {
+      const marker = contentOf(message);
+      if (!alone.has(marker)) alone.set(marker, []);
+      alone.get(marker).push(name);
+    }
+  }
+  for (const [marker, names] of alone) {
+    rows.push([marker, names.length > 6 ? `on ${names.length} channels` : names.map(unbroken).join(', ')]);
+  }
+  return rows;
+}
+
+/** A text that stays on one line. */
+function unbroken(text) {
+  return text.replaceAll(' ', '\u00a0');
 }
 
 function contentOf(message) {
@@ -163,7 +226,7 @@ function showCauses() {
   }
   const { past, future } = causality(selected);
   const own = selected.message === undefined ? 1 : 0;
-  const count = (set, what, kind) => make('li', { class: kind }, `${set} ${set === 1 ? 'step' : 'steps'} ${what}`);
+  const count = (set, what, kind) => make('li', { class: `of-${kind}` }, `${set} ${set === 1 ? 'step' : 'steps'} ${what}`);
   const concurrent = moments.length - new Set([...past, ...future]).size;
   causes.replaceChildren(
     paragraph(detailsOf(selected).join('; ')),

@@ -6,6 +6,7 @@ mod common;
 mod exports;
 mod layout;
 mod page;
+mod seen;
 mod shown;
 mod svg;
 mod text;

@@ -22,7 +22,12 @@ pub(crate) struct Shown {
 impl Shown {
     /// The worked example.
     pub(crate) fn example() -> Self {
-        Self::read(EXAMPLE, "example")
+        Self::named("example")
+    }
+
+    /// The same, in a file of its own: tests run at once.
+    pub(crate) fn named(name: &str) -> Self {
+        Self::read(EXAMPLE, name)
     }
 
     fn new(system: System, header: &Header, name: &str) -> Self {
@@ -48,6 +53,11 @@ impl Shown {
 
     /// A run whose names and reasons are markup, with amounts beyond what a double can hold.
     pub(crate) fn hostile() -> Self {
+        Self::hostile_as("hostile")
+    }
+
+    /// The same, in a file of its own.
+    pub(crate) fn hostile_as(name: &str) -> Self {
         let reason = serde_json::to_string(HOSTILE).unwrap();
         let history = format!(
             r#"{{"history":1,"script":{reason}}}
@@ -62,11 +72,16 @@ impl Shown {
 {{"event":"death","reason":{reason}}}
 "#
         );
-        Self::read(&history, "hostile")
+        Self::read(&history, name)
     }
 
     /// Three processes and one that joins, two snapshots at once.
     pub(crate) fn small() -> Self {
+        Self::small_as("small")
+    }
+
+    /// The same, in a file of its own.
+    pub(crate) fn small_as(name: &str) -> Self {
         let params = Params {
             processes: 3,
             steps: 45,
@@ -76,21 +91,31 @@ impl Shown {
             refusals: true,
             capacity: 3,
         };
-        Self::random(3, &params, "small")
+        Self::random(3, &params, name)
     }
 
     /// The middle of a run, from when a snapshot has begun.
     pub(crate) fn middle() -> (Self, Vec<usize>) {
-        let small = Self::small();
+        Self::middle_as("middle")
+    }
+
+    /// The same, in a file of its own.
+    pub(crate) fn middle_as(name: &str) -> (Self, Vec<usize>) {
+        let small = Self::small_as(name);
         let begin = small.system.snapshots[&SnapshotId(1)].begin.unwrap();
         let events: Vec<usize> = (begin + 4..small.system.events.len() - 9).collect();
         let header = Header::default();
-        let part = Self::part(small.system, &header, events.clone(), "middle");
+        let part = Self::part(small.system, &header, events.clone(), name);
         (part, events)
     }
 
     /// A run of 30 processes and more than 1,000 events, with snapshots at once and joins.
     pub(crate) fn large() -> Self {
+        Self::large_as("large")
+    }
+
+    /// The same, in a file of its own.
+    pub(crate) fn large_as(name: &str) -> Self {
         let params = Params {
             processes: 27,
             steps: 1900,
@@ -100,7 +125,7 @@ impl Shown {
             refusals: true,
             capacity: 1,
         };
-        Self::random(4, &params, "large")
+        Self::random(4, &params, name)
     }
 
     fn random(seed: u64, params: &Params, name: &str) -> Self {
@@ -215,5 +240,32 @@ impl Replay {
         let rows = self.channels.iter().filter(|(_, queue)| !queue.is_empty());
         rows.map(|(channel, queue)| vec![channel.to_string(), queue.join(", ")])
             .collect()
+    }
+
+    /// The channels with money on them; then, for each snapshot, the channels that hold nothing
+    /// but its markers, counted where they are many.
+    pub(crate) fn in_transit(&self) -> Vec<Vec<String>> {
+        let (mut rows, alone): (Vec<_>, Vec<_>) = self
+            .channels()
+            .into_iter()
+            .partition(|row| row[1].split(", ").any(|it| !it.starts_with("marker")));
+        let mut markers: Vec<(String, Vec<String>)> = Vec::new();
+        for row in alone {
+            for marker in row[1].split(", ") {
+                let name = row[0].replace(' ', "\u{a0}");
+                match markers.iter_mut().find(|(known, _)| known == marker) {
+                    Some((_, names)) => names.push(name),
+                    None => markers.push((marker.to_owned(), vec![name])),
+                }
+            }
+        }
+        rows.extend(markers.into_iter().map(|(marker, names)| {
+            let on = match names.len() {
+                0..=6 => names.join(", "),
+                many => format!("on {many} channels"),
+            };
+            vec![marker, on]
+        }));
+        rows
     }
 }
