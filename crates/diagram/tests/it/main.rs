@@ -6,6 +6,7 @@ mod common;
 mod exports;
 mod layout;
 mod page;
+mod sheet;
 mod shown;
 mod svg;
 mod text;
