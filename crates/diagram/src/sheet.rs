@@ -34,6 +34,8 @@ pub struct Sheet {
     pub(crate) processes: usize,
     /// The events that are drawn.
     pub(crate) events: usize,
+    /// How many there are in the system, leaving out what the setting leaves out.
+    pub(crate) of_events: usize,
     /// The messages that are in transit all the time, which are not drawn.
     pub(crate) passing: usize,
     /// Whether the events are in another order than they had.
@@ -118,6 +120,7 @@ impl Sheet {
             setting,
             processes: drawn.len(),
             events: events.len(),
+            of_events: (0..system.events.len()).filter(wanted).count(),
             passing,
             is_reordered: !events.is_sorted(),
         }

@@ -44,7 +44,7 @@ const KEY_GAP: i32 = 12;
 pub fn svg(system: &System, header: &Header, sheet: &Sheet) -> String {
     let (left, content) = margins(&sheet.rows);
     let title = header.script.as_deref().unwrap_or("a run");
-    let facts = facts(system, header, sheet);
+    let facts = facts(header, sheet);
     let least = LEAST_WIDTH - 2 * PAD;
     let least = least.max(text_width(title, 20)).max(text_width(&facts, 14));
     let width = content.max(least);
@@ -73,8 +73,10 @@ pub fn svg(system: &System, header: &Header, sheet: &Sheet) -> String {
     head(&mut out, title, &facts, (width + 2 * PAD, height));
     out.push_str(&drawn);
     let _ = writeln!(out, "<g transform=\"translate({PAD} {below})\">");
+    let cuts = sheet.rows.iter().flat_map(|row| &row.cuts);
+    let first = cuts.map(|cut| cut.snapshot).min().unwrap_or(SnapshotId(1));
     for (symbol, at) in symbols {
-        symbol.write(&mut out, at);
+        symbol.write(&mut out, at, first);
     }
     out.push_str("</g>\n");
     write_legend(&mut out, &legend, below + key_height);
@@ -127,7 +129,7 @@ fn height(layout: &Layout) -> [i32; 2] {
 }
 
 /// The line beneath the title.
-fn facts(system: &System, header: &Header, sheet: &Sheet) -> String {
+fn facts(header: &Header, sheet: &Sheet) -> String {
     let cuts = sheet.rows.iter().flat_map(|row| &row.cuts);
     let cuts: BTreeSet<SnapshotId> = cuts.map(|cut| cut.snapshot).collect();
     let mut facts = vec![
@@ -138,8 +140,9 @@ fn facts(system: &System, header: &Header, sheet: &Sheet) -> String {
     facts.extend(header.seed.map(|seed| format!("seed {seed}")));
     if sheet.setting.without_markers {
         facts.push("without markers".to_owned());
-    } else if sheet.events < system.events.len() {
-        facts.push(format!("a part of {} events", system.events.len()));
+    }
+    if sheet.events < sheet.of_events {
+        facts.push(format!("a part of {} events", sheet.of_events));
     }
     if let Some(LeftOut {
         processes,

@@ -2,7 +2,7 @@
 
 use std::fmt::{Result, Write};
 
-use history::{Content, System, What};
+use history::{Content, SnapshotId, System, What};
 
 use super::style;
 use crate::layout::{Layout, Placed, Point};
@@ -275,28 +275,29 @@ impl Symbol {
         self.indent() + text_width(self.name(), 14)
     }
 
-    /// Writes it with its explanation.
-    pub(super) fn write(self, out: &mut String, at: Point) {
+    /// Writes it with its explanation, in the colour of a snapshot.
+    pub(super) fn write(self, out: &mut String, at: Point, snapshot: SnapshotId) {
+        let (stroke, fill) = (style::stroke(snapshot), style::fill(snapshot));
         let Point { x, y } = at;
         let to = Point { x: x + 34, y };
         let line = format!("d=\"M{x} {y}H{}\"", to.x);
         let middle = x + self.indent() / 2 - 3;
         let _ = match self {
             Self::Message | Self::Marker | Self::InTransit => {
-                let (class, fill) = match self {
-                    Self::Marker => ("marker k0", "f0"),
-                    _ => ("message", "ink"),
+                let (class, head_fill) = match self {
+                    Self::Marker => (format!("marker {stroke}"), fill),
+                    _ => ("message".to_owned(), "ink"),
                 };
                 if self == Self::InTransit {
                     let _ = write!(
                         out,
-                        "<path class=\"pen k0\" stroke-width=\"10\" d=\"M{} {y}H{}\"/>",
+                        "<path class=\"pen {stroke}\" stroke-width=\"10\" d=\"M{} {y}H{}\"/>",
                         x + 5,
                         x + 29
                     );
                 }
                 let shown = write!(out, "<path class=\"{class}\" {line}/>");
-                head(out, fill, at, Point { x: to.x + 4, y });
+                head(out, head_fill, at, Point { x: to.x + 4, y });
                 shown
             }
             Self::Lost => {
@@ -305,7 +306,7 @@ impl Symbol {
             }
             Self::Cut => write!(
                 out,
-                "<path class=\"cut k0\" d=\"M{} {y}H{}\"/>",
+                "<path class=\"cut {stroke}\" d=\"M{} {y}H{}\"/>",
                 x + 6,
                 x + 28
             ),
@@ -313,15 +314,15 @@ impl Symbol {
             Self::Exchange => dot(out, middle, y),
             Self::Refused => refused(out, middle, y),
             Self::Begin => {
-                let _ = diamond(out, middle, y, "f0");
-                ring(out, middle, y, "k0")
+                let _ = diamond(out, middle, y, fill);
+                ring(out, middle, y, stroke)
             }
-            Self::Record => diamond(out, middle, y, "f0"),
-            Self::MarkerSent => sent(out, middle, y, "f0"),
-            Self::MarkerReceived => received(out, middle, y, "k0"),
-            Self::Closed => tick(out, middle, y, "k0"),
-            Self::Collect => square(out, middle, y, "k0"),
-            Self::Passed => check(out, middle, y, "k0"),
+            Self::Record => diamond(out, middle, y, fill),
+            Self::MarkerSent => sent(out, middle, y, fill),
+            Self::MarkerReceived => received(out, middle, y, stroke),
+            Self::Closed => tick(out, middle, y, stroke),
+            Self::Collect => square(out, middle, y, stroke),
+            Self::Passed => check(out, middle, y, stroke),
             Self::Death => cross(out, middle, y, 7),
             Self::Border => write!(
                 out,

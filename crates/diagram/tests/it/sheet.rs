@@ -209,5 +209,6 @@ fn without_markers_cuts_states_and_channel_states_stay() {
         assert_eq!(layout.cuts.len(), all.cuts.len(), "{name}");
         let image = svg(system, &Header::default(), &sheet);
         assert!(!image.contains("class=\"marker "), "{name}");
+        assert!(!image.contains("a part of"), "{name}");
     });
 }
