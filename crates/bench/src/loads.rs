@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::jobs::{Bench, Job, better};
+use crate::jobs::{Bench, Job};
 use crate::ours::Summary;
 use crate::raw;
 use crate::rows::{Row, State, Unit};
@@ -53,23 +53,29 @@ pub(crate) fn load(nodes: usize, can_load: bool) -> Job {
 }
 
 fn measure(bench: &Bench, nodes: usize, can_load: bool, rows: &mut [Row]) -> Result<(), Error> {
-    let mut latencies = [Vec::new(), Vec::new()];
     for _ in 0..bench.plan.repeats {
-        let rate = raw::load::measure(nodes, bench.plan.load)?;
-        better(Unit::PerSecond, &mut rows[0].raw, rate);
+        rows[0]
+            .raw_runs
+            .push(raw::load::measure(nodes, bench.plan.load)?);
         if !can_load {
             continue;
         }
         for (at, (every, _, _)) in MODES.iter().enumerate() {
             let summary = audited(bench.ours.load(nodes, bench.plan.load, every)?)?;
-            better(Unit::PerSecond, &mut rows[at].ours, summary.rate);
+            rows[at].ours_runs.push(summary.rate);
             if at > 0 {
-                latencies[at - 1].extend(summary.latency_ms.p50);
+                let latency = &mut rows[MODES.len() + at - 1].ours_runs;
+                latency.extend(summary.latency_ms.p50);
             }
         }
     }
-    for (row, latencies) in rows[MODES.len()..].iter_mut().zip(latencies) {
-        row.ours = median(latencies);
+    let best = |runs: &[f64]| runs.iter().copied().reduce(f64::max);
+    for row in rows {
+        row.raw = best(&row.raw_runs);
+        row.ours = match row.unit {
+            Unit::PerSecond => best(&row.ours_runs),
+            _ => median(row.ours_runs.clone()),
+        };
     }
     Ok(())
 }

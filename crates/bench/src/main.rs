@@ -51,9 +51,9 @@ struct Options {
     /// Measure nearly nothing, only to see that everything runs
     #[arg(long)]
     smoke: bool,
-    /// Measure only what has this in its name, such as `load` or `script`
-    #[arg(long, value_name = "WORDS", default_value = "")]
-    only: String,
+    /// Measure only what has this in its name, such as `load` or `script`; may be given several times
+    #[arg(long, value_name = "WORDS")]
+    only: Vec<String>,
     /// Write one JSON document too; with `-` to standard output, instead of the table
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -93,7 +93,8 @@ fn run(options: &Options) -> Result<ExitCode, Error> {
     };
     let machine = Machine::here(bench.cpus.count());
     let mut jobs = jobs::all(&bench.plan, bench.cpus.count(), bench.ours.can_load());
-    jobs.retain(|job| job.what.contains(&options.only));
+    let only = &options.only;
+    jobs.retain(|job| only.is_empty() || only.iter().any(|words| job.what.contains(words)));
     let mut progress = Progress::new(jobs.len());
     let mut rows = Vec::new();
     for job in jobs {

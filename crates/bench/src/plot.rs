@@ -1,16 +1,33 @@
-//! Two plots in one SVG: throughput and snapshot latency over the number of nodes, log axes.
+//! Two plots in one SVG: throughput and snapshot latency over the number of nodes.
+//!
+//! Axes are linear and begin at 0. A pale column ends at the median of the runs, and the bar on it
+//! reaches from the least of them to the most.
 
 use std::fmt::Write;
 
+use crate::loads::median;
 use crate::machine::Machine;
 use crate::rows::Row;
 
 const WIDTH: f64 = 920.0;
-const HEIGHT: f64 = 446.0;
+const HEIGHT: f64 = 494.0;
 /// Of the area between the axes of each plot.
-const PLOT: (f64, f64) = (340.0, 240.0);
+const PLOT: (f64, f64) = (360.0, 260.0);
 const TOP: f64 = 126.0;
-const LEFTS: [f64; 2] = [78.0, 528.0];
+const LEFTS: [f64; 2] = [62.0, 526.0];
+/// The share of a group's room that its columns take.
+const FILLED: f64 = 0.84;
+/// A bar is seen also where all runs are alike.
+const LEAST_BAR: f64 = 2.0;
+/// Groups that are lower than this share of the axis have their figure above them.
+const LOW: f64 = 0.04;
+/// Why throughput falls beyond this many nodes: measured with the raw baseline (see the README).
+const FALLS_BEYOND: u64 = 64;
+const NOTE: [&str; 2] = [
+    "Beyond 64 nodes a write has half as many transfers for a peer, also between raw pipes: each takes \
+     about 1.6 times the CPU time.",
+    "Four times as many channels, as 128 nodes have, cost 1.2 to 1.5 times as much on top of that.",
+];
 
 /// Plain properties, since not everything that shows SVG knows CSS variables.
 const STYLE: &str = "\
@@ -19,53 +36,50 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 .tick, .foot { font-size: 12px; fill: #59636e }
 .paper { fill: #ffffff }
 .grid { stroke: #d1d9e0; stroke-width: 1 }
-.line { fill: none; stroke-width: 2 }
-.dot { stroke: #ffffff; stroke-width: 1.5 }
-.a .line { stroke: #0969da } .a .dot { fill: #0969da }
-.b .line { stroke: #bc4c00 } .b .dot { fill: #bc4c00 }
-.c .line { stroke: #1a7f37 } .c .dot { fill: #1a7f37 }
-.d .line { stroke: #59636e; stroke-dasharray: 6 4 } .d .dot { fill: #59636e }
+.column { fill-opacity: 0.35 }
+.a { fill: #0969da }
+.b { fill: #bc4c00 }
+.c { fill: #1a7f37 }
+.d { fill: #59636e }
 @media (prefers-color-scheme: dark) {
 text { fill: #f0f6fc }
 .tick, .foot { fill: #9198a1 }
 .paper { fill: #0d1117 }
 .grid { stroke: #3d444d }
-.dot { stroke: #0d1117 }
-.a .line { stroke: #4493f8 } .a .dot { fill: #4493f8 }
-.b .line { stroke: #f0883e } .b .dot { fill: #f0883e }
-.c .line { stroke: #3fb950 } .c .dot { fill: #3fb950 }
-.d .line { stroke: #9198a1 } .d .dot { fill: #9198a1 }
+.a { fill: #4493f8 }
+.b { fill: #f0883e }
+.c { fill: #3fb950 }
+.d { fill: #9198a1 }
 }
 ";
 
-/// A line of a plot: its class, its name, and its points (nodes, value).
+/// The columns of one colour: class, name, and for each number of nodes what the runs gave.
 struct Series {
     class: char,
     name: &'static str,
-    points: Vec<(f64, f64)>,
+    runs: Vec<(u64, Vec<f64>)>,
 }
 
 /// The drawing; series without a figure are left out.
 pub(crate) fn svg(rows: &[Row], machine: &Machine) -> String {
-    let points = |prefix: &str, value: fn(&Row) -> Option<f64>| -> Vec<(f64, f64)> {
-        let point = |row: &Row| {
+    let runs = |prefix: &str, of: fn(&Row) -> &Vec<f64>| -> Vec<(u64, Vec<f64>)> {
+        let runs = |row: &Row| {
             let nodes = row.key.strip_prefix(prefix)?.parse().ok()?;
-            value(row)
-                .filter(|value| *value > 0.0)
-                .map(|value| (nodes, value))
+            let runs = of(row).clone();
+            (!runs.is_empty()).then_some((nodes, runs))
         };
-        rows.iter().filter_map(point).collect()
+        rows.iter().filter_map(runs).collect()
     };
     let ours = |class, name, prefix: &str| Series {
         class,
         name,
-        points: points(prefix, |row| row.ours),
+        runs: runs(prefix, |row| &row.ours_runs),
     };
     let throughput = [
         Series {
             class: 'd',
             name: "raw pipes, no bank",
-            points: points("load.off.", |row| row.raw),
+            runs: runs("load.off.", |row| &row.raw_runs),
         },
         ours('a', "snapshots off", "load.off."),
         ours('b', "10 snapshots/s", "load.ten."),
@@ -83,163 +97,224 @@ pub(crate) fn svg(rows: &[Row], machine: &Machine) -> String {
          <style>\n{STYLE}</style>\n\
          <rect width=\"100%\" height=\"100%\" class=\"paper\"/>\n"
     );
+    let [left, right] = LEFTS;
     plot(
         &mut text,
-        LEFTS[0],
-        "Transfers per second",
+        left,
+        "Million transfers a second",
         &throughput,
-        rate,
+        1e-6,
     );
-    plot(
-        &mut text,
-        LEFTS[1],
-        "Snapshot latency, median",
-        &latency,
-        time,
-    );
-    let foot = machine
+    plot(&mut text, right, "Snapshot latency in ms", &latency, 1.0);
+    let machine = machine
         .to_string()
         .replace('&', "&amp;")
         .replace('<', "&lt;");
-    // Writing to a string cannot fail.
-    let _ = writeln!(
-        text,
-        "<text class=\"foot\" x=\"{}\" y=\"{}\">{foot}</text>\n</svg>",
-        LEFTS[0] - 60.0,
-        HEIGHT - 12.0
-    );
+    let mut measured = throughput.iter().flat_map(|series| &series.runs);
+    let falls = measured.any(|(nodes, _)| *nodes > FALLS_BEYOND);
+    let mut foot =
+        vec!["Columns end at the median of the runs, bars reach from the least to the most."];
+    foot.extend(NOTE.iter().filter(|_| falls));
+    foot.push(&machine);
+    for (nth, line) in foot.iter().enumerate() {
+        let y = HEIGHT - 12.0 - 17.0 * (foot.len() - 1 - nth) as f64;
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "<text class=\"foot\" x=\"18\" y=\"{y}\">{line}</text>"
+        );
+    }
+    text.push_str("</svg>\n");
     text
 }
 
-fn rate(value: f64) -> String {
-    match value {
-        value if value >= 1e6 => format!("{} M", value / 1e6),
-        value if value >= 1e3 => format!("{} k", value / 1e3),
-        value => value.to_string(),
-    }
-}
-
-fn time(milliseconds: f64) -> String {
-    match milliseconds {
-        value if value >= 1e3 => format!("{} s", value / 1e3),
-        value if value >= 1.0 => format!("{value} ms"),
-        value => format!("{} µs", (value * 1e3).round()),
-    }
-}
-
-/// A logarithmic axis from one whole value to another.
-struct Axis {
-    from: f64,
-    to: f64,
-    length: f64,
-}
-
-impl Axis {
-    fn at(&self, value: f64) -> f64 {
-        self.length * (value / self.from).ln() / (self.to / self.from).ln()
-    }
-}
-
-fn plot(text: &mut String, left: f64, title: &str, series: &[Series], label: fn(f64) -> String) {
+fn plot(text: &mut String, left: f64, title: &str, series: &[Series], unit: f64) {
     let _ = writeln!(text, "<g transform=\"translate({left} {TOP})\">");
     let _ = writeln!(
         text,
-        "<text class=\"title\" x=\"0\" y=\"-92\">{title}</text>"
+        "<text class=\"title\" x=\"-44\" y=\"-92\">{title}</text>"
     );
-    let points = || series.iter().flat_map(|series| &series.points);
-    let (width, height) = PLOT;
-    let Some((x, y)) = axes(points()) else {
-        let _ = writeln!(text, "<text x=\"0\" y=\"20\">not measured</text>\n</g>");
+    let shown: Vec<&Series> = series.iter().filter(|it| !it.runs.is_empty()).collect();
+    let all = || shown.iter().flat_map(|series| &series.runs);
+    let most = all().flat_map(|(_, runs)| runs).copied().reduce(f64::max);
+    let mut nodes: Vec<u64> = all().map(|(nodes, _)| *nodes).collect();
+    nodes.sort_unstable();
+    nodes.dedup();
+    let Some(most) = most.filter(|most| *most > 0.0) else {
+        text.push_str("<text x=\"0\" y=\"20\">not measured</text>\n</g>\n");
         return;
     };
-    let mut decade = y.from;
-    while decade <= y.to * 1.001 {
-        let up = height - y.at(decade);
-        let label = label(decade);
+    let step = step(most * unit);
+    let top = (most * unit / step).ceil() * step;
+    let up = |value: f64| PLOT.1 * (1.0 - value * unit / top);
+    let mut line = 0.0;
+    while line <= top * 1.001 {
+        let y = up(line / unit);
         let _ = writeln!(
             text,
-            "<line class=\"grid\" x1=\"0\" x2=\"{width}\" y1=\"{up:.1}\" y2=\"{up:.1}\"/>\
-             <text class=\"tick\" x=\"-8\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>",
-            up + 4.0
+            "<line class=\"grid\" x1=\"0\" x2=\"{}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
+             <text class=\"tick\" x=\"-8\" y=\"{:.1}\" text-anchor=\"end\">{line}</text>",
+            PLOT.0,
+            y + 4.0
         );
-        decade *= 10.0;
+        line += step;
     }
-    let mut nodes: Vec<f64> = points().map(|(nodes, _)| *nodes).collect();
-    nodes.sort_by(f64::total_cmp);
-    nodes.dedup();
-    for nodes in nodes {
-        let across = x.at(nodes);
+    let room = PLOT.0 / nodes.len() as f64;
+    for (nth, nodes) in nodes.iter().enumerate() {
+        let words = if nth == 0 { " nodes" } else { "" };
         let _ = writeln!(
             text,
-            "<line class=\"grid\" x1=\"{across:.1}\" x2=\"{across:.1}\" y1=\"0\" \
-             y2=\"{height}\"/><text class=\"tick\" x=\"{across:.1}\" y=\"{}\" \
-             text-anchor=\"middle\">{nodes}</text>",
-            height + 17.0
+            "<text class=\"tick\" x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{nodes}{words}</text>",
+            (nth as f64 + 0.5) * room,
+            PLOT.1 + 17.0
         );
+        let here = all().filter(|(count, _)| count == nodes);
+        let most = here.flat_map(|(_, runs)| runs).copied().fold(0.0, f64::max) * unit;
+        if most < top * LOW {
+            let _ = writeln!(
+                text,
+                "<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">≤ {}</text>",
+                (nth as f64 + 0.5) * room,
+                up(most / unit) - 8.0,
+                rounded_up(most)
+            );
+        }
     }
-    let _ = writeln!(
-        text,
-        "<text class=\"tick\" x=\"{}\" y=\"{}\" text-anchor=\"middle\">nodes</text>",
-        width / 2.0,
-        height + 35.0
-    );
-    let shown = series.iter().filter(|series| !series.points.is_empty());
-    for (index, series) in shown.enumerate() {
-        draw(text, series, index, &x, &y);
+    let width = room * FILLED / shown.len() as f64;
+    for (index, series) in shown.iter().enumerate() {
+        let _ = writeln!(text, "<g class=\"{}\">", series.class);
+        for (count, runs) in &series.runs {
+            let nth = nodes.partition_point(|it| it < count) as f64;
+            let x = (nth + (1.0 - FILLED) / 2.0) * room + index as f64 * width;
+            column(text, x, width, runs, up);
+        }
+        name(text, series.name, index);
+        text.push_str("</g>\n");
     }
     text.push_str("</g>\n");
 }
 
-/// A line with its dots, and its place in the legend: two columns above the plot.
-fn draw(text: &mut String, series: &Series, index: usize, x: &Axis, y: &Axis) {
-    let Series {
-        class,
-        name,
-        points,
-    } = series;
-    let place = |(nodes, value): &(f64, f64)| (x.at(*nodes), PLOT.1 - y.at(*value));
-    let path: Vec<String> = points
-        .iter()
-        .map(place)
-        .map(|(x, y)| format!("{x:.1},{y:.1}"))
-        .collect();
+/// A column up to the median, and on it a bar from the least to the most.
+fn column(text: &mut String, x: f64, width: f64, runs: &[f64], up: impl Fn(f64) -> f64) {
+    let least = runs.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = runs.iter().copied().fold(0.0, f64::max);
+    let middle = up(median(runs.to_vec()).unwrap_or(0.0));
+    let (top, bottom) = (up(most), up(least));
+    let height = (bottom - top).max(LEAST_BAR);
     let _ = writeln!(
         text,
-        "<g class=\"{class}\"><polyline class=\"line\" points=\"{}\"/>",
-        path.join(" ")
+        "<rect class=\"column\" x=\"{:.1}\" y=\"{middle:.1}\" width=\"{:.1}\" height=\"{:.1}\"/>\
+         <rect class=\"bar\" x=\"{:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{height:.1}\"/>",
+        x + 0.5,
+        width - 1.0,
+        PLOT.1 - middle,
+        x + width * 0.3,
+        width * 0.4,
     );
-    for (x, y) in points.iter().map(place) {
-        let _ = writeln!(
-            text,
-            "<circle class=\"dot\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/>"
-        );
-    }
+}
+
+/// A series' place in the legend: two columns above the plot.
+fn name(text: &mut String, name: &str, index: usize) {
     let (across, down) = ((index % 2) as f64 * 186.0, (index / 2) as f64 * 22.0 - 66.0);
     let _ = writeln!(
         text,
-        "<line class=\"line\" x1=\"{across}\" x2=\"{}\" y1=\"{down}\" y2=\"{down}\"/>\
-         <circle class=\"dot\" cx=\"{}\" cy=\"{down}\" r=\"4\"/>\
-         <text x=\"{}\" y=\"{}\">{name}</text></g>",
-        across + 26.0,
-        across + 13.0,
-        across + 33.0,
+        "<rect class=\"column\" x=\"{across}\" y=\"{}\" width=\"12\" height=\"12\"/>\
+         <rect x=\"{}\" y=\"{}\" width=\"5\" height=\"7\"/>\
+         <text class=\"name\" x=\"{}\" y=\"{}\">{name}</text>",
+        down - 6.0,
+        across + 3.5,
+        down - 8.0,
+        across + 19.0,
         down + 4.5
     );
 }
 
-/// Both axes around all points; nothing where there are none.
-fn axes<'a>(points: impl Iterator<Item = &'a (f64, f64)>) -> Option<(Axis, Axis)> {
-    let mut bounds: Option<[f64; 4]> = None;
-    for (x, y) in points {
-        let [x0, x1, y0, y1] = bounds.unwrap_or([*x, *x, *y, *y]);
-        bounds = Some([x0.min(*x), x1.max(*x), y0.min(*y), y1.max(*y)]);
+/// With two digits.
+fn rounded_up(value: f64) -> String {
+    let digits = (1.0 - value.log10().floor()).clamp(0.0, 3.0);
+    let scale = 10f64.powf(digits);
+    format!("{}", (value * scale).ceil() / scale)
+}
+
+/// From a line of the grid to the next: 1, 2 or 5 times a power of ten, and about five of them.
+fn step(most: f64) -> f64 {
+    let power = 10f64.powf((most / 5.0).log10().floor());
+    let steps = [1.0, 2.0, 5.0, 10.0].map(|times| times * power);
+    let found = steps.iter().find(|step| most / **step <= 6.0);
+    found.copied().unwrap_or(10.0 * power)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows() -> Vec<Row> {
+        let load = |nodes: u64, runs: [f64; 3]| {
+            let mut row = Row::new(
+                format!("load.off.{nodes}"),
+                "load",
+                crate::rows::Unit::PerSecond,
+            );
+            row.ours_runs = runs.map(|run| run * 1e6).to_vec();
+            row.raw_runs = runs.map(|run| run * 2e6).to_vec();
+            row
+        };
+        vec![load(2, [30.0, 10.0, 20.0]), load(128, [40.0, 40.0, 40.0])]
     }
-    let [x0, x1, y0, y1] = bounds?;
-    let lowest = y0.log10().floor();
-    let highest = y1.log10().ceil().max(lowest + 1.0);
-    let axis = |from: f64, to: f64, length| Axis { from, to, length };
-    Some((
-        axis(x0 / 1.3, x1 * 1.3, PLOT.0),
-        axis(10f64.powf(lowest), 10f64.powf(highest), PLOT.1),
-    ))
+
+    /// The y, height, x and width of each rectangle of a class.
+    fn rects(text: &str, class: &str) -> Vec<[f64; 4]> {
+        let class = format!("<rect class=\"{class}\" x=\"");
+        let number = |rect: &str, name: &str| -> f64 {
+            let (_, rest) = rect.split_once(&format!(" {name}=\"")).unwrap();
+            rest.split_once('"').unwrap().0.parse().unwrap()
+        };
+        let parts = text
+            .split("/>")
+            .filter_map(|part| Some(&part[part.find(&class)?..]));
+        // Those of the legend are as wide.
+        let plotted = parts.filter(|part| !part.contains("width=\"12\""));
+        plotted
+            .map(|it| ["y", "height", "x", "width"].map(|name| number(it, name)))
+            .collect()
+    }
+
+    #[test]
+    fn bars_reach_from_the_least_to_the_most_on_a_linear_axis_that_begins_at_0() {
+        let text = svg(&rows(), &Machine::here(1));
+        // The axis goes to 80 million; raw comes first.
+        let per_million = PLOT.1 / 80.0;
+        let spans = |class| -> Vec<[f64; 2]> {
+            let rects = rects(&text, class).into_iter();
+            rects
+                .map(|[y, height, ..]| {
+                    [y + height, y].map(|it| ((PLOT.1 - it) / per_million).round())
+                })
+                .collect()
+        };
+        assert_eq!(
+            spans("column"),
+            [[0.0, 40.0], [0.0, 80.0], [0.0, 20.0], [0.0, 40.0]]
+        );
+        assert_eq!(spans("bar")[0], [20.0, 60.0]);
+        assert_eq!(spans("bar")[2], [10.0, 30.0]);
+    }
+
+    #[test]
+    fn what_is_too_low_to_be_read_has_its_figure() {
+        let mut rows = rows();
+        rows[0].ours_runs = vec![31e4, 52e4];
+        rows[0].raw_runs = vec![123_456.0];
+        let text = svg(&rows, &Machine::here(1));
+        assert!(text.contains(">≤ 0.52<"), "{text}");
+    }
+
+    #[test]
+    fn no_colour_is_hidden_under_another() {
+        let mut columns = rects(&svg(&rows(), &Machine::here(1)), "column");
+        columns.sort_by(|a, b| a[2].total_cmp(&b[2]));
+        for pair in columns.windows(2) {
+            assert!(pair[0][2] + pair[0][3] <= pair[1][2], "{pair:?}");
+        }
+    }
 }

@@ -74,6 +74,9 @@ pub(crate) struct Row {
     pub(crate) unit: Unit,
     pub(crate) ours: Option<f64>,
     pub(crate) raw: Option<f64>,
+    /// What each run gave, where they are kept: ours and the raw baseline's.
+    pub(crate) ours_runs: Vec<f64>,
+    pub(crate) raw_runs: Vec<f64>,
     pub(crate) target: Target,
     /// Why there is no figure, or what else is to be known.
     pub(crate) note: Option<String>,
@@ -95,6 +98,8 @@ impl Row {
             unit,
             ours: None,
             raw: None,
+            ours_runs: Vec::new(),
+            raw_runs: Vec::new(),
             target: Target::default(),
             note: None,
             state: State::Measured,
@@ -233,6 +238,8 @@ pub(crate) fn document(rows: &[Row], machine: &Machine, mode: &str) -> serde_jso
                 "unit": row.unit,
                 "ours": row.ours,
                 "raw": row.raw,
+                "ours_runs": row.ours_runs,
+                "raw_runs": row.raw_runs,
                 "ratio": row.ratio(),
                 "target": row.target,
                 "verdict": match row.verdict() {

@@ -7,14 +7,29 @@ use history::{ProcessId, SnapshotId, System, What};
 use crate::layout::{FONT, Lane, MARGIN, Placed, Point};
 use crate::text_width::text_width;
 
-/// From an event to the next on the same lane, at least.
-const PITCH: i32 = 40;
+/// How far everything stands from the next.
+#[derive(Clone, Copy)]
+struct Pitch {
+    /// From an event to the next on the same lane, at least.
+    event: i32,
+    /// From one part of a step to the next.
+    part: i32,
+    /// From a message's sending to its receipt.
+    run: i32,
+}
+
+const WIDE: Pitch = Pitch {
+    event: 40,
+    part: 16,
+    run: 44,
+};
+const NARROW: Pitch = Pitch {
+    event: 24,
+    part: 14,
+    run: 30,
+};
 /// From a column to the next.
 const COLUMN: i32 = 26;
-/// From one part of a step to the next.
-const PART: i32 = 16;
-/// From a message's sending to its receipt.
-const RUN: i32 = 44;
 /// From an event to its label, and from that to the next event.
 pub(crate) const BESIDE: i32 = 7;
 
@@ -24,6 +39,7 @@ pub(crate) struct Columns {
     /// How far to the right each column is.
     x: Vec<i32>,
     width: i32,
+    pitch: Pitch,
 }
 
 /// The place of an event.
@@ -42,7 +58,9 @@ impl Columns {
         system: &System,
         order: &[usize],
         lane_of: &BTreeMap<ProcessId, usize>,
+        is_compact: bool,
     ) -> Self {
+        let pitch = if is_compact { NARROW } else { WIDE };
         let mut cells: Vec<Cell> = Vec::with_capacity(order.len());
         let mut column = 0;
         // The last column in which something stands on each lane, and in which each event stands.
@@ -69,7 +87,8 @@ impl Columns {
                     None => !cells.is_empty(),
                 };
                 let is_after_end = cells.last().is_some_and(|before| before.lane.is_none());
-                if is_taken || is_after_end || sent == Some(&column) {
+                let is_own = is_compact && !cells.is_empty();
+                if is_own || is_taken || is_after_end || sent == Some(&column) {
                     column += 1;
                 }
             }
@@ -81,11 +100,28 @@ impl Columns {
                 lane,
                 column,
                 part,
-                needs: part * PART + needs(system, event, &column_of),
+                needs: part * pitch.part + needs(system, event, &column_of, pitch),
             });
         }
-        let (x, width) = spread(system, &cells);
-        Self { cells, x, width }
+        let x = spread(system, &cells, pitch, is_compact);
+        let ends = cells.iter().map(|cell| x[cell.column] + cell.needs);
+        let width = ends.max().unwrap_or(0) + MARGIN;
+        Self {
+            cells,
+            x,
+            width,
+            pitch,
+        }
+    }
+
+    /// How many of the first events, at least one, can stand in this width; a step stays whole.
+    pub(crate) fn fit(&self, width: i32) -> usize {
+        let is_over = |cell: &Cell| self.x[cell.column] + cell.needs + MARGIN > width;
+        let Some(over) = self.cells.iter().find(|cell| is_over(cell)) else {
+            return self.cells.len();
+        };
+        let column = over.column.max(1);
+        self.cells.partition_point(|cell| cell.column < column)
     }
 
     /// From border to border.
@@ -99,7 +135,7 @@ impl Columns {
             column: cell.column,
             lane: cell.lane,
             at: Point {
-                x: self.x[cell.column] + cell.part * PART,
+                x: self.x[cell.column] + cell.part * self.pitch.part,
                 y: cell.lane.map_or(0, |lane| lanes[lane].y),
             },
         };
@@ -107,14 +143,21 @@ impl Columns {
     }
 }
 
-/// How far to the right each column is, and everything together.
-fn spread(system: &System, cells: &[Cell]) -> (Vec<i32>, i32) {
+/// How far to the right each column is: after the one before it, or, where it is compact, after
+/// what it needs to have happened.
+fn spread(system: &System, cells: &[Cell], pitch: Pitch, is_compact: bool) -> Vec<i32> {
     let mut x: Vec<i32> = Vec::new();
     let mut free_from: BTreeMap<usize, i32> = BTreeMap::new();
     let mut sent_at: BTreeMap<usize, i32> = BTreeMap::new();
-    let mut width = 0;
+    let mut latest = MARGIN;
     for column in cells.chunk_by(|a, b| a.column == b.column) {
-        let mut here = x.last().map_or(MARGIN, |before| before + COLUMN);
+        let follows_all = |cell: &Cell| follows_all(&system.events[cell.event].what);
+        let mut here = match x.last() {
+            None => MARGIN,
+            Some(before) if !is_compact => before + COLUMN,
+            Some(_) if column.iter().any(follows_all) => latest,
+            Some(_) => MARGIN,
+        };
         for cell in column {
             // What happens to the system as a whole comes after everything else.
             let free = match cell.lane {
@@ -122,23 +165,38 @@ fn spread(system: &System, cells: &[Cell]) -> (Vec<i32>, i32) {
                 None => free_from.values().max(),
             };
             let sent = sender_of(system, cell.event).and_then(|sent| sent_at.get(&sent));
-            let after_sent = sent.map(|sent| sent + RUN - cell.part * PART);
+            let after_sent = sent.map(|sent| sent + pitch.run - cell.part * pitch.part);
             here = here
                 .max(free.copied().unwrap_or(0))
                 .max(after_sent.unwrap_or(0));
         }
         for cell in column {
-            let until = here + cell.needs;
-            width = width.max(until);
-            sent_at.insert(cell.event, here + cell.part * PART);
+            sent_at.insert(cell.event, here + cell.part * pitch.part);
             if let Some(lane) = cell.lane {
                 let free = free_from.entry(lane).or_default();
-                *free = until.max(*free);
+                *free = (here + cell.needs).max(*free);
             }
         }
+        // Nothing stands beside the start.
+        let starts = column.iter().any(|cell| cell.lane.is_none());
+        latest = latest.max(here + if starts { COLUMN } else { 0 });
         x.push(here);
     }
-    (x, width + MARGIN)
+    x
+}
+
+/// Whether something depends on all that came before, and not only on its process and on the
+/// messages that this received.
+fn follows_all(what: &What) -> bool {
+    matches!(
+        what,
+        What::Start
+            | What::End
+            | What::Create { .. }
+            | What::Collect { .. }
+            | What::Audit { .. }
+            | What::Death { .. }
+    )
 }
 
 /// Where an event that receives something was sent.
@@ -165,23 +223,23 @@ fn step(before: &What, next: &What) -> Option<i32> {
 }
 
 /// How much room an event needs to its right.
-fn needs(system: &System, event: usize, drawn: &BTreeMap<usize, usize>) -> i32 {
+fn needs(system: &System, event: usize, drawn: &BTreeMap<usize, usize>, pitch: Pitch) -> i32 {
     if system.events[event].what == What::End {
         return 0;
     }
     let Some(text) = label_of(system, event) else {
-        return PITCH;
+        return pitch.event;
     };
     // A message that comes in over the border has its label where it is received.
     if sender_of(system, event).is_some_and(|sent| drawn.contains_key(&sent)) {
-        return PITCH;
+        return pitch.event;
     }
     let cut = match system.events[event].what {
         What::Record { snapshot, .. } => text_width(&cut_name(snapshot), FONT),
         _ => 0,
     };
     let beside = beside_of(&system.events[event].what);
-    (beside + BESIDE + LABEL_PAD + text_width(&text, FONT).max(cut)).max(PITCH)
+    (beside + BESIDE + LABEL_PAD + text_width(&text, FONT).max(cut)).max(pitch.event)
 }
 
 /// From an event to its label: its symbol may be large.

@@ -4,7 +4,7 @@ use history::SnapshotId;
 use thiserror::Error;
 
 use crate::format::MAX_SMALL;
-use crate::select::{MAX_EVENTS, MAX_PROCESSES};
+use crate::sheet::MAX_PROCESSES;
 
 /// Why a history, or a part of it, cannot be drawn.
 #[derive(Debug, Error)]
@@ -25,16 +25,14 @@ pub enum Error {
         /// What there is.
         known: String,
     },
-    /// It is too much for any format.
+    /// A page cannot leave processes out.
     #[error(
-        "{events} events of {processes} processes are too much for one diagram: at most \
-         {MAX_EVENTS} events of {MAX_PROCESSES} processes; --from LINE and --to LINE (lines of the \
-         script) or --snapshot N draw a part"
+        "{processes} processes are too many for a page: at most {MAX_PROCESSES}; .svg shows \
+         {MAX_PROCESSES} of them, and --from LINE and --to LINE (lines of the script) or --snapshot N \
+         choose a part"
     )]
     TooMuch {
-        /// How many events were selected.
-        events: usize,
-        /// How many processes take part in them.
+        /// How many processes take part in the selected events.
         processes: usize,
     },
     /// It is too much for this format.

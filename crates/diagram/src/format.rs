@@ -3,15 +3,16 @@
 use history::{Header, System};
 
 use crate::error::Error;
-use crate::layout::Layout;
-use crate::select::{Selection, select};
+use crate::layout::Setting;
+use crate::select::{Selection, select, takes_part};
+use crate::sheet::{LeftOut, MAX_EVENTS, MAX_PROCESSES, Sheet};
 use crate::trace::Time;
 
 /// A format that a history can be written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// An image.
-    Svg,
+    Svg(Setting),
     /// A page to look at it closely.
     Html,
     /// A log for ShiViz.
@@ -24,13 +25,22 @@ pub enum Format {
     Dot,
 }
 
+/// A system in a format.
+#[derive(Clone, Debug)]
+pub struct Drawing {
+    /// What the file contains.
+    pub text: String,
+    /// What was to be drawn and is not.
+    pub left_out: Option<LeftOut>,
+}
+
 /// Larger graphs and sequence diagrams are of no use, and take the programs that draw them long.
 pub(crate) const MAX_SMALL: usize = 500;
 
 impl Format {
     /// All of them.
     pub const ALL: [Self; 6] = [
-        Self::Svg,
+        Self::Svg(Setting::WIDE),
         Self::Html,
         Self::Shiviz,
         Self::Trace(Time::Steps),
@@ -42,7 +52,7 @@ impl Format {
     #[must_use]
     pub fn ending(self) -> &'static str {
         match self {
-            Self::Svg => ".svg",
+            Self::Svg(_) => ".svg",
             Self::Html => ".html",
             Self::Shiviz => ".shiviz",
             Self::Trace(_) => ".trace.json",
@@ -76,16 +86,18 @@ impl Format {
         system: &System,
         header: &Header,
         selection: Selection,
-    ) -> Result<String, Error> {
-        if matches!(self, Self::Svg | Self::Html) {
-            let order = select(system, selection)?;
-            return Ok(match self {
-                Self::Html => crate::page(system, header, &order)?,
-                _ => crate::svg(system, header, &Layout::new(system, &order)),
-            });
-        }
-        if selection != Selection::All {
-            return Err(Error::WholeOnly(self.ending()));
+    ) -> Result<Drawing, Error> {
+        match self {
+            Self::Svg(setting) => {
+                let sheet = Sheet::new(system, &select(system, selection)?, setting);
+                return Ok(Drawing {
+                    text: crate::svg(system, header, &sheet),
+                    left_out: sheet.left_out,
+                });
+            }
+            Self::Html => return page(system, header, &select(system, selection)?),
+            _ if selection != Selection::All => return Err(Error::WholeOnly(self.ending())),
+            _ => {}
         }
         let events = system.events.len();
         let is_small = matches!(self, Self::Mermaid | Self::Dot);
@@ -93,11 +105,35 @@ impl Format {
             let ending = self.ending();
             return Err(Error::TooMany { events, ending });
         }
-        Ok(match self {
+        let text = match self {
             Self::Shiviz => crate::shiviz(system),
             Self::Trace(time) => crate::trace(system, header, time)?,
             Self::Mermaid => crate::mermaid(system),
-            Self::Svg | Self::Html | Self::Dot => crate::dot(system),
+            Self::Svg(_) | Self::Html | Self::Dot => crate::dot(system),
+        };
+        Ok(Drawing {
+            text,
+            left_out: None,
         })
     }
+}
+
+/// A page of the first of these events, if they are too many.
+fn page(system: &System, header: &Header, order: &[usize]) -> Result<Drawing, Error> {
+    let shown = &order[..order.len().min(MAX_EVENTS)];
+    let processes = takes_part(system, shown.iter().copied()).len();
+    if processes > MAX_PROCESSES {
+        return Err(Error::TooMuch { processes });
+    }
+    let left_out = LeftOut {
+        events: shown.len(),
+        of_events: order.len(),
+        processes,
+        of_processes: processes,
+        until: shown.iter().rev().find_map(|it| system.events[*it].line),
+    };
+    Ok(Drawing {
+        text: crate::page(system, header, shown)?,
+        left_out: (shown.len() < order.len()).then_some(left_out),
+    })
 }

@@ -1,58 +1,98 @@
-//! Labels, placed so that no two of them overlap.
+//! Labels, placed so that no two of them overlap, and where they cross the least.
 //!
-//! Beside each lane is a strip that belongs to the labels of its own events; columns are far enough
-//! from each other that those fit. In the area between two strips the amounts of messages stand on
-//! their arrows, where there is room; else they stand in the strip beside their event.
-
-use std::collections::BTreeMap;
+//! Each label has places where a reader looks for it, the best first, and takes the one where the
+//! fewest lines, heads and symbols are in its way. Beside each lane is a strip for the labels of its
+//! own events; columns are far enough from each other that those fit. The amounts of messages stand
+//! beside their arrows, between two strips; those of messages that cross a cut are framed, and stand
+//! on them.
 
 use history::{Content, System, What};
 
 use crate::columns::{BESIDE, LABEL_PAD, beside_of, cut_name, label_of};
-use crate::layout::{Arrow, FONT, LABEL, Label, LabelKind, Layout, Point, Rect};
+use crate::layout::{Arrow, FONT, LABEL, Label, LabelKind, Layout, Point, Rect, Setting};
+use crate::obstacles::{Buckets, Obstacles, at_height};
 use crate::text_width::text_width;
 
 /// The far side of the strip, counted from the lane.
 const STRIP: i32 = LABEL + 4;
 /// Above the first lane: the lower edge of the script's lines.
 const LINES: i32 = -58;
-/// Rects are looked up by where they are, in areas of this width.
-const BUCKET: i32 = 256;
+/// From an arrow to its label.
+const GAP: i32 = 3;
 
 /// All labels of a layout that has everything else.
-pub(crate) fn all(layout: &Layout, system: &System, order: &[usize]) -> Vec<Label> {
-    let mut board = Board::default();
-    beside_events(&mut board, layout, system);
+pub(crate) fn all(
+    layout: &Layout,
+    system: &System,
+    order: &[usize],
+    setting: Setting,
+) -> Vec<Label> {
+    let mut board = Board {
+        labels: Vec::new(),
+        taken: Buckets::default(),
+        obstacles: Obstacles::of(layout),
+    };
     names(&mut board, layout);
     cuts(&mut board, layout);
-    lines(&mut board, layout, system, order);
+    // In another order, or several in one column, they would read like a mistake.
+    if order.is_sorted() && !setting.is_compact {
+        lines(&mut board, layout, system, order);
+    }
+    beside_events(&mut board, layout, system);
     amounts(&mut board, layout, system);
     board.labels
 }
 
-/// The labels so far, and where they are.
-#[derive(Default)]
+/// The labels so far, where they are, and what is in their way.
 struct Board {
     labels: Vec<Label>,
-    buckets: BTreeMap<i32, Vec<Rect>>,
+    taken: Buckets<Rect>,
+    obstacles: Obstacles,
 }
 
 impl Board {
     fn is_free(&self, area: &Rect) -> bool {
-        let buckets = buckets(area).filter_map(|bucket| self.buckets.get(&bucket));
-        !buckets.flatten().any(|taken| taken.overlaps(area))
+        self.taken.near(area, |taken| taken.overlaps(area)) == 0
     }
 
     fn add(&mut self, kind: LabelKind, text: String, area: Rect) {
-        for bucket in buckets(&area) {
-            self.buckets.entry(bucket).or_default().push(area);
-        }
+        self.taken.add(area.x, area.x + area.width, area);
         self.labels.push(Label { kind, text, area });
+    }
+
+    /// The cheapest of the places that are free. Where none is, the first free one further and
+    /// further away.
+    fn best(&self, places: &[Place], own: Option<usize>) -> Rect {
+        let mut best: Option<(u32, Rect)> = None;
+        for place in places {
+            let is_cheap = |limit| best.is_none_or(|(cost, _)| limit < cost);
+            if is_cheap(place.cost) && self.is_free(&place.area) {
+                let cost = place.cost + self.obstacles.cost(&place.area, own);
+                if is_cheap(cost) {
+                    best = Some((cost, place.area));
+                }
+            }
+        }
+        if let Some((_, area)) = best {
+            return area;
+        }
+        let first = places.first().map_or(rect(0, 0, 0), |place| place.area);
+        let further = (1..).flat_map(|nth| [-nth, nth]).map(|nth| Rect {
+            y: first.y + nth * LABEL / 2,
+            ..first
+        });
+        further
+            .into_iter()
+            .find(|area| self.is_free(area))
+            .unwrap_or(first)
     }
 }
 
-fn buckets(area: &Rect) -> impl Iterator<Item = i32> {
-    area.x.div_euclid(BUCKET)..=(area.x + area.width).div_euclid(BUCKET)
+/// Where a label may stand, and what that costs beside what is in its way there.
+#[derive(Clone, Copy)]
+struct Place {
+    area: Rect,
+    cost: u32,
 }
 
 fn size(text: &str) -> i32 {
@@ -68,21 +108,45 @@ fn rect(x: i32, y: i32, width: i32) -> Rect {
     }
 }
 
-/// States, refusals and audits, above their lane.
+/// States, refusals and audits, beside their event.
 fn beside_events(board: &mut Board, layout: &Layout, system: &System) {
     for placed in &layout.events {
-        let kind = match system.events[placed.event].what {
+        let what = &system.events[placed.event].what;
+        let kind = match what {
             What::Create { .. } | What::Record { .. } => LabelKind::State(placed.event),
             What::Refuse { .. } => LabelKind::Refused(placed.event),
             What::Audit { .. } => LabelKind::Audit(placed.event),
             _ => continue,
         };
         if let Some(text) = label_of(system, placed.event) {
-            let beside = beside_of(&system.events[placed.event].what);
-            let area = rect(placed.at.x + beside, placed.at.y - STRIP, size(&text));
+            let area = board.best(&around(placed.at, beside_of(what), size(&text)), None);
             board.add(kind, text, area);
         }
     }
+}
+
+/// Above and below an event, to its right and to its left; then further above and beneath.
+fn around(at: Point, beside: i32, width: i32) -> [Place; 10] {
+    let [right, left] = [at.x + beside, at.x - beside - width];
+    let [above, below] = [at.y - STRIP, at.y + STRIP - LABEL];
+    let centre = at.x - width / 2;
+    let further = LABEL - 4;
+    [
+        (right, above, 0),
+        (right, below, 4),
+        (left, above, 10),
+        (left, below, 14),
+        (centre, above - further, 40),
+        (centre, below + further, 44),
+        (right, above - further, 50),
+        (right, below + further, 54),
+        (left, above - further, 70),
+        (left, below + further, 74),
+    ]
+    .map(|(x, y, cost)| Place {
+        area: rect(x, y, width),
+        cost,
+    })
 }
 
 /// The processes' names at the left border, and their states at the right one.
@@ -148,7 +212,7 @@ fn lines(board: &mut Board, layout: &Layout, system: &System, order: &[usize]) {
         }
     }
     if last.is_some() {
-        let text = "line".to_owned();
+        let text = "script line".to_owned();
         let width = size(&text);
         let area = rect(-2 * BESIDE - width, LINES - LABEL, width);
         board.add(LabelKind::Line, text, area);
@@ -162,94 +226,70 @@ fn amounts(board: &mut Board, layout: &Layout, system: &System) {
             continue;
         };
         let text = amount.to_string();
-        let width = size(&text);
-        let lines = lines_near(layout, arrow, width);
-        let on_arrow = places(layout, arrow, width);
-        let free = on_arrow.into_iter().filter(|area| board.is_free(area));
-        let best = free.min_by_key(|area| lines.iter().filter(|it| it.crosses(area)).count());
-        let area = best.unwrap_or_else(|| beside(arrow, width));
+        let is_framed = !arrow.crosses.is_empty();
+        let mut places = places(layout, arrow, size(&text), is_framed);
+        places.extend(beside(arrow, size(&text)));
+        // A frame hides its own arrow.
+        let area = board.best(&places, is_framed.then_some(arrow.message));
         board.add(LabelKind::Amount(arrow.message), text, area);
     }
 }
 
-/// In the strip beside the event, on the side of its peer.
-fn beside(arrow: &Arrow, width: i32) -> Rect {
+/// Beside the event, on the side of its peer: it does not say as well whose amount it is.
+fn beside(arrow: &Arrow, width: i32) -> impl Iterator<Item = Place> {
     let (event, peer) = match arrow.is_sent {
         true => (arrow.from, arrow.to),
         false => (arrow.to, arrow.from),
     };
-    let y = match peer.y > event.y {
-        true => event.y + STRIP - LABEL,
-        false => event.y - STRIP,
-    };
-    rect(event.x + BESIDE, y, width)
+    around(event, BESIDE, width).into_iter().map(move |place| {
+        let is_away = (place.area.y > event.y) != (peer.y > event.y);
+        let cost = place.cost + if is_away { 150 } else { 100 };
+        Place { cost, ..place }
+    })
 }
 
-/// On the arrow, between the strips of lanes: near its sender, else near its receiver; first in the
-/// middle between two lanes.
-fn places(layout: &Layout, arrow: &Arrow, width: i32) -> Vec<Rect> {
+/// At the arrow, between the strips of lanes: near its sender, near its receiver, then elsewhere;
+/// first in the middle between two lanes.
+fn places(layout: &Layout, arrow: &Arrow, width: i32, is_framed: bool) -> Vec<Place> {
+    let down = (arrow.to.y - arrow.from.y).signum();
     if arrow.is_lost {
-        let down = (arrow.to.y - arrow.from.y).signum();
-        let centre = arrow.to.y + down * 4;
-        return vec![rect(arrow.to.x + 4, centre - LABEL / 2, width)];
+        let y = arrow.to.y + down * 4 - LABEL / 2;
+        let beside = [(arrow.to.x + 6, 0), (arrow.to.x - 24 - width, 1)];
+        let place = |(x, cost)| Place {
+            area: rect(x, y, width),
+            cost,
+        };
+        return beside.map(place).to_vec();
     }
-    let is_down = arrow.to.y > arrow.from.y;
-    let (top, bottom) = match is_down {
-        true => (arrow.from.y, arrow.to.y),
-        false => (arrow.to.y, arrow.from.y),
-    };
+    let (top, bottom) = (arrow.from.y.min(arrow.to.y), arrow.from.y.max(arrow.to.y));
     let ys: Vec<i32> = layout.lanes.iter().map(|lane| lane.y).collect();
     let mut gaps: Vec<(i32, i32)> = ys.windows(2).map(|pair| (pair[0], pair[1])).collect();
     gaps.retain(|(upper, lower)| *upper >= top && *lower <= bottom);
-    if !is_down {
+    if down < 0 {
         gaps.reverse();
     }
+    if gaps.len() > 2 {
+        let last = gaps.remove(gaps.len() - 1);
+        gaps.insert(2, last);
+    }
     let mut places = Vec::new();
-    for (upper, lower) in gaps.iter().take(2).chain(gaps.iter().skip(2).next_back()) {
+    for (upper, lower) in gaps {
         let (upper, lower) = (upper + STRIP + LABEL / 2, lower - STRIP - LABEL / 2);
-        for fraction in [50, 0, 100, 25, 75] {
-            let y = upper + (lower - upper) * fraction / 100;
-            let x = at_height(arrow.from, arrow.to, y);
-            places.push(rect(x - width / 2, y - LABEL / 2, width));
+        for share in [50, 40, 60, 30, 70, 20, 80, 10, 90, 0, 100] {
+            let y = upper + (lower - upper) * share / 100;
+            let at = |y| at_height(arrow.from, arrow.to, y);
+            let (above, below) = (at(y - LABEL / 2 - GAP), at(y + LABEL / 2 + GAP));
+            let xs = match is_framed {
+                true => vec![at(y) - width / 2],
+                false => vec![above.max(below) + GAP, above.min(below) - GAP - width],
+            };
+            for x in xs {
+                let area = rect(x, y - LABEL / 2, width);
+                // Earlier ones are nearer.
+                let cost = (places.len() as u32).min(59);
+                places.push(Place { area, cost });
+            }
         }
     }
     places
-}
-
-/// Where a line that is not horizontal is at this height.
-fn at_height(from: Point, to: Point, y: i32) -> i32 {
-    let (dx, dy) = (i64::from(to.x - from.x), i64::from(to.y - from.y));
-    let along = (dx * i64::from(y - from.y)).checked_div(dy).unwrap_or(0);
-    i32::try_from(i64::from(from.x) + along).unwrap_or(from.x)
-}
-
-/// A line that is drawn.
-struct Segment(Point, Point);
-
-impl Segment {
-    /// Whether it passes through an area.
-    fn crosses(&self, area: &Rect) -> bool {
-        let (upper, lower) = match self.0.y < self.1.y {
-            true => (self.0, self.1),
-            false => (self.1, self.0),
-        };
-        let (top, bottom) = (area.y.max(upper.y), (area.y + area.height).min(lower.y));
-        if top > bottom || upper.y == lower.y {
-            return false;
-        }
-        let ends = [top, bottom].map(|y| at_height(upper, lower, y));
-        ends[0].min(ends[1]) < area.x + area.width && ends[0].max(ends[1]) > area.x
-    }
-}
-
-/// The other arrows and the cuts that come near an arrow.
-fn lines_near(layout: &Layout, arrow: &Arrow, width: i32) -> Vec<Segment> {
-    let (left, right) = (arrow.from.x - width, arrow.to.x + width);
-    let others = layout.arrows.iter();
-    let others = others.filter(|other| other.message != arrow.message);
-    let arrows = others.map(|other| Segment(other.from, other.to));
-    let segments = layout.cuts.iter().flat_map(|cut| cut.points.windows(2));
-    let cuts = segments.map(|pair| Segment(pair[0], pair[1]));
-    let is_near = |line: &Segment| line.0.x.min(line.1.x) < right && line.0.x.max(line.1.x) > left;
-    arrows.chain(cuts).filter(is_near).collect()
 }

@@ -2,8 +2,9 @@
 //!
 //! Events stand in columns. A later event never stands further left, so that everything left of a
 //! vertical line is a beginning of the history; events that follow each other share a column as
-//! long as they are on different lanes and none receives what another sent. The clock is never
-//! asked. What a process does in one go (a marker received, the state recorded, markers sent) is a
+//! long as they are on different lanes and none receives what another sent. In a compact layout each
+//! event stands as far left as what happened before it allows: what is left of a vertical line can
+//! still have been the beginning. The clock is never asked. What a process does in one go (a marker received, the state recorded, markers sent) is a
 //! *step*: its parts stand close together.
 //!
 //! The order is handed in, so that an equivalent one can be drawn the same way.
@@ -11,9 +12,9 @@
 //! Lengths are pixels. `x` is 0 at the left border and `y` at the first lane; to the left of the
 //! border are the lanes' names, above the first lane the names of the cuts and the script's lines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use history::{ProcessId, Replay, SnapshotId, System, What};
+use history::{Content, ProcessId, Replay, SnapshotId, System, What};
 
 use crate::columns::Columns;
 use crate::labels;
@@ -128,6 +129,15 @@ pub struct Cut {
     pub ends: [Point; 2],
 }
 
+impl Cut {
+    /// All of its line, from its upper end to its lower one.
+    pub(crate) fn line(&self) -> impl Iterator<Item = Point> {
+        let [top, bottom] = self.ends;
+        let inner = self.points.iter().copied();
+        std::iter::once(top).chain(inner).chain([bottom])
+    }
+}
+
 /// What a label shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LabelKind {
@@ -175,8 +185,6 @@ pub struct Layout {
     pub cuts: Vec<Cut>,
     /// All labels.
     pub labels: Vec<Label>,
-    /// How many messages were in transit all the time: they are not drawn.
-    pub passing: usize,
 }
 
 /// The size of the letters.
@@ -189,6 +197,8 @@ pub(crate) const MARGIN: i32 = 30;
 const LANE_GAP: i32 = 96;
 /// The same where there are many.
 const NARROW_GAP: i32 = 76;
+/// The same where it is to be compact.
+const COMPACT_GAP: i32 = 66;
 /// Between the last process and the observer, who sends no messages.
 const OBSERVER_GAP: i32 = 70;
 const MANY_LANES: usize = 12;
@@ -197,12 +207,40 @@ const BEYOND: i32 = 26;
 /// How long the arrow of a message is that is never received.
 const STUB: Point = Point { x: 44, y: 34 };
 
+/// What is drawn, and how close together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Markers are left out: cuts and the states that were recorded stay.
+    pub without_markers: bool,
+    /// Events stand as close together as what happened before them allows, in rows of a page's width.
+    pub is_compact: bool,
+}
+
+impl Setting {
+    /// Everything, in one row.
+    pub const WIDE: Self = Self {
+        without_markers: false,
+        is_compact: false,
+    };
+}
+
 impl Layout {
     /// Places these events of a system, which are in an order in which they can have happened.
     #[must_use]
     pub fn new(system: &System, order: &[usize]) -> Self {
-        let (mut lanes, lane_of) = lanes(system, order);
-        let columns = Columns::new(system, order, &lane_of);
+        let processes = takes_part(system, order.iter().copied());
+        Self::set(system, order, &processes, Setting::WIDE)
+    }
+
+    /// The same in a setting. Of these processes those are drawn that take part or are alive.
+    pub(crate) fn set(
+        system: &System,
+        order: &[usize],
+        processes: &BTreeSet<ProcessId>,
+        setting: Setting,
+    ) -> Self {
+        let (mut lanes, lane_of) = lanes(system, order, processes, setting);
+        let columns = Columns::new(system, order, &lane_of, setting.is_compact);
         let events = columns.places(&lanes);
         let width = columns.width();
         let at: BTreeMap<usize, Point> = events.iter().map(|it| (it.event, it.at)).collect();
@@ -216,10 +254,13 @@ impl Layout {
             if let Some(created) = at.get(&system.processes[&process]) {
                 (lane.from, lane.begins) = (created.x, Edge::Created);
             }
-            if let Some(died) = system.deaths.get(&process).and_then(|event| at.get(event)) {
+            let died = system.deaths.get(&process);
+            let died_before = died.is_some_and(|event| *event < borders(order).0);
+            let died = died.and_then(|event| Some(at.get(event)?.x));
+            if let Some(died) = died.or(died_before.then_some(0)) {
                 // What is known by its channel only may come later.
                 let last = events.iter().rfind(|it| it.lane == Some(index));
-                let last = last.map_or(died.x, |it| it.at.x.max(died.x));
+                let last = last.map_or(died, |it| it.at.x.max(died));
                 (lane.to, lane.ends) = (last, Edge::Died);
             }
         }
@@ -230,8 +271,12 @@ impl Layout {
             ..Self::default()
         };
         layout.add_cuts(system, order, &at);
-        layout.add_arrows(system, order, &at, &lane_of);
-        layout.labels = labels::all(&layout, system, order);
+        layout.add_arrows(system, &at, &lane_of);
+        layout.arrows.retain(|arrow| {
+            let content = system.messages[arrow.message].content;
+            !(setting.without_markers && matches!(content, Content::Marker(_)))
+        });
+        layout.labels = labels::all(&layout, system, order, setting);
         layout
     }
 
@@ -244,17 +289,13 @@ impl Layout {
     fn add_arrows(
         &mut self,
         system: &System,
-        order: &[usize],
         at: &BTreeMap<usize, Point>,
         lane_of: &BTreeMap<ProcessId, usize>,
     ) {
-        let (first, last) = borders(order);
         for (index, message) in system.messages.iter().enumerate() {
             let sent = at.get(&message.sent).copied();
             let received = message.received.and_then(|event| at.get(&event)).copied();
-            let is_passing = message.sent < first && message.received.is_none_or(|it| it > last);
             if sent.is_none() && received.is_none() {
-                self.passing += usize::from(is_passing);
                 continue;
             }
             let lane_y = |process| lane_of.get(&process).map(|lane| self.lanes[*lane].y);
@@ -325,28 +366,43 @@ impl Layout {
 }
 
 /// The first and the last of the events.
-fn borders(order: &[usize]) -> (usize, usize) {
+pub(crate) fn borders(order: &[usize]) -> (usize, usize) {
     let first = order.iter().min().copied().unwrap_or(0);
     let last = order.iter().max().copied().unwrap_or(0);
     (first, last)
 }
 
-/// A lane for each process that takes part, by id, and one for the observer where it does.
-fn lanes(system: &System, order: &[usize]) -> (Vec<Lane>, BTreeMap<ProcessId, usize>) {
+/// A lane for each of the processes that takes part or is alive, by id, and one for the observer where
+/// it takes part.
+fn lanes(
+    system: &System,
+    order: &[usize],
+    processes: &BTreeSet<ProcessId>,
+    setting: Setting,
+) -> (Vec<Lane>, BTreeMap<ProcessId, usize>) {
     let (first, last) = borders(order);
-    let takes_part = takes_part(system, order.iter().copied());
+    let replayed = |events| system.events.iter().take(events).collect::<Replay>();
+    let (before, after) = (replayed(first), replayed(last + 1));
+    let mut takes_part = takes_part(system, order.iter().copied());
+    takes_part.extend(
+        before
+            .processes()
+            .iter()
+            .filter(|(_, now)| !now.is_dead)
+            .map(|(id, _)| *id),
+    );
+    takes_part.retain(|process| processes.contains(process));
     let has_observer = order.iter().any(|event| {
         matches!(
             system.events[*event].what,
             What::Collect { .. } | What::Audit { .. } | What::Death { process: None, .. }
         )
     });
-    let gap = match takes_part.len() > MANY_LANES {
-        true => NARROW_GAP,
-        false => LANE_GAP,
+    let gap = match (setting.is_compact, takes_part.len() > MANY_LANES) {
+        (true, _) => COMPACT_GAP,
+        (false, true) => NARROW_GAP,
+        (false, false) => LANE_GAP,
     };
-    let replayed = |events| system.events.iter().take(events).collect::<Replay>();
-    let (before, after) = (replayed(first), replayed(last + 1));
     let mut lanes = Vec::new();
     let empty = Lane {
         process: None,
@@ -364,7 +420,7 @@ fn lanes(system: &System, order: &[usize]) -> (Vec<Lane>, BTreeMap<ProcessId, us
         lanes.push(Lane {
             process: Some(*process),
             y: index as i32 * gap,
-            before: before.map(|now| now.balance),
+            before: before.filter(|now| !now.is_dead).map(|now| now.balance),
             after: after.filter(|now| !now.is_dead).map(|now| now.balance),
             ..empty
         });

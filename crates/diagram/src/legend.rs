@@ -1,5 +1,7 @@
 //! The table beneath a diagram: each snapshot with its states, its channels' states and its audit.
 
+use std::collections::BTreeSet;
+
 use history::{SnapshotId, System, What};
 
 use crate::columns::cut_name;
@@ -44,15 +46,17 @@ const MESSAGES: usize = 12;
 
 impl Legend {
     /// For the snapshots whose cuts are drawn, in this width.
-    pub(crate) fn new(layout: &Layout, system: &System, width: i32) -> Self {
+    pub(crate) fn new(rows: &[Layout], system: &System, width: i32) -> Self {
         let mut flow = Flow {
             items: Vec::new(),
             x: 0,
             y: 0,
             width,
         };
-        for cut in &layout.cuts {
-            snapshot(&mut flow, system, cut.snapshot);
+        let cuts = rows.iter().flat_map(|row| &row.cuts);
+        let cuts: BTreeSet<SnapshotId> = cuts.map(|cut| cut.snapshot).collect();
+        for id in cuts {
+            snapshot(&mut flow, system, id);
             flow.y += ROW / 2;
         }
         Self {

@@ -6,11 +6,6 @@ use history::{ProcessId, SnapshotId, System};
 
 use crate::error::Error;
 
-/// More events are not drawn: nobody could read them. One snapshot of 30 processes alone, which
-/// must be possible, is 2,600 events.
-pub const MAX_EVENTS: usize = 4000;
-/// More processes are not drawn.
-pub const MAX_PROCESSES: usize = 30;
 /// How many events are shown before and after a snapshot.
 const CONTEXT: usize = 6;
 
@@ -35,17 +30,13 @@ pub enum Selection {
 ///
 /// # Errors
 ///
-/// Where there are none, or too many.
+/// Where there are none.
 pub fn select(system: &System, selection: Selection) -> Result<Vec<usize>, Error> {
     let range = match selection {
         Selection::All => 0..system.events.len(),
         Selection::Lines { from, to } => lines(system, from, to)?,
         Selection::Snapshot(snapshot) => around(system, snapshot)?,
     };
-    let (events, processes) = (range.len(), takes_part(system, range.clone()).len());
-    if events > MAX_EVENTS || processes > MAX_PROCESSES {
-        return Err(Error::TooMuch { events, processes });
-    }
     Ok(range.collect())
 }
 

@@ -7,6 +7,7 @@
 mod glyphs;
 mod style;
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use history::{Content, Header, SnapshotId, System};
@@ -14,6 +15,7 @@ use history::{Content, Header, SnapshotId, System};
 use crate::describe::describe;
 use crate::layout::{Arrow, Edge, Label, LabelKind, Lane, Layout, Point, Rect};
 use crate::legend::{Legend, Look};
+use crate::sheet::{LeftOut, Sheet};
 use crate::text_width::text_width;
 use crate::xml::escape;
 
@@ -21,63 +23,60 @@ use self::glyphs::Symbol;
 
 /// Between the image's edges and what is in it.
 const PAD: i32 = 28;
-/// Above the first lane: the heading, the script's lines, the cuts' names.
-const TOP: i32 = 150;
-/// Below the last lane.
-const BOTTOM: i32 = 48;
+/// The title and the facts.
+const HEADING: i32 = 76;
+/// Above the first lane and below the last one, at least.
+const AROUND: i32 = 48;
+/// Between rows.
+const BETWEEN: i32 = 16;
 /// More snapshots are not shown around one message.
 const PENS: usize = 4;
 /// The legend needs as much.
 const LEAST_WIDTH: i32 = 760;
-/// The height of a row of symbols, with the room below.
-const KEY_ROW: i32 = 36;
+/// From a line of symbols to the next, and from the last one to what is below.
+const KEY_LINE: i32 = 26;
+const KEY_BELOW: i32 = 36;
+/// Between the columns of symbols.
+const KEY_GAP: i32 = 12;
 
 /// The image. Writing to a string cannot fail, so that results of `write!` are let go.
 #[must_use]
-pub fn svg(system: &System, header: &Header, layout: &Layout) -> String {
-    let (left, right) = margins(layout);
+pub fn svg(system: &System, header: &Header, sheet: &Sheet) -> String {
+    let (left, content) = margins(&sheet.rows);
     let title = header.script.as_deref().unwrap_or("a run");
-    let facts = facts(system, header, layout);
+    let facts = facts(header, sheet);
     let least = LEAST_WIDTH - 2 * PAD;
     let least = least.max(text_width(title, 20)).max(text_width(&facts, 14));
-    let width = (left + layout.width + right - 2 * PAD).max(least);
-    let legend = Legend::new(layout, system, width);
+    let width = content.max(least);
+    let legend = Legend::new(&sheet.rows, system, width);
     let widest = legend
         .items
         .iter()
         .map(|item| item.area.x + item.area.width);
     let width = width.max(widest.max().unwrap_or(0));
-    let symbols = key(system, layout, width);
-    let key_height = symbols.last().map_or(0, |(_, at)| at.y + KEY_ROW);
-    let below = TOP + layout.height() + BOTTOM;
+    let symbols = key(system, &sheet.rows, width);
+    let key_height = symbols.last().map_or(0, |(_, at)| at.y + KEY_BELOW);
+
+    let mut drawn = String::new();
+    let mut below = HEADING;
+    for (nth, layout) in sheet.rows.iter().enumerate() {
+        let [above, height] = height(layout);
+        below += above + if nth > 0 { BETWEEN } else { 0 };
+        let _ = writeln!(drawn, "<g transform=\"translate({left} {below})\">");
+        row(&mut drawn, system, layout);
+        drawn.push_str("</g>\n");
+        below += height;
+    }
     let height = below + key_height + legend.height + PAD;
 
     let mut out = String::new();
     head(&mut out, title, &facts, (width + 2 * PAD, height));
-    let _ = writeln!(out, "<g transform=\"translate({left} {TOP})\">");
-    borders(&mut out, layout);
-    for (index, lane) in layout.lanes.iter().enumerate() {
-        lifeline(&mut out, lane, index);
-    }
-    for arrow in &layout.arrows {
-        highlight(&mut out, arrow);
-    }
-    cuts(&mut out, layout);
-    for arrow in &layout.arrows {
-        message(&mut out, system, arrow);
-    }
-    for placed in &layout.events {
-        let tooltip = tooltip(system, placed.event);
-        let what = &system.events[placed.event].what;
-        glyphs::event(&mut out, what, placed, &tooltip, layout.height());
-    }
-    for label in &layout.labels {
-        write_label(&mut out, label, layout);
-    }
-    out.push_str("</g>\n");
+    out.push_str(&drawn);
     let _ = writeln!(out, "<g transform=\"translate({PAD} {below})\">");
+    let cuts = sheet.rows.iter().flat_map(|row| &row.cuts);
+    let first = cuts.map(|cut| cut.snapshot).min().unwrap_or(SnapshotId(1));
     for (symbol, at) in symbols {
-        symbol.write(&mut out, at);
+        symbol.write(&mut out, at, first);
     }
     out.push_str("</g>\n");
     write_legend(&mut out, &legend, below + key_height);
@@ -85,29 +84,81 @@ pub fn svg(system: &System, header: &Header, layout: &Layout) -> String {
     out
 }
 
-/// Left and right of the borders.
-fn margins(layout: &Layout) -> (i32, i32) {
+/// One row of the diagram, from what is beneath to what is on top.
+fn row(out: &mut String, system: &System, layout: &Layout) {
+    borders(out, layout);
+    for (index, lane) in layout.lanes.iter().enumerate() {
+        lifeline(out, lane, index);
+    }
+    cuts(out, layout);
+    for arrow in &layout.arrows {
+        highlight(out, arrow);
+    }
+    for arrow in &layout.arrows {
+        message(out, system, arrow);
+    }
+    for placed in &layout.events {
+        let tooltip = tooltip(system, placed.event);
+        let what = &system.events[placed.event].what;
+        glyphs::event(out, what, placed, &tooltip, layout.height());
+    }
+    for label in &layout.labels {
+        write_label(out, label, layout);
+    }
+}
+
+/// Where the rows' left borders are, and how wide everything is.
+fn margins(rows: &[Layout]) -> (i32, i32) {
+    let labels = || rows.iter().flat_map(|row| &row.labels);
+    let left = labels().map(|label| label.area.x).min().unwrap_or(0).min(0);
+    let right = labels().map(|label| label.area.x + label.area.width);
+    let widths = rows.iter().map(|row| row.width);
+    let right = right.chain(widths).max().unwrap_or(0);
+    (PAD - left, right - left)
+}
+
+/// How far a row reaches above its first lane, and down from there.
+fn height(layout: &Layout) -> [i32; 2] {
     let areas = || layout.labels.iter().map(|label| label.area);
-    let left = areas().map(|area| area.x).min().unwrap_or(0).min(0);
-    let right = areas().map(|area| area.x + area.width).max().unwrap_or(0);
-    (PAD - left, PAD + (right - layout.width).max(0))
+    let top = areas().map(|area| -area.y).max().unwrap_or(0);
+    let bottom = areas().map(|area| area.y + area.height).max().unwrap_or(0);
+    [
+        top.max(AROUND),
+        (layout.height() + AROUND).max(bottom + AROUND / 2),
+    ]
 }
 
 /// The line beneath the title.
-fn facts(system: &System, header: &Header, layout: &Layout) -> String {
-    let processes = layout.lanes.iter().filter(|lane| lane.process.is_some());
+fn facts(header: &Header, sheet: &Sheet) -> String {
+    let cuts = sheet.rows.iter().flat_map(|row| &row.cuts);
+    let cuts: BTreeSet<SnapshotId> = cuts.map(|cut| cut.snapshot).collect();
     let mut facts = vec![
-        count(processes.count(), "process", "processes"),
-        count(layout.events.len(), "event", "events"),
-        count(layout.cuts.len(), "snapshot", "snapshots"),
+        count(sheet.processes, "process", "processes"),
+        count(sheet.events, "event", "events"),
+        count(cuts.len(), "snapshot", "snapshots"),
     ];
     facts.extend(header.seed.map(|seed| format!("seed {seed}")));
-    if layout.events.len() < system.events.len() {
-        facts.push(format!("a part of {} events", system.events.len()));
+    if sheet.setting.without_markers {
+        facts.push("without markers".to_owned());
     }
-    if layout.passing > 0 {
-        let passing = count(layout.passing, "message", "messages");
+    if sheet.events < sheet.of_events {
+        facts.push(format!("a part of {} events", sheet.of_events));
+    }
+    if let Some(LeftOut {
+        processes,
+        of_processes,
+        ..
+    }) = sheet.left_out
+        && processes < of_processes
+    {
+        facts.push(format!("a part of {of_processes} processes"));
+    }
+    if sheet.passing > 0 {
+        let passing = count(sheet.passing, "message", "messages");
         facts.push(format!("{passing} in transit all the time not drawn"));
+    }
+    if sheet.is_reordered {
+        facts.push("events in another order with the same causes".to_owned());
     }
     facts.join(" · ")
 }
@@ -120,7 +171,7 @@ fn head(out: &mut String, title: &str, facts: &str, (width, height): (i32, i32))
          width=\"{width}\" height=\"{height}\" role=\"img\" aria-labelledby=\"title desc\">\n\
          <title id=\"title\">Space-time diagram of {name}</title>\n\
          <desc id=\"desc\">{facts}. One horizontal line a process, time to the right, messages as \
-         arrows, markers dashed, the cut of each snapshot as a line through the places where \
+         arrows, markers dashed, the cut of each snapshot as a band through the places where \
          processes recorded their states.</desc>\n\
          <style>\n{}</style>\n\
          <rect width=\"100%\" height=\"100%\" class=\"paper\"/>\n\
@@ -143,16 +194,19 @@ fn tooltip(system: &System, event: usize) -> String {
     format!("<title>{}</title>", escape(&text))
 }
 
-/// Where what is drawn is a part only.
-fn borders(out: &mut String, layout: &Layout) {
-    let is_cut = |left: bool| {
-        let lanes = layout.lanes.iter().filter(|lane| lane.process.is_some());
-        let mut edges = lanes.map(|lane| if left { lane.begins } else { lane.ends });
-        edges.any(|edge| edge == Edge::Border)
-    };
+/// Whether processes go on beyond the left border and beyond the right one.
+fn is_cut_off(layout: &Layout) -> [bool; 2] {
+    let lanes = || layout.lanes.iter().filter(|lane| lane.process.is_some());
     let goes_on = layout.events.last().is_some_and(|last| last.lane.is_some());
-    for (x, is_cut) in [(0, is_cut(true)), (layout.width, goes_on && is_cut(false))] {
-        if is_cut {
+    [
+        lanes().any(|lane| lane.begins == Edge::Border),
+        goes_on && lanes().any(|lane| lane.ends == Edge::Border),
+    ]
+}
+
+fn borders(out: &mut String, layout: &Layout) {
+    for (x, is_cut_off) in [0, layout.width].into_iter().zip(is_cut_off(layout)) {
+        if is_cut_off {
             let bottom = layout.height() + 20;
             let _ = writeln!(out, "<path class=\"border\" d=\"M{x} -20V{bottom}\"/>");
         }
@@ -194,9 +248,8 @@ fn highlight(out: &mut String, arrow: &Arrow) {
 
 fn cuts(out: &mut String, layout: &Layout) {
     for cut in &layout.cuts {
-        let [top, bottom] = cut.ends;
-        let line = std::iter::once(&top).chain(&cut.points).chain([&bottom]);
-        let line: Vec<String> = line
+        let line: Vec<String> = cut
+            .line()
             .map(|point| format!("{} {}", point.x, point.y))
             .collect();
         let _ = writeln!(
@@ -284,24 +337,18 @@ fn pill(out: &mut String, area: Rect, snapshot: SnapshotId) {
     );
 }
 
-/// The symbols that occur, in rows.
-fn key(system: &System, layout: &Layout, width: i32) -> Vec<(Symbol, Point)> {
-    let mut at = Point { x: 0, y: 10 };
-    let mut symbols = Vec::new();
-    for symbol in Symbol::ALL {
-        if !symbol.occurs(system, layout) {
-            continue;
-        }
-        if at.x > 0 && at.x + symbol.width() > width {
-            at = Point {
-                x: 0,
-                y: at.y + KEY_ROW * 2 / 3,
-            };
-        }
-        symbols.push((symbol, at));
-        at.x += symbol.width() + 24;
-    }
-    symbols
+/// The symbols that occur, in columns.
+fn key(system: &System, rows: &[Layout], width: i32) -> Vec<(Symbol, Point)> {
+    let occurs = |symbol: &Symbol| rows.iter().any(|row| symbol.occurs(system, row));
+    let symbols: Vec<Symbol> = Symbol::ALL.into_iter().filter(occurs).collect();
+    let widest = symbols.iter().map(|symbol| symbol.width()).max();
+    let column = widest.unwrap_or(0) + KEY_GAP;
+    let columns = ((width + KEY_GAP) / column.max(1)).max(1);
+    let place = |nth: i32| Point {
+        x: nth % columns * column,
+        y: 10 + nth / columns * KEY_LINE,
+    };
+    symbols.into_iter().zip((0..).map(place)).collect()
 }
 
 fn write_legend(out: &mut String, legend: &Legend, top: i32) {

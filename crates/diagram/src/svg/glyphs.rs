@@ -1,8 +1,8 @@
 //! The symbols of events, the heads of arrows, and the key that explains them.
 
-use std::fmt::Write;
+use std::fmt::{Result, Write};
 
-use history::{Content, System, What};
+use history::{Content, SnapshotId, System, What};
 
 use super::style;
 use crate::layout::{Layout, Placed, Point};
@@ -18,68 +18,19 @@ pub(super) fn event(out: &mut String, what: &What, placed: &Placed, tooltip: &st
             "<path class=\"guide\" d=\"M{x} -20V{}\"/>",
             height + 20
         ),
-        What::Create { .. } => write!(
-            out,
-            "<rect class=\"ink\" x=\"{}\" y=\"{}\" width=\"4\" height=\"18\" rx=\"1\"/>",
-            x - 2,
-            y - 9
-        ),
-        What::Send { .. } | What::Receive { .. } => {
-            write!(
-                out,
-                "<circle class=\"ink rim\" cx=\"{x}\" cy=\"{y}\" r=\"5\"/>"
-            )
-        }
-        What::Refuse { .. } => write!(
-            out,
-            "<circle class=\"bad paper\" cx=\"{x}\" cy=\"{y}\" r=\"6\"/>\
-             <path class=\"bad\" d=\"M{} {}l8 -8\"/>",
-            x - 4,
-            y + 4
-        ),
-        What::Begin { snapshot, .. } => write!(
-            out,
-            "<circle class=\"glyph {}\" cx=\"{x}\" cy=\"{y}\" r=\"13\"/>",
-            style::stroke(*snapshot)
-        ),
-        What::Record { snapshot, .. } => write!(
-            out,
-            "<path class=\"rim {}\" d=\"M{} {y}l9 -9l9 9l-9 9z\"/>",
-            style::fill(*snapshot),
-            x - 9
-        ),
-        What::MarkerSent { snapshot, .. } => write!(
-            out,
-            "<circle class=\"{}\" cx=\"{x}\" cy=\"{y}\" r=\"3\"/>",
-            style::fill(*snapshot)
-        ),
-        What::MarkerReceived { snapshot, .. } => write!(
-            out,
-            "<circle class=\"pill {}\" cx=\"{x}\" cy=\"{y}\" r=\"4.5\"/>",
-            style::stroke(*snapshot)
-        ),
-        What::ChannelClosed { snapshot, .. } => write!(
-            out,
-            "<path class=\"glyph {}\" d=\"M{x} {}v14\"/>",
-            style::stroke(*snapshot),
-            y - 7
-        ),
-        What::Collect { snapshot, .. } => write!(
-            out,
-            "<rect class=\"pill {}\" x=\"{}\" y=\"{}\" width=\"12\" height=\"12\" rx=\"2\"/>",
-            style::stroke(*snapshot),
-            x - 6,
-            y - 6
-        ),
+        What::Create { .. } => bar(out, x, y),
+        What::Send { .. } | What::Receive { .. } => dot(out, x, y),
+        What::Refuse { .. } => refused(out, x, y),
+        What::Begin { snapshot, .. } => ring(out, x, y, style::stroke(*snapshot)),
+        What::Record { snapshot, .. } => diamond(out, x, y, style::fill(*snapshot)),
+        What::MarkerSent { snapshot, .. } => sent(out, x, y, style::fill(*snapshot)),
+        What::MarkerReceived { snapshot, .. } => received(out, x, y, style::stroke(*snapshot)),
+        What::ChannelClosed { snapshot, .. } => tick(out, x, y, style::stroke(*snapshot)),
+        What::Collect { snapshot, .. } => square(out, x, y, style::stroke(*snapshot)),
         What::Audit {
             snapshot,
             verdict: Ok(_),
-        } => write!(
-            out,
-            "<path class=\"glyph {}\" d=\"M{} {y}l4 5l8 -10\"/>",
-            style::stroke(*snapshot),
-            x - 5
-        ),
+        } => check(out, x, y, style::stroke(*snapshot)),
         What::Audit {
             verdict: Err(_), ..
         } => cross(out, x, y, 6),
@@ -88,7 +39,81 @@ pub(super) fn event(out: &mut String, what: &What, placed: &Placed, tooltip: &st
     out.push_str("</g>\n");
 }
 
-fn cross(out: &mut String, x: i32, y: i32, size: i32) -> std::fmt::Result {
+fn bar(out: &mut String, x: i32, y: i32) -> Result {
+    let (left, top) = (x - 2, y - 9);
+    write!(
+        out,
+        "<rect class=\"ink\" x=\"{left}\" y=\"{top}\" width=\"4\" height=\"18\" rx=\"1\"/>"
+    )
+}
+
+fn dot(out: &mut String, x: i32, y: i32) -> Result {
+    write!(
+        out,
+        "<circle class=\"ink rim\" cx=\"{x}\" cy=\"{y}\" r=\"5\"/>"
+    )
+}
+
+fn refused(out: &mut String, x: i32, y: i32) -> Result {
+    let (left, bottom) = (x - 4, y + 4);
+    write!(
+        out,
+        "<circle class=\"bad paper\" cx=\"{x}\" cy=\"{y}\" r=\"6\"/>\
+         <path class=\"bad\" d=\"M{left} {bottom}l8 -8\"/>"
+    )
+}
+
+fn ring(out: &mut String, x: i32, y: i32, stroke: &str) -> Result {
+    write!(
+        out,
+        "<circle class=\"glyph {stroke}\" cx=\"{x}\" cy=\"{y}\" r=\"13\"/>"
+    )
+}
+
+fn diamond(out: &mut String, x: i32, y: i32, fill: &str) -> Result {
+    let left = x - 9;
+    write!(
+        out,
+        "<path class=\"rim {fill}\" d=\"M{left} {y}l9 -9l9 9l-9 9z\"/>"
+    )
+}
+
+fn sent(out: &mut String, x: i32, y: i32, fill: &str) -> Result {
+    write!(
+        out,
+        "<circle class=\"{fill}\" cx=\"{x}\" cy=\"{y}\" r=\"3\"/>"
+    )
+}
+
+fn received(out: &mut String, x: i32, y: i32, stroke: &str) -> Result {
+    write!(
+        out,
+        "<circle class=\"pill {stroke}\" cx=\"{x}\" cy=\"{y}\" r=\"4.5\"/>"
+    )
+}
+
+fn tick(out: &mut String, x: i32, y: i32, stroke: &str) -> Result {
+    let top = y - 7;
+    write!(out, "<path class=\"glyph {stroke}\" d=\"M{x} {top}v14\"/>")
+}
+
+fn square(out: &mut String, x: i32, y: i32, stroke: &str) -> Result {
+    let (left, top) = (x - 6, y - 6);
+    write!(
+        out,
+        "<rect class=\"pill {stroke}\" x=\"{left}\" y=\"{top}\" width=\"12\" height=\"12\" rx=\"2\"/>"
+    )
+}
+
+fn check(out: &mut String, x: i32, y: i32, stroke: &str) -> Result {
+    let left = x - 5;
+    write!(
+        out,
+        "<path class=\"glyph {stroke}\" d=\"M{left} {y}l4 5l8 -10\"/>"
+    )
+}
+
+fn cross(out: &mut String, x: i32, y: i32, size: i32) -> Result {
     let (left, top, side) = (x - size, y - size, 2 * size);
     write!(
         out,
@@ -138,26 +163,43 @@ pub(super) enum Symbol {
     Lost,
     Marker,
     Cut,
+    Created,
+    Exchange,
     Refused,
+    Begin,
+    Record,
+    MarkerSent,
+    MarkerReceived,
+    Closed,
+    Collect,
+    Passed,
     Death,
+    Border,
 }
 
 impl Symbol {
-    pub(super) const ALL: [Self; 7] = [
+    /// Lines first, then what happens at a process, then the rest.
+    pub(super) const ALL: [Self; 17] = [
         Self::Message,
         Self::InTransit,
         Self::Lost,
         Self::Marker,
         Self::Cut,
+        Self::Created,
+        Self::Exchange,
         Self::Refused,
+        Self::Begin,
+        Self::Record,
+        Self::MarkerSent,
+        Self::MarkerReceived,
+        Self::Closed,
+        Self::Collect,
+        Self::Passed,
         Self::Death,
+        Self::Border,
     ];
 
     pub(super) fn occurs(self, system: &System, layout: &Layout) -> bool {
-        let happens = |is: fn(&What) -> bool| {
-            let mut events = layout.events.iter().map(|it| &system.events[it.event].what);
-            events.any(is)
-        };
         let is_marker =
             |message: usize| matches!(system.messages[message].content, Content::Marker(_));
         let mut arrows = layout.arrows.iter();
@@ -167,9 +209,35 @@ impl Symbol {
             Self::Lost => arrows.any(|arrow| arrow.is_lost),
             Self::Marker => arrows.any(|arrow| is_marker(arrow.message)),
             Self::Cut => !layout.cuts.is_empty(),
-            Self::Refused => happens(|what| matches!(what, What::Refuse { .. })),
-            Self::Death => happens(|what| matches!(what, What::Death { .. })),
+            Self::Border => super::is_cut_off(layout).contains(&true),
+            _ => {
+                let events = layout.events.iter();
+                events
+                    .filter_map(|placed| Self::of(&system.events[placed.event].what))
+                    .any(|symbol| symbol == self)
+            }
         }
+    }
+
+    /// That of an event.
+    fn of(what: &What) -> Option<Self> {
+        Some(match what {
+            What::Start | What::End => return None,
+            What::Create { .. } => Self::Created,
+            What::Send { .. } | What::Receive { .. } => Self::Exchange,
+            What::Refuse { .. } => Self::Refused,
+            What::Begin { .. } => Self::Begin,
+            What::Record { .. } => Self::Record,
+            What::MarkerSent { .. } => Self::MarkerSent,
+            What::MarkerReceived { .. } => Self::MarkerReceived,
+            What::ChannelClosed { .. } => Self::Closed,
+            What::Collect { .. } => Self::Collect,
+            What::Audit { verdict: Ok(_), .. } => Self::Passed,
+            What::Audit {
+                verdict: Err(_), ..
+            } => return None,
+            What::Death { .. } => Self::Death,
+        })
     }
 
     fn name(self) -> &'static str {
@@ -179,16 +247,26 @@ impl Symbol {
             Self::Lost => "never received",
             Self::Marker => "marker",
             Self::Cut => "cut, through recorded states",
-            Self::Refused => "refused",
+            Self::Created => "created",
+            Self::Exchange => "sent or received",
+            Self::Refused => "refused: not enough money",
+            Self::Begin => "begins a snapshot",
+            Self::Record => "records its state",
+            Self::MarkerSent => "sends its markers",
+            Self::MarkerReceived => "receives a marker",
+            Self::Closed => "has a channel's whole state",
+            Self::Collect => "collected",
+            Self::Passed => "audit passed",
             Self::Death => "died",
+            Self::Border => "goes on beyond",
         }
     }
 
     /// Where its explanation begins.
     fn indent(self) -> i32 {
         match self {
-            Self::Refused | Self::Death => 22,
-            _ => 42,
+            Self::Message | Self::InTransit | Self::Lost | Self::Marker | Self::Cut => 42,
+            _ => 32,
         }
     }
 
@@ -197,22 +275,29 @@ impl Symbol {
         self.indent() + text_width(self.name(), 14)
     }
 
-    /// Writes it with its explanation.
-    pub(super) fn write(self, out: &mut String, at: Point) {
+    /// Writes it with its explanation, in the colour of a snapshot.
+    pub(super) fn write(self, out: &mut String, at: Point, snapshot: SnapshotId) {
+        let (stroke, fill) = (style::stroke(snapshot), style::fill(snapshot));
         let Point { x, y } = at;
         let to = Point { x: x + 34, y };
         let line = format!("d=\"M{x} {y}H{}\"", to.x);
+        let middle = x + self.indent() / 2 - 3;
         let _ = match self {
             Self::Message | Self::Marker | Self::InTransit => {
-                let (class, fill) = match self {
-                    Self::Marker => ("marker k0", "f0"),
-                    _ => ("message", "ink"),
+                let (class, head_fill) = match self {
+                    Self::Marker => (format!("marker {stroke}"), fill),
+                    _ => ("message".to_owned(), "ink"),
                 };
                 if self == Self::InTransit {
-                    let _ = write!(out, "<path class=\"pen k0\" stroke-width=\"10\" {line}/>");
+                    let _ = write!(
+                        out,
+                        "<path class=\"pen {stroke}\" stroke-width=\"10\" d=\"M{} {y}H{}\"/>",
+                        x + 5,
+                        x + 29
+                    );
                 }
                 let shown = write!(out, "<path class=\"{class}\" {line}/>");
-                head(out, fill, at, Point { x: to.x + 4, y });
+                head(out, head_fill, at, Point { x: to.x + 4, y });
                 shown
             }
             Self::Lost => {
@@ -221,18 +306,29 @@ impl Symbol {
             }
             Self::Cut => write!(
                 out,
-                "<path class=\"cut k0\" {line}/><path class=\"rim f0\" d=\"M{} {y}l8 -8l8 8l-8 8z\"/>",
-                x + 9
+                "<path class=\"cut {stroke}\" d=\"M{} {y}H{}\"/>",
+                x + 6,
+                x + 28
             ),
-            Self::Refused => write!(
+            Self::Created => bar(out, middle, y),
+            Self::Exchange => dot(out, middle, y),
+            Self::Refused => refused(out, middle, y),
+            Self::Begin => {
+                let _ = diamond(out, middle, y, fill);
+                ring(out, middle, y, stroke)
+            }
+            Self::Record => diamond(out, middle, y, fill),
+            Self::MarkerSent => sent(out, middle, y, fill),
+            Self::MarkerReceived => received(out, middle, y, stroke),
+            Self::Closed => tick(out, middle, y, stroke),
+            Self::Collect => square(out, middle, y, stroke),
+            Self::Passed => check(out, middle, y, stroke),
+            Self::Death => cross(out, middle, y, 7),
+            Self::Border => write!(
                 out,
-                "<circle class=\"bad paper\" cx=\"{}\" cy=\"{y}\" r=\"6\"/>\
-                     <path class=\"bad\" d=\"M{} {}l8 -8\"/>",
-                x + 8,
-                x + 4,
-                y + 4
+                "<path class=\"border\" d=\"M{middle} {}v20\"/>",
+                y - 10
             ),
-            Self::Death => cross(out, x + 8, y, 7),
         };
         let name = self.name();
         let _ = writeln!(

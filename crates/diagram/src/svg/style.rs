@@ -1,7 +1,8 @@
 //! How the image looks, on light and on dark paper.
 //!
 //! The snapshots' colours are those of Okabe and Ito, which everybody can tell apart; a cut has its
-//! name beside it, and its own pattern of dashes, so that the colour is never the only sign.
+//! name beside it, so that the colour is never the only sign. It is a broad translucent band, so that
+//! the marker that made a process record is seen on it.
 
 use history::SnapshotId;
 
@@ -25,7 +26,7 @@ fill: #1f2328; font-variant-numeric: tabular-nums }
 .message { fill: none; stroke: #1f2328; stroke-width: 1.6 }
 .crosses { stroke-width: 2.4 }
 .marker { fill: none; stroke-width: 1.5; stroke-dasharray: 6 4 }
-.cut { fill: none; stroke-width: 3; stroke-linejoin: round; stroke-linecap: round }
+.cut { fill: none; stroke-width: 12; stroke-opacity: 0.28; stroke-linejoin: round; stroke-linecap: round }
 .pen { fill: none; stroke-opacity: 0.28; stroke-linecap: round }
 .glyph { fill: none; stroke-width: 2 }
 .ink { fill: #1f2328 } .pale { fill: #ffffff; stroke: #1f2328 }
@@ -37,8 +38,6 @@ fill: #1f2328; font-variant-numeric: tabular-nums }
 .k3 { stroke: #b8639a } .f3 { fill: #b8639a }
 .k4 { stroke: #d08f00 } .f4 { fill: #d08f00 }
 .k5 { stroke: #3d9cd6 } .f5 { fill: #3d9cd6 }
-.cut.k1 { stroke-dasharray: 14 6 } .cut.k2 { stroke-dasharray: 2 6 }
-.cut.k3 { stroke-dasharray: 14 6 2 6 } .cut.k4 { stroke-dasharray: 7 6 } .cut.k5 { stroke-dasharray: 20 6 }
 @media (prefers-color-scheme: dark) {
 text { fill: #f0f6fc }
 .muted, .line, .state { fill: #9198a1 }
@@ -50,7 +49,7 @@ text { fill: #f0f6fc }
 .ink { fill: #d1d7e0 } .pale { fill: #0d1117; stroke: #d1d7e0 }
 .rim { stroke: #0d1117 }
 .bad { stroke: #ff7b72 }
-.pen { stroke-opacity: 0.4 }
+.cut, .pen { stroke-opacity: 0.4 }
 .k0 { stroke: #4aa8e0 } .f0 { fill: #4aa8e0 }
 .k1 { stroke: #f0803c } .f1 { fill: #f0803c }
 .k2 { stroke: #2ec49a } .f2 { fill: #2ec49a }

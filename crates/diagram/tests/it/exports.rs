@@ -331,7 +331,8 @@ fn what_a_history_says_cannot_break_out_of_any_format() {
     };
     let mut lines = Vec::new();
     for format in Format::ALL {
-        let text = format.draw(&system, &header, Selection::All).unwrap();
+        let drawing = format.draw(&system, &header, Selection::All);
+        let text = drawing.unwrap().text;
         assert!(!text.contains('\u{1b}'), "{text}");
         lines.push((format.ending(), text));
     }

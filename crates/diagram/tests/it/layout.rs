@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::common::{examples, overlapping};
-use diagram::{Layout, Placed, Point, Selection, select};
+use diagram::{Arrow, LabelKind, Layout, Placed, Point, Rect, Selection, select};
 use history::{Content, System};
 
 const RUNS: u64 = 80;
@@ -193,4 +193,86 @@ fn no_two_labels_overlap_and_no_amount_is_left_out() {
         let amounts = amounts.filter(|label| matches!(label.kind, diagram::LabelKind::Amount(_)));
         assert_eq!(arrows.count(), amounts.count(), "{name}");
     });
+}
+
+/// Whether a straight line passes through an area, by trying points on it that are a pixel apart.
+fn passes(from: Point, to: Point, area: &Rect) -> bool {
+    let is_apart = |a: i32, b: i32, from: i32, size: i32| a.max(b) < from || a.min(b) > from + size;
+    if is_apart(from.x, to.x, area.x, area.width) || is_apart(from.y, to.y, area.y, area.height) {
+        return false;
+    }
+    let (dx, dy) = (f64::from(to.x - from.x), f64::from(to.y - from.y));
+    let steps = dx.abs().max(dy.abs()).max(1.0);
+    let inside =
+        |at: f64, from: i32, size: i32| at > f64::from(from) && at < f64::from(from + size);
+    (0..=steps as i32)
+        .map(|step| f64::from(step) / steps)
+        .any(|share| {
+            inside(f64::from(from.x) + dx * share, area.x, area.width)
+                && inside(f64::from(from.y) + dy * share, area.y, area.height)
+        })
+}
+
+/// The last 16 pixels of an arrow before its event, where its head is.
+fn head(arrow: &Arrow) -> [Point; 2] {
+    let (dx, dy) = (
+        f64::from(arrow.from.x - arrow.to.x),
+        f64::from(arrow.from.y - arrow.to.y),
+    );
+    let share = (16.0 / dx.hypot(dy)).min(1.0);
+    let base = Point {
+        x: arrow.to.x + (dx * share) as i32,
+        y: arrow.to.y + (dy * share) as i32,
+    };
+    [base, arrow.to]
+}
+
+/// Labels, and those of them that a line or a head of an arrow runs through. A framed amount hides
+/// what is beneath it.
+fn crossed(layout: &Layout) -> [usize; 3] {
+    let framed = |kind: LabelKind| match kind {
+        LabelKind::Amount(message) => layout
+            .arrows
+            .iter()
+            .any(|it| it.message == message && !it.crosses.is_empty()),
+        LabelKind::Cut(_) => true,
+        _ => false,
+    };
+    let labels = layout.labels.iter().filter(|label| !framed(label.kind));
+    let mut counts = [0; 3];
+    for label in labels {
+        // The letters themselves: the area is a little larger.
+        let area = Rect {
+            x: label.area.x + 3,
+            y: label.area.y + 3,
+            width: label.area.width - 6,
+            height: label.area.height - 7,
+        };
+        let lines = layout.arrows.iter().any(|it| passes(it.from, it.to, &area));
+        let mut heads = layout.arrows.iter().filter(|it| it.is_received).map(head);
+        counts[0] += 1;
+        counts[1] += usize::from(lines);
+        counts[2] += usize::from(heads.any(|[base, tip]| passes(base, tip, &area)));
+    }
+    counts
+}
+
+#[test]
+fn labels_keep_clear_of_arrows_and_of_their_heads() {
+    for example in examples() {
+        let order = select(&example.system, Selection::All).unwrap();
+        let [_, lines, heads] = crossed(&Layout::new(&example.system, &order));
+        assert_eq!(heads, 0, "{}", example.name);
+        assert!(lines <= 2, "{}: {lines}", example.name);
+    }
+    let mut sum = [0; 3];
+    for seed in testing::histories::seeds(RUNS) {
+        for system in testing::histories::systems(seed) {
+            let order = select(&system, Selection::All).unwrap();
+            let found = crossed(&Layout::new(&system, &order));
+            sum = [0, 1, 2].map(|nth| sum[nth] + found[nth]);
+        }
+    }
+    let [labels, lines, heads] = sum;
+    assert!(lines * 20 <= labels && heads == 0, "{sum:?}");
 }

@@ -7,6 +7,7 @@ mod exports;
 mod layout;
 mod page;
 mod seen;
+mod sheet;
 mod shown;
 mod svg;
 mod text;

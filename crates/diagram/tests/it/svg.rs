@@ -5,17 +5,23 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use crate::common::{examples, overlapping, read};
-use diagram::{Error, Layout, Rect, Selection, select, svg, text_width};
-use history::{Header, System};
+use crate::sheet::COMPACT;
+use diagram::{Layout, Rect, Selection, Setting, Sheet, select, svg, text_width};
+use history::{Header, System, What};
 use roxmltree::{Document, Node};
 
 const RUNS: u64 = 40;
 
-fn draw(system: &System, header: &Header) -> (Layout, String) {
+pub(crate) fn draw(system: &System, header: &Header) -> (Layout, String) {
+    let mut sheet = sheet(system, Setting::WIDE);
+    let image = svg(system, header, &sheet);
+    assert_eq!(sheet.rows.len(), 1);
+    (sheet.rows.swap_remove(0), image)
+}
+
+pub(crate) fn sheet(system: &System, setting: Setting) -> Sheet {
     let order = select(system, Selection::All).unwrap();
-    let layout = Layout::new(system, &order);
-    let image = svg(system, header, &layout);
-    (layout, image)
+    Sheet::new(system, &order, setting)
 }
 
 #[test]
@@ -36,7 +42,7 @@ fn the_images_of_the_examples_are_as_they_were() {
 }
 
 /// An example or a random run, as an image.
-fn for_all(check: impl Fn(&str, &System, &Layout, &Document<'_>)) {
+pub(crate) fn for_all(check: impl Fn(&str, &System, &Layout, &Document<'_>)) {
     let examples = examples().into_iter();
     let examples = examples.map(|it| (it.name, it.header, it.system));
     let random = testing::histories::seeds(RUNS)
@@ -52,13 +58,16 @@ fn for_all(check: impl Fn(&str, &System, &Layout, &Document<'_>)) {
     }
 }
 
-fn with<'a>(document: &'a Document<'_>, attribute: &'a str) -> impl Iterator<Item = Node<'a, 'a>> {
+pub(crate) fn with<'a>(
+    document: &'a Document<'_>,
+    attribute: &'a str,
+) -> impl Iterator<Item = Node<'a, 'a>> {
     document
         .descendants()
         .filter(move |node| node.has_attribute(attribute))
 }
 
-fn numbers(document: &Document<'_>, attribute: &str) -> Vec<usize> {
+pub(crate) fn numbers(document: &Document<'_>, attribute: &str) -> Vec<usize> {
     let values = with(document, attribute).map(|node| node.attribute(attribute).unwrap());
     values.map(|value| value.parse().unwrap()).collect()
 }
@@ -132,7 +141,11 @@ fn area(text: &Node<'_, '_>) -> Rect {
 
 #[test]
 fn no_two_texts_overlap_and_none_leaves_the_image() {
-    for_all(|name, _, _, document| {
+    for_all(|name, _, _, document| texts_are_apart(name, document));
+}
+
+pub(crate) fn texts_are_apart(name: &str, document: &Document<'_>) {
+    {
         let is_text =
             |node: &Node<'_, '_>| node.has_tag_name(("http://www.w3.org/2000/svg", "text"));
         let texts: Vec<_> = document.descendants().filter(is_text).collect();
@@ -156,7 +169,7 @@ fn no_two_texts_overlap_and_none_leaves_the_image() {
                 && area.y + area.height <= height;
             assert!(is_inside, "{name}: {:?} {area:?}", text.text());
         }
-    });
+    }
 }
 
 /// Strings of a history are what somebody else wrote.
@@ -197,42 +210,94 @@ fn what_a_history_says_cannot_break_out_of_the_image() {
     assert!(!image.contains(is_odd), "{image:?}");
 }
 
+/// The marker that makes a process record runs where the cut does: it is seen on it.
 #[test]
-fn a_hundred_thousand_events_are_refused_and_a_part_of_them_is_drawn() {
-    let mut text = "{\"history\":1}\n{\"event\":\"start\",\"line\":1}\n".to_owned();
-    for process in 1..=2 {
-        text +=
-            &format!("{{\"event\":\"create\",\"process\":{process},\"amount\":9,\"line\":1}}\n");
-    }
-    for number in 1..=50_000 {
-        text += &format!(
-            "{{\"event\":\"send\",\"process\":1,\"from\":1,\"to\":2,\"amount\":0,\"number\":{number},\"line\":{line}}}\n\
-             {{\"event\":\"receive\",\"process\":2,\"from\":1,\"to\":2,\"amount\":0,\"number\":{number},\"line\":{line}}}\n",
-            line = number + 1
-        );
-    }
-    let system = read(&text).1.swap_remove(0);
-    let error = select(&system, Selection::All).unwrap_err();
-    assert!(matches!(
-        error,
-        Error::TooMuch {
-            events: 100_003,
-            processes: 2
+fn a_cut_is_a_broad_translucent_band_beneath_every_arrow() {
+    for_all(|name, _, _, document| {
+        let last_cut = with(document, "data-cut").map(|it| it.range().end).max();
+        let first = with(document, "data-message").map(|it| it.range().start);
+        if let (Some(cut), Some(first)) = (last_cut, first.min()) {
+            assert!(cut < first, "{name}");
         }
-    ));
-    assert!(
-        error.to_string().contains("--from LINE and --to LINE"),
-        "{error}"
-    );
-    let lines = |from, to| select(&system, Selection::Lines { from, to });
-    let order = lines(Some(30_000), Some(30_099)).unwrap();
-    assert_eq!(order.len(), 200);
-    let image = svg(&system, &Header::default(), &Layout::new(&system, &order));
-    let document = Document::parse(&image).unwrap();
-    assert_eq!(numbers(&document, "data-event"), order);
-    let error = lines(Some(60_000), None).unwrap_err().to_string();
-    assert!(
-        error.contains("line 60000 or later") && error.contains("1 to 50001"),
-        "{error}"
-    );
+        let style = document.descendants().find(|it| it.has_tag_name("style"));
+        let style = style.and_then(|it| it.text()).unwrap_or_default();
+        for (rule, property) in [
+            (".cut {", "stroke-width: 12; stroke-opacity: 0.28;"),
+            (".marker {", "stroke-width: 1.5; stroke-dasharray: 6 4"),
+        ] {
+            let rule = style.lines().find(|line| line.starts_with(rule)).unwrap();
+            assert!(rule.contains(property), "{rule}");
+        }
+        let of_cuts = style.lines().filter(|line| line.contains(".cut"));
+        assert!(!of_cuts.clone().any(|line| line.contains("dasharray")));
+    });
+}
+
+/// What an event is drawn as, and what the key says of it.
+fn explained(what: &What) -> Option<&'static str> {
+    Some(match what {
+        What::Start | What::End => return None,
+        What::Create { .. } => "created",
+        What::Send { .. } | What::Receive { .. } => "sent or received",
+        What::Refuse { .. } => "refused: not enough money",
+        What::Begin { .. } => "begins a snapshot",
+        What::Record { .. } => "records its state",
+        What::MarkerSent { .. } => "sends its markers",
+        What::MarkerReceived { .. } => "receives a marker",
+        What::ChannelClosed { .. } => "has a channel's whole state",
+        What::Collect { .. } => "collected",
+        What::Audit { verdict: Ok(_), .. } => "audit passed",
+        What::Audit { .. } => return None,
+        What::Death { .. } => "died",
+    })
+}
+
+#[test]
+fn the_key_explains_the_symbols_that_occur_and_no_others() {
+    for_all(|name, system, layout, document| {
+        let texts: BTreeSet<&str> = document.descendants().filter_map(|it| it.text()).collect();
+        let events = system.events.iter().map(|event| &event.what);
+        let occur: BTreeSet<&str> = events.filter_map(explained).collect();
+        for name_of in [
+            "created",
+            "sent or received",
+            "refused: not enough money",
+            "begins a snapshot",
+            "records its state",
+            "sends its markers",
+            "receives a marker",
+            "has a channel's whole state",
+            "collected",
+            "audit passed",
+            "died",
+        ] {
+            let is_there = texts.contains(name_of);
+            assert_eq!(is_there, occur.contains(name_of), "{name}: {name_of}");
+        }
+        let crosses = layout.arrows.iter().any(|it| !it.crosses.is_empty());
+        assert_eq!(texts.contains("in a channel's state"), crosses, "{name}");
+        let has_cut = !layout.cuts.is_empty();
+        assert_eq!(texts.contains("cut, through recorded states"), has_cut);
+    });
+}
+
+/// Where events stand in another order, or several in a column, their lines would read like a mistake.
+#[test]
+fn the_script_s_lines_are_shown_only_where_they_ascend() {
+    for example in examples() {
+        let system = &example.system;
+        let (_, image) = draw(system, &example.header);
+        assert!(image.contains(">script line<"), "{}", example.name);
+        let straight = system
+            .snapshots
+            .keys()
+            .next()
+            .map(|it| system.straighten(*it).unwrap());
+        let straight = straight.map(|it| Sheet::new(system, &it.order, Setting::WIDE));
+        for sheet in straight.into_iter().chain([sheet(system, COMPACT)]) {
+            let image = svg(system, &example.header, &sheet);
+            assert!(!image.contains(">script line<"), "{}", example.name);
+            assert!(!image.contains("class=\"line\""), "{}", example.name);
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! What reads histories, judges them and draws them.
 
 use bank::messages::{Answer, Report};
-use diagram::{Format, Selection};
+use diagram::{Format, Selection, Setting};
 use history::{Event, Header, MAX_LINE, Reader, System, Verifier, write_event, write_header};
 
 use super::frames::{framed, stream_of};
@@ -75,7 +75,14 @@ fn judge_and_draw_history(bytes: &[u8]) {
         }
         let first = system.snapshots.keys().next();
         if let Some(id) = first {
-            let _ = Format::Svg.draw(&system, &header, Selection::Snapshot(*id));
+            let compact = Setting {
+                without_markers: true,
+                is_compact: true,
+            };
+            for setting in [Setting::WIDE, compact] {
+                let part = Selection::Snapshot(*id);
+                let _ = Format::Svg(setting).draw(&system, &header, part);
+            }
         }
     }
 }

@@ -77,7 +77,7 @@ fn what_cannot_be_drawn_is_refused_with_the_reason_and_nothing_is_written() {
     let file = folder.path().join("a.svg");
     let file = file.to_str().unwrap();
     let header = "{\"history\":1}\n";
-    let cases: [(&[&str], &str, &str); 8] = [
+    let cases: [(&[&str], &str, &str); 9] = [
         (
             &["arg.history", "-o", "a.png"],
             "",
@@ -109,6 +109,11 @@ fn what_cannot_be_drawn_is_refused_with_the_reason_and_nothing_is_written() {
             &["arg.history", "-o", file, "-o", "x.mmd", "--to", "5"],
             "",
             "a .mmd file has the whole",
+        ),
+        (
+            &["arg.history", "-o", "x.mmd", "--compact"],
+            "",
+            "--no-markers and --compact are for images, and no .svg is to be written",
         ),
     ];
     for (arguments, input, reason) in cases {
@@ -204,4 +209,62 @@ fn a_trace_has_steps_for_time_and_the_clock_where_it_is_asked_for() {
         stderr(&output)
     );
     assert!(!image.exists());
+}
+
+#[test]
+fn an_image_is_drawn_compact_and_without_markers_where_that_is_asked_for() {
+    let drawn = |options: &[&str]| {
+        let output = master(&[&["four-nodes-crossing.history"], options].concat(), "");
+        assert_eq!(stderr(&output), "");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let width = |image: &str| {
+        let (_, rest) = image.split_once("width=\"").unwrap();
+        let (width, _) = rest.split_once('"').unwrap();
+        width.parse::<u32>().unwrap()
+    };
+    let [wide, compact, unmarked] = [
+        drawn(&[]),
+        drawn(&["--compact"]),
+        drawn(&["--compact", "--no-markers"]),
+    ];
+    assert!(width(&wide) > 1_800, "{}", width(&wide));
+    assert!(width(&compact) <= 1_200, "{}", width(&compact));
+    assert!(width(&unmarked) <= width(&compact));
+    let markers = |image: &str| image.contains("class=\"marker ");
+    assert!(markers(&compact) && !markers(&unmarked));
+    assert!(unmarked.contains("class=\"cut "), "{unmarked}");
+}
+
+#[test]
+fn of_a_history_that_is_too_large_a_part_is_drawn_and_it_is_said_which() {
+    let mut history = "{\"history\":1}\n{\"event\":\"start\",\"line\":1}\n".to_owned();
+    for process in 1..=31 {
+        let create = "{\"event\":\"create\",\"process\":PROCESS,\"amount\":1,\"line\":2}\n";
+        history += &create.replace("PROCESS", &process.to_string());
+    }
+    for number in 1..=2_500 {
+        for (event, process) in [("send", 30), ("receive", 31)] {
+            history += &format!(
+                "{{\"event\":\"{event}\",\"process\":{process},\"from\":30,\"to\":31,\
+                 \"amount\":0,\"number\":{number},\"line\":{number}}}\n"
+            );
+        }
+    }
+    let output = master(&["-"], &history);
+    assert_eq!(output.status.code(), Some(0));
+    let said = stderr(&output);
+    assert!(
+        said.contains(
+            "-: a part is drawn: the 30 of 31 processes to which most happens, the first 4000 of \
+             5032 events, up to line 1985; --from LINE and --to LINE (lines of the script) or \
+             --snapshot N choose another"
+        ),
+        "{said}"
+    );
+    let output = master(&["-", "--from", "2000", "--to", "2005"], &history);
+    assert_eq!(
+        (stderr(&output), output.status.code()),
+        (String::new(), Some(0))
+    );
 }

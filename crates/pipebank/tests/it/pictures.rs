@@ -65,7 +65,11 @@ fn what_cannot_be_a_picture_is_refused_before_anything_starts() {
     place.file("s.txt", SCRIPT);
     place.file("s.dot", SCRIPT);
     let known = ".svg, .html, .shiviz, .trace.json, .mmd, .dot";
-    let cases: [(&[&str], &str); 7] = [
+    let cases: [(&[&str], &str); 8] = [
+        (
+            &["s.txt", "--diagram", "a.dot", "--compact"],
+            "--no-markers and --compact are for images",
+        ),
         (&["s.txt", "--diagram", "a.png"], known),
         (&["s.txt", "--diagram", "a.svg", "--diagram", "-"], known),
         (
@@ -151,4 +155,24 @@ fn a_picture_that_cannot_be_written_or_drawn_is_told_and_the_others_are_written(
         "{}",
         ended.err
     );
+}
+
+#[test]
+fn a_run_s_image_is_set_as_master_diagram_sets_it() {
+    let place = Folder::new();
+    place.file("s.txt", SCRIPT);
+    let setting = ["--compact", "--no-markers"];
+    let run = [
+        "--seed",
+        "1",
+        "--history",
+        "h",
+        "s.txt",
+        "--diagram",
+        "a.svg",
+    ];
+    place.run(&[&run[..], &setting].concat()).expect_status(0);
+    let drawn = place.run(&[&["diagram", "h"][..], &setting].concat());
+    assert_eq!(text(place.path("a.svg")), drawn.out);
+    assert!(drawn.out.contains("without markers"), "{}", drawn.out);
 }

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
-use diagram::{Format, Selection, Time};
+use diagram::{Format, Selection, Setting, Time};
 use history::SnapshotId;
 
 use crate::master::shared::{
-    Colour, Drawable, Error, Output, Painter, name_of, open, status, write_out,
+    Colour, Drawable, Error, ImageOptions, Output, Painter, name_of, open, status, write_out,
 };
 
 /// Draw a history: every process, message, marker and cut
@@ -19,6 +19,7 @@ Examples:
   $ master --history run.jsonl two.txt
   $ master diagram run.jsonl -o run.svg
   $ master diagram run.jsonl --snapshot 1 -o cut.svg
+  $ master diagram run.jsonl --compact --no-markers -o slide.svg
 
 Formats:
 
@@ -29,8 +30,9 @@ Formats:
   .mmd         a Mermaid sequence diagram, of up to 500 events
   .dot         a Graphviz graph, of up to 500 events
 
-An image or a page has at most 4,000 events of 30 processes; of a longer history a part can be
-drawn.
+An image or a page has at most 4,000 events of 30 processes. Of a larger history the first events
+are drawn, in an image those of the processes to which most happens; a message says so, and --from
+and --to or --snapshot choose another part.
 
 Exit status:
 
@@ -61,6 +63,8 @@ pub(crate) struct DiagramOptions {
     /// second]
     #[arg(long)]
     clock: bool,
+    #[command(flatten)]
+    image: ImageOptions,
     #[command(flatten)]
     pub(crate) color: Colour,
 }
@@ -112,10 +116,16 @@ fn draw(options: &DiagramOptions, tell: impl Fn(&str)) -> Result<Vec<String>, Er
     });
     let mut formats: Vec<Format> = formats.collect();
     if formats.is_empty() {
-        formats.push(Format::Svg);
+        formats.push(Format::Svg(Setting::WIDE));
     }
-    formats
-        .into_iter()
-        .map(|format| history.draw(format, system, selection))
-        .collect()
+    let mut told = None;
+    let mut texts = Vec::new();
+    for format in options.image.set(formats)? {
+        let drawing = history.draw(format, system, selection)?;
+        if let Some(left_out) = drawing.left_out.filter(|it| told.replace(*it) != Some(*it)) {
+            tell(&left_out.to_string());
+        }
+        texts.push(drawing.text);
+    }
+    Ok(texts)
 }

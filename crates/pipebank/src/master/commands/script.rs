@@ -118,7 +118,7 @@ fn prepare(
     let history = options.history.as_deref();
     let file = history.map(|history| HistoryFile::create(history, script));
     let file = file.transpose()?;
-    let pictures = Picture::open_all(&options.diagram, &[script, history])?;
+    let pictures = Picture::open_all(&options.diagram, options.image, &[script, history])?;
     inherit_little()?;
     if let Source::Script(statements) = &source {
         let nodes = script::most_nodes(statements);

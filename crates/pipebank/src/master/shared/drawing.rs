@@ -5,7 +5,8 @@
 use std::io::BufRead;
 use std::path::PathBuf;
 
-use diagram::{Format, Selection};
+use clap::Args;
+use diagram::{Drawing, Format, Selection, Setting};
 use history::{Event, Header, Reader, System};
 
 use super::error::Error;
@@ -23,6 +24,39 @@ impl Output {
             path: PathBuf::from(name),
             format: Format::of_name(name).ok_or(Error::Ending)?,
         })
+    }
+}
+
+/// How images are set.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct ImageOptions {
+    /// Draw an .svg without markers: cuts and recorded states stay
+    #[arg(long)]
+    no_markers: bool,
+    /// Draw an .svg that fits a page: events as close as what happened before them allows, in rows
+    #[arg(long)]
+    compact: bool,
+}
+
+impl ImageOptions {
+    /// The formats, with images set so; one must be an image if anything is wanted of images.
+    pub(crate) fn set(
+        self,
+        formats: impl IntoIterator<Item = Format>,
+    ) -> Result<Vec<Format>, Error> {
+        let setting = Setting {
+            without_markers: self.no_markers,
+            is_compact: self.compact,
+        };
+        let set = |format| match format {
+            Format::Svg(_) => Format::Svg(setting),
+            format => format,
+        };
+        let formats: Vec<Format> = formats.into_iter().map(set).collect();
+        match setting == Setting::WIDE || formats.contains(&Format::Svg(setting)) {
+            true => Ok(formats),
+            false => Err(Error::SettingOfNoImage),
+        }
     }
 }
 
@@ -58,7 +92,7 @@ impl Drawable {
         format: Format,
         system: &System,
         selection: Selection,
-    ) -> Result<String, Error> {
+    ) -> Result<Drawing, Error> {
         Ok(format.draw(system, &self.header, selection)?)
     }
 }

@@ -100,6 +100,8 @@ pub(crate) enum Error {
     Ending,
     #[error("master: --clock is for a trace, and none is written: `-o FILE.trace.json` writes one")]
     ClockOfNoTrace,
+    #[error("master: --no-markers and --compact are for images, and no .svg is to be written")]
+    SettingOfNoImage,
     #[error("master: there is no page on `{0}`")]
     NoPage(String),
 

@@ -17,7 +17,7 @@ mod streams;
 mod system;
 mod tell;
 
-pub(super) use self::drawing::{Drawable, Output};
+pub(super) use self::drawing::{Drawable, ImageOptions, Output};
 pub(super) use self::error::{Error, Stop, status_of};
 pub(super) use self::paint::{Colour, Painter};
 pub(super) use self::run_dir::{Pids, RunDir};

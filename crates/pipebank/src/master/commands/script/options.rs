@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::master::shared::{Output, SystemOptions};
+use crate::master::shared::{ImageOptions, Output, SystemOptions};
 
 pub(crate) const HELP: &str = "\
 Example:
@@ -79,6 +79,8 @@ pub(crate) struct ScriptOptions {
     /// run with more than 32 MiB of history there is none: draw a part of a --history.
     #[arg(long, value_name = "FILE", value_parser = Output::parse)]
     pub(super) diagram: Vec<Output>,
+    #[command(flatten)]
+    pub(super) image: ImageOptions,
     /// Write the arrow as `->` instead of `→`, and what `show` draws in ASCII
     #[arg(long)]
     pub(super) ascii: bool,

@@ -9,7 +9,7 @@ use diagram::{Format, Selection};
 
 use super::LAST_WORDS;
 use crate::master::chronicle::{KEPT_MIB, Kept, is_same_file};
-use crate::master::shared::{Drawable, Error, Output, name_of};
+use crate::master::shared::{Drawable, Error, ImageOptions, Output, name_of};
 
 /// A file for a picture. It is opened before anything starts, so that a place where nothing can be
 /// written is known then; what is in it stays until the picture is written, and one that was not
@@ -26,32 +26,37 @@ impl Picture {
     /// Opens the files; none of them may be one of `others`, which the run reads or writes.
     pub(super) fn open_all(
         outputs: &[Output],
+        image: ImageOptions,
         others: &[Option<&Path>],
     ) -> Result<Vec<Self>, Error> {
-        let pictures = outputs.iter().map(|Output { path, format }| {
-            let name = name_of(path);
-            let is_other = |other: &&Path| is_same_file(path, other);
-            if let Some(other) = others.iter().flatten().find(|other| is_other(other)) {
-                return Err(Error::Overwrites {
-                    picture: name,
-                    other: name_of(other),
-                });
-            }
-            let is_new = !path.exists();
-            let mut options = File::options();
-            let opened = options.write(true).create(true).truncate(false).open(path);
-            let file = opened.map_err(|source| Error::Picture {
-                picture: name.clone(),
-                source,
-            })?;
-            Ok(Self {
-                path: path.clone(),
-                name,
-                is_new,
-                format: *format,
-                file,
-            })
-        });
+        let formats = image.set(outputs.iter().map(|output| output.format))?;
+        let pictures = outputs
+            .iter()
+            .zip(formats)
+            .map(|(Output { path, .. }, format)| {
+                let name = name_of(path);
+                let is_other = |other: &&Path| is_same_file(path, other);
+                if let Some(other) = others.iter().flatten().find(|other| is_other(other)) {
+                    return Err(Error::Overwrites {
+                        picture: name,
+                        other: name_of(other),
+                    });
+                }
+                let is_new = !path.exists();
+                let mut options = File::options();
+                let opened = options.write(true).create(true).truncate(false).open(path);
+                let file = opened.map_err(|source| Error::Picture {
+                    picture: name.clone(),
+                    source,
+                })?;
+                Ok(Self {
+                    path: path.clone(),
+                    name,
+                    is_new,
+                    format,
+                    file,
+                })
+            });
         pictures.collect()
     }
 
@@ -121,7 +126,16 @@ pub(super) fn write_all(pictures: &[Picture], kept: &Kept, tell: &mut impl FnMut
         let drawn = history.draw(picture.format, system, Selection::All);
         let complaint = match drawn {
             Err(reason) => Some(undrawn(picture, &reason)),
-            Ok(text) => picture.write(&text).err().map(|error| error.to_string()),
+            Ok(drawing) => {
+                if let Some(left_out) = drawing.left_out {
+                    tell(&format!(
+                        "{}: {left_out}, where `master diagram FILE` draws what --history FILE leaves",
+                        picture.name
+                    ));
+                }
+                let written = picture.write(&drawing.text);
+                written.err().map(|error| error.to_string())
+            }
         };
         if let Some(complaint) = complaint {
             all = false;
