@@ -3,7 +3,8 @@
 //! The page's parts are files in `page/`; here they are put together with the run's data. Nothing
 //! from a history is written as markup: everything is in the data, as JSON in which `<` is escaped,
 //! and the page sets it as text. Its policy lets nothing run but its own script, named by its hash,
-//! and nothing load at all.
+//! and nothing load at all; images may be made of data that the page already has, which is how a
+//! picture of it becomes a PNG.
 //!
 //! The order in which a cut is straight is computed and checked here; the page only draws it.
 
@@ -19,9 +20,14 @@ const STYLE: &str = include_str!("page/page.css");
 /// In this order: each uses those before it.
 const SCRIPT: &str = concat!(
     include_str!("page/model.js"),
+    include_str!("page/consistency.js"),
     include_str!("page/draw.js"),
     include_str!("page/move.js"),
     include_str!("page/panel.js"),
+    include_str!("page/cut.js"),
+    include_str!("page/play.js"),
+    include_str!("page/address.js"),
+    include_str!("page/save.js"),
     include_str!("page/main.js"),
 );
 
@@ -35,8 +41,8 @@ pub fn page(system: &System, header: &Header, events: &[usize]) -> Result<String
     // Nothing in it can end the element that it stands in.
     let data = serde_json::to_string(&data)?.replace('<', "\\u003c");
     let policy = format!(
-        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; base-uri 'none'; \
-         form-action 'none'",
+        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; img-src data:; \
+         base-uri 'none'; form-action 'none'",
         hash(SCRIPT),
         hash(STYLE)
     );

@@ -58,6 +58,8 @@ function build() {
   RUN.messages.forEach(buildMessage);
   RUN.snapshots.forEach(buildCut);
   moments.forEach(buildMoment);
+  buildOwnCut();
+  buildPlayed();
 }
 
 function buildLane(lane) {
@@ -196,6 +198,8 @@ function place() {
   drawn.moments.forEach((moment, index) => placeMoment(moment, index));
   drawn.messages.forEach((message, index) => placeMessage(message, index, width));
   drawn.cuts.forEach(placeCut);
+  placeOwnCut();
+  placePlayed();
   drawn.labels.forEach(placeLabel);
   placeStep();
   layers.run.setAttribute('transform', `translate(${round(-view.pan)} 0)`);
@@ -295,7 +299,7 @@ function placeCut(cut) {
 
 /** The step's line follows what is reached. */
 function placeStep() {
-  const x = xOf(state.order[state.position] ?? 0);
+  const x = xOfTime() ?? xOf(state.order[state.position] ?? 0);
   setAttributes(layers.step, { x1: x, x2: x, y1: TOP - 10, y2: yOf(ROWS - 0.5) + 8 });
   const y = yOf(moments[state.order[state.position]]?.row);
   setAttributes(layers.halo, { cx: x, cy: y, r: 15 * sizeOfGlyphs() });

@@ -12,6 +12,7 @@ function isCrossing(message) {
 
 /** Goes to a step; `focus` says whether the keyboard follows. */
 function goTo(position, focus) {
+  stopPlaying();
   hover(undefined);
   if (!state.isStepping) fadeWhatIsToCome(true);
   showStepAt(position);
@@ -35,11 +36,12 @@ function showStepAt(position) {
     passed.forEach(showTimeOf);
     showTimeOfCuts();
   }
-  reveal(moment);
+  if (!isPlayed()) reveal(moment);
   // What was out of sight has no place yet, and could not have the focus.
   placeMoment(drawn.moments[moment], moment);
   placeStep();
   showStep();
+  rememberPlace();
 }
 
 /** From the first step on that the reader takes: what is to come is faded, what is in flight stands out. */
@@ -117,12 +119,14 @@ function highlight() {
 
 /** Chooses a snapshot: its cut, its markers and what crosses it stand out. */
 function chooseSnapshot(index) {
+  stopPlaying();
   if (state.isStraight) toggleStraight();
   state.snapshot = index;
   emphasise();
   showSnapshot();
   chooseLabels();
   if (index !== undefined) goToCut(index);
+  rememberPlace();
 }
 
 /** Shows the cut of a snapshot, at the step where it begins. */
@@ -158,6 +162,7 @@ function emphasise() {
 function toggleStraight() {
   const snapshot = RUN.snapshots[state.snapshot];
   if (snapshot?.straight === undefined) return;
+  stopPlaying();
   state.isStraight = !state.isStraight;
   const moment = state.order[state.position];
   const next = arrange(state.isStraight ? state.snapshot : undefined);
@@ -211,7 +216,14 @@ function followMessage(focused) {
 /** Keys that mean something wherever the focus is. */
 function onAnyKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('select')) return;
-  const actions = { '+': () => zoom(1.3), '=': () => zoom(1.3), '-': () => zoom(1 / 1.3), 0: showWhole };
+  const actions = {
+    '+': () => zoom(1.3),
+    '=': () => zoom(1.3),
+    '-': () => zoom(1 / 1.3),
+    0: showWhole,
+    c: toggleOwnCut,
+    C: toggleOwnCut,
+  };
   const inDiagram = svg.contains(event.target);
   if (inDiagram || event.target === document.body) {
     Object.assign(actions, {
@@ -219,6 +231,7 @@ function onAnyKey(event) {
       ArrowLeft: () => goTo(state.position - 1, inDiagram),
       Home: () => goTo(0, inDiagram),
       End: () => goTo(Infinity, inDiagram),
+      ' ': togglePlaying,
       ArrowUp: () => stepAtOtherProcess(-1),
       ArrowDown: () => stepAtOtherProcess(1),
     });
@@ -226,12 +239,12 @@ function onAnyKey(event) {
   if (inDiagram) {
     Object.assign(actions, {
       Enter: () => select(targetOf(event.target)),
-      ' ': () => select(targetOf(event.target)),
       m: () => followMessage(event.target),
       M: () => followMessage(event.target),
     });
   }
   actions.Escape = () => {
+    stopPlaying();
     hover(undefined);
     select(undefined);
     fadeWhatIsToCome(false);
@@ -343,6 +356,8 @@ function listen() {
   svg.addEventListener('focusin', onFocus);
   svg.addEventListener('focusout', hideTooltip);
   listenToPointers();
+  listenToOwnCut();
+  listenToPlaying();
   new ResizeObserver(() => {
     measure();
     view.column = Math.max(view.column, Math.min(narrowest(), 40));
@@ -371,6 +386,8 @@ function begin() {
   place();
   chooseLabels();
   listen();
+  listenToAddress();
+  listenToSaving();
 }
 
 /** The page opens on the whole run, where that can be read; else on its first snapshot. */

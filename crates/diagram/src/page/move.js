@@ -127,7 +127,7 @@ function animateTo(columns, target, done) {
     chooseLabels();
     done();
   };
-  if (calm.matches) {
+  if (calm.matches || address.isFollowed) {
     finish();
     return;
   }

@@ -149,6 +149,7 @@ function showStep() {
   byId('status').textContent = `Step ${position + 1} of ${order.length}: ${lines.join('; ')}`;
   for (const id of ['first', 'previous']) byId(id).setAttribute('aria-disabled', position === 0);
   for (const id of ['next', 'last']) byId(id).setAttribute('aria-disabled', position === order.length - 1);
+  showMoney(now);
   byId('now').replaceChildren(...stateTables(now));
 }
 

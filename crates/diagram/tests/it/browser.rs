@@ -24,7 +24,7 @@ pub(crate) struct Browser {
     last: u64,
     session: Option<String>,
     doing: &'static str,
-    /// What went wrong in the page: errors, warnings, dialogs, requests to anything but files.
+    /// What went wrong in the page: errors, warnings, dialogs, requests to anything beyond files.
     problems: Vec<String>,
 }
 
@@ -87,7 +87,12 @@ impl Browser {
 
     /// Opens a file in a tab of this size; only that is spoken to from then on.
     pub(crate) fn open(&mut self, file: &Path, width: u32, height: u32) {
-        self.go(&format!("file://{}", file.display()), width, height);
+        self.open_at(file, "", width, height);
+    }
+
+    /// The same at a place in it, as `#step=3`.
+    pub(crate) fn open_at(&mut self, file: &Path, place: &str, width: u32, height: u32) {
+        self.go(&format!("file://{}{place}", file.display()), width, height);
     }
 
     /// The same for any address.
@@ -133,6 +138,22 @@ impl Browser {
             .map(|(name, value)| json!({"name": name, "value": value}))
             .collect();
         self.call("Emulation.setEmulatedMedia", json!({"features": features}));
+    }
+
+    /// Lets pages save files in a folder, and use the clipboard.
+    pub(crate) fn allow_saving(&mut self, folder: &Path) {
+        let how = json!({"behavior": "allow", "downloadPath": folder.display().to_string()});
+        self.call("Browser.setDownloadBehavior", how);
+        let what = json!({"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]});
+        self.call("Browser.grantPermissions", what);
+    }
+
+    /// What is seen in a part of the page, as PNG in base 64.
+    pub(crate) fn picture(&mut self, x: f64, y: f64, width: f64, height: f64) -> String {
+        let clip = json!({"x": x, "y": y, "width": width, "height": height, "scale": 1});
+        let picture = json!({"format": "png", "clip": clip});
+        let picture = self.call("Page.captureScreenshot", picture);
+        picture["data"].as_str().unwrap().to_owned()
     }
 
     /// The value of an expression in the page.
@@ -297,7 +318,10 @@ impl Browser {
             "Runtime.consoleAPICalled" => params["type"] != "log",
             "Network.requestWillBeSent" => {
                 let url = params["request"]["url"].as_str().unwrap_or_default();
-                !url.starts_with("file:")
+                // What a page has made itself comes from nowhere else.
+                !["file:", "data:", "blob:"]
+                    .iter()
+                    .any(|it| url.starts_with(it))
             }
             _ => false,
         };
