@@ -35,6 +35,8 @@ function buildHandle(id, lane) {
   svgElement('circle', { class: 'knob', r: 10 }, handle);
   svgElement('path', { class: 'grip', d: 'M-3-4L-6 0L-3 4M3-4L6 0L3 4' }, handle);
   handle.addEventListener('pointerdown', event => takeHandle(event, lane));
+  // Or a finger that moves up and down would scroll: `touch-action` says nothing within a drawing.
+  handle.addEventListener('touchstart', event => event.preventDefault(), { passive: false });
   handle.addEventListener('keydown', event => onHandleKey(event, lane));
   return handle;
 }

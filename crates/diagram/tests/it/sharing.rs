@@ -164,6 +164,7 @@ fn the_picture_is_saved(browser: &mut Browser, folder: &Path, scheme: &str) {
     // At whole pixels, so that both are drawn alike; and nothing under the pointer.
     browser.evaluate("document.activeElement.blur()");
     browser.mouse("mouseMoved", (1200.0, 700.0));
+    browser.until("document.getAnimations().length === 0");
     let part = browser.evaluate(
         "(() => {
             const top = svg.getBoundingClientRect().top;
