@@ -200,7 +200,7 @@ fn most_frames_of_a_large_run_move_only_what_travels(browser: &mut Browser, run:
         })()",
     );
     let start = browser.evaluate("view.pan").as_f64().unwrap();
-    for _ in 0..100 {
+    for _ in 0..200 {
         assert!(frame(browser, 16.0));
     }
     let panned = browser.evaluate("view.pan").as_f64().unwrap() - start;
