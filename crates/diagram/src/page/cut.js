@@ -102,7 +102,9 @@ function columnOfHandle(lane) {
 }
 
 function placeOwnCut() {
-  if (own.steps === undefined) return;
+  const { steps, behind } = own;
+  if (steps === undefined) return;
+  if (!hasMoved(own, steps, behind, view.columns, view.column, view.lane, view.gutter, view.width)) return;
   const points = own.steps.map((_, lane) => [
     round(Math.max(view.gutter + 4, view.gutter + MARGIN + columnOfHandle(lane) * view.column)),
     round(yOf(lane)),

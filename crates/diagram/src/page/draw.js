@@ -200,6 +200,7 @@ function place() {
   drawn.cuts.forEach(placeCut);
   placeOwnCut();
   placePlayed();
+  placeLights();
   drawn.labels.forEach(placeLabel);
   placeStep();
   layers.run.setAttribute('transform', `translate(${round(-view.pan)} 0)`);

@@ -178,6 +178,12 @@ function toggleCut({ past, line, name }, isToCome) {
   for (const element of [past, line, name]) element.classList.toggle('to-come', isToCome);
 }
 
+function placeLights() {
+  for (const it of played.lights) {
+    if (it.element !== undefined && hasMoved(it, view.columns, view.column, view.lane, view.gutter)) placeLight(it);
+  }
+}
+
 function placeLight({ moment, message, element }) {
   if (message === undefined) {
     setAttributes(element, { cx: round(xOf(moment)), cy: round(yOf(moments[moment].row)), r: 17 });
@@ -227,7 +233,6 @@ function placePlayed() {
     const y = to.x > from.x ? from.y + (to.y - from.y) * (x - from.x) / (to.x - from.x) : from.y;
     played.coins[nth].group.setAttribute('transform', `translate(${round(x)} ${round(y)})`);
   });
-  for (const it of played.lights) if (it.element !== undefined) placeLight(it);
 }
 
 /** Says how much money there is, and where. */

@@ -11,8 +11,6 @@ const AT_FIRST = { fill: 'rgb(0, 0, 0)', 'fill-opacity': '1', stroke: 'none', 's
   'stroke-linecap': 'butt', 'stroke-linejoin': 'miter', 'paint-order': 'normal' };
 /** How many pixels of a PNG there are to one of the page. */
 const SHARPNESS = 2;
-/** What canvases can be, in pixels a side. */
-const LARGEST = 16_384;
 
 /** The picture as the text of an SVG file. */
 function pictureAsShown() {
@@ -53,8 +51,7 @@ async function pictureInPixels() {
   const image = new Image();
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(pictureAsShown())}`;
   await image.decode();
-  const sharpness = Math.min(SHARPNESS, LARGEST / Math.max(image.width, image.height));
-  const canvas = make('canvas', { width: image.width * sharpness, height: image.height * sharpness });
+  const canvas = make('canvas', { width: image.width * SHARPNESS, height: image.height * SHARPNESS });
   canvas.getContext('2d').drawImage(image, 0, 0, canvas.width, canvas.height);
   return new Promise(resolve => { canvas.toBlob(resolve, 'image/png'); });
 }
