@@ -2,8 +2,9 @@
 //!
 //! A child cannot outlive its parent: it asks the kernel for SIGKILL when the parent dies (a
 //! stopped child must die too), checks that the parent was still there when it asked, and ends by
-//! itself at the end of file of its commands. Keyboard interrupts, which reach the whole foreground
-//! group, it leaves to the parent.
+//! itself at the end of file of its commands. The signals that ask everybody to end, from the
+//! keyboard, from `timeout` or when the terminal goes, reach the whole group: a child leaves them to
+//! the parent, who ends it in order.
 //!
 //! A child's death is known by the end of file on its replies, after everything it had written was
 //! read; only then is it waited for. Nothing is polled.
@@ -27,6 +28,15 @@ use crate::{Error, Hatch, Receiver, Sender, hatch, sys};
 /// How a child learns the number of its hatch and of its parent.
 const HATCH: &str = "PIPES_HATCH";
 const PARENT: &str = "PIPES_PARENT";
+
+/// What asks a whole group to end. SIGQUIT is among them so that only the parent, whom it kills,
+/// leaves a core behind.
+const LEFT_TO_THE_PARENT: [Signal; 4] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+];
 
 /// A running child: what goes to it, what comes from it, and the hatch.
 #[derive(Debug)]
@@ -173,12 +183,14 @@ where
     if unistd::getppid().as_raw() != parent {
         return Err(Error::NotAChild);
     }
-    // The parent may hold signals back (`Signals::hold`), and a child inherits that.
+    for signal in LEFT_TO_THE_PARENT {
+        sys::ignore(signal).map_err(|errno| Error::system("ignore a signal", errno))?;
+    }
+    // The parent may hold signals back (`Signals::hold`), and a child inherits that. Not before they
+    // are ignored: one that came meanwhile would still end it.
     SigSet::empty()
         .thread_set_mask()
         .map_err(|errno| Error::system("let signals through", errno))?;
-    sys::ignore(Signal::SIGINT).map_err(|errno| Error::system("ignore SIGINT", errno))?;
-    sys::ignore(Signal::SIGHUP).map_err(|errno| Error::system("ignore SIGHUP", errno))?;
     sys::set_close_on_exec(hatch, true)
         .map_err(|errno| Error::system("take over the hatch", errno))?;
     Ok(Parent {

@@ -1,10 +1,11 @@
 //! `master load`: the bank by itself. What is checked here holds at any speed.
 
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use nix::sys::signal::Signal::{SIGINT, SIGKILL, SIGTERM};
+use nix::sys::signal::Signal::{self, SIGHUP, SIGINT, SIGKILL, SIGTERM};
 use serde_json::Value;
-use testing::{Ended, Folder, Master, Process, gone, master, signal, stop};
+use testing::{Ended, Folder, Master, Process, gone, master, signal, signal_group, stop};
 
 /// `master load OPTIONS`, to its end.
 fn load(options: &str) -> Ended {
@@ -20,13 +21,14 @@ fn summary(ended: &Ended) -> Value {
     serde_json::from_str(&ended.out).expect("the summary is JSON")
 }
 
-/// A load that lasts until it is ended, once it has begun.
+/// A load that lasts until it is ended, once it has begun; master leads a process group.
 fn endless(options: &str) -> Master {
     let mut command = Command::new(master());
     command
         .args(["load", "--verbose", "--seed", "1", "--run-dir", "run"])
         .args(["--duration", "10000"])
-        .args(options.split(' ').filter(|option| !option.is_empty()));
+        .args(options.split(' ').filter(|option| !option.is_empty()))
+        .process_group(0);
     let mut master = Master::start_in(Folder::new(), command);
     while master.err() != "master: the load begins" {}
     let pids = master.pids();
@@ -153,10 +155,12 @@ fn a_load_ends_by_itself_when_its_time_is_over() {
 
 #[test]
 fn a_signal_ends_a_load_with_its_summary_and_leaves_nobody_behind() {
-    for which in [SIGINT, SIGTERM] {
+    let to_master: fn(u32, Signal) = signal;
+    let cases = [SIGINT, SIGTERM, SIGHUP].map(|which| [(which, to_master), (which, signal_group)]);
+    for (which, send) in cases.into_iter().flatten() {
         let mut master = endless("--nodes 4 --snapshot-every 1 --json");
         first_snapshot(&mut master);
-        signal(master.pid(), which);
+        send(master.pid(), which);
         let ended = master.ended();
         ended.expect_status(128 + which as i32);
         let summary: Value = serde_json::from_str(&ended.out).expect("there is a summary");
