@@ -35,7 +35,7 @@ pub use limits::{DescriptorLimit, cpu_time, descriptor_limit, raise_descriptor_l
 pub use needs::{Needs, Shortage};
 pub use placement::{Yielder, give_way, share_a_place_among, stay_on_cpu, stay_on_this_cpu};
 pub use poller::{Poller, Token};
-pub use signals::{Caught, Signals};
+pub use signals::{Caught, Signals, outlive_the_file_size_limit};
 pub use stream::{Input, Read, Terminal, write_interruptibly};
 pub use wait_set::{WaitSet, Waited};
 

@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use crate::Error;
+use crate::{Error, sys};
 
 /// SIGINT, SIGTERM and SIGHUP, held back from their default action and read instead; also where
 /// the process inherited them ignored, as a background job does.
@@ -51,6 +51,16 @@ impl Signals {
             }
         }
     }
+}
+
+/// Has a write beyond the limit on the size of files (`ulimit -f`) fail, as one to a full disk does,
+/// instead of ending the process. Those that it starts inherit that.
+///
+/// # Errors
+///
+/// The kernel refused.
+pub fn outlive_the_file_size_limit() -> Result<(), Error> {
+    sys::ignore(Signal::SIGXFSZ).map_err(|errno| Error::system("ignore SIGXFSZ", errno))
 }
 
 impl AsFd for Signals {

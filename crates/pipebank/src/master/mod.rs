@@ -29,22 +29,25 @@ use clap::CommandFactory;
 
 use self::cli::{Cli, Sub};
 use self::commands::{completions, diagram, load, man, script, verify};
-use self::shared::Painter;
+use self::shared::{Error, Painter};
 
 pub use self::results::JSON_SCHEMA;
 
 /// Runs `master` and returns its exit status.
 #[must_use]
 pub fn run() -> u8 {
+    let limited = pipes::outlive_the_file_size_limit();
     let cli = Cli::from_command_line();
     let painter = Painter::new(cli.colour());
-    let done = match cli.subcommand {
-        None => script::run(cli.script),
-        Some(Sub::Load(options)) => load::run(options),
-        Some(Sub::Verify(options)) => verify::run(&options),
-        Some(Sub::Diagram(options)) => diagram::run(&options),
-        Some(Sub::Completions(options)) => completions::run(&options, Cli::command()),
-        Some(Sub::Man(options)) => man::run(&options, Cli::command()),
-    };
+    let done = limited
+        .map_err(Error::not_started)
+        .and_then(|()| match cli.subcommand {
+            None => script::run(cli.script),
+            Some(Sub::Load(options)) => load::run(options),
+            Some(Sub::Verify(options)) => verify::run(&options),
+            Some(Sub::Diagram(options)) => diagram::run(&options),
+            Some(Sub::Completions(options)) => completions::run(&options, Cli::command()),
+            Some(Sub::Man(options)) => man::run(&options, Cli::command()),
+        });
     done.unwrap_or_else(|error| error.tell(painter))
 }

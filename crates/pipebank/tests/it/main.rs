@@ -10,6 +10,7 @@ mod deaths;
 mod descriptors;
 mod diagram;
 mod ending;
+mod file_size_limit;
 mod golden;
 mod history;
 mod load;

@@ -55,13 +55,18 @@ impl Picture {
         pictures.collect()
     }
 
-    /// Writes it. Nobody is waited for any more.
+    /// Writes it. Nobody is waited for any more. Half a picture is of no use: where the whole cannot
+    /// be written, the file is empty.
     fn write(&self, text: &str) -> Result<(), Error> {
-        let lost = |source| Error::Picture {
-            picture: self.name.clone(),
-            source,
+        let is_file = self.file.metadata().is_ok_and(|found| found.is_file());
+        let lost = |source| {
+            let _ = is_file.then(|| self.file.set_len(0));
+            Error::Picture {
+                picture: self.name.clone(),
+                source,
+            }
         };
-        if self.file.metadata().is_ok_and(|found| found.is_file()) {
+        if is_file {
             self.file.set_len(0).map_err(lost)?;
         }
         let deadline = Some(Instant::now() + LAST_WORDS);
