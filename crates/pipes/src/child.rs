@@ -23,7 +23,7 @@ use nix::sys::stat::SFlag;
 use nix::unistd;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Error, Hatch, Receiver, Sender, hatch, signals, sys};
+use crate::{Error, Hatch, Receiver, Sender, hatch, limits, sys};
 
 /// How a child learns the number of its hatch and of its parent.
 const HATCH: &str = "PIPES_HATCH";
@@ -186,8 +186,8 @@ where
     for signal in LEFT_TO_THE_PARENT {
         sys::ignore(signal).map_err(|errno| Error::system("ignore a signal", errno))?;
     }
-    signals::outlive_the_file_size_limit()?;
-    // The parent may hold signals back (`Signals::hold`), and a child inherits that. Not before they
+    limits::outlive_the_file_size_limit()?;
+    // The parent may hold signals back (`Patience::hold`), and a child inherits that. Not before they
     // are ignored: one that came meanwhile would still end it.
     SigSet::empty()
         .thread_set_mask()

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | write and read frames | [`Sender`], [`Receiver`] |
 //! | wait until one of many ends can go on; of a few, once | [`Poller`] (epoll); [`WaitSet`] (poll) |
+//! | wait no longer than a signal or a deadline allows | [`Patience`] |
 //! | hand pipe ends over to a process that already runs | [`Hatch`] |
 //! | start a child that cannot outlive its parent; be that child | [`spawn`]; [`parent`] |
 //!
@@ -15,9 +16,9 @@ mod frame;
 mod hatch;
 mod limits;
 mod needs;
+mod patience;
 mod placement;
 mod poller;
-mod signals;
 mod stream;
 #[allow(unsafe_code)]
 mod sys;
@@ -31,12 +32,17 @@ pub use child::{Child, Death, Parent, close_inherited_on_exec, parent, spawn};
 pub use end::{Fill, Flush, Frames, Receiver, Scratch, Sender};
 pub use frame::{MAX_FRAME, decode, encode};
 pub use hatch::{HandOver, Hatch, MAX_DESCRIPTORS, PipeEnds, RawEnd, pipe};
-pub use limits::{DescriptorLimit, cpu_time, descriptor_limit, raise_descriptor_limit};
+pub use limits::{
+    DescriptorLimit, cpu_time, descriptor_limit, outlive_the_file_size_limit,
+    raise_descriptor_limit,
+};
 pub use needs::{Needs, Shortage};
+pub use patience::{Caught, Patience};
 pub use placement::{Yielder, give_way, share_a_place_among, stay_on_cpu, stay_on_this_cpu};
 pub use poller::{Poller, Token};
-pub use signals::{Caught, Signals, outlive_the_file_size_limit};
-pub use stream::{Input, Read, Terminal, write_interruptibly};
+pub use stream::{
+    Input, Read, Terminal, open_to_read, open_to_write, read_patiently, write_patiently,
+};
 pub use wait_set::{WaitSet, Waited};
 
 /// What can go wrong at a pipe, a hatch or a child.

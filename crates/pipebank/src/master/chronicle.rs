@@ -10,11 +10,11 @@ use std::time::Instant;
 
 use diagram::Recent;
 use history::{Event, Header, What};
-use pipes::Signals;
+use pipes::Patience;
 
 use super::shared::Error;
 
-pub(super) use file::{HistoryFile, Sha256Reader, is_same_file};
+pub(super) use file::{HistoryFile, is_same_file};
 
 /// Where events go.
 pub(super) struct Chronicle {
@@ -79,15 +79,11 @@ impl Chronicle {
 
     /// Writes the file as far as there is something to write. Where that cannot be done
     /// ([`Error::HistoryLost`]), the file is given up.
-    pub(super) fn write_file(
-        &mut self,
-        signals: Option<&Signals>,
-        deadline: Option<Instant>,
-    ) -> Result<(), Error> {
+    pub(super) fn write_file(&mut self, patience: &Patience) -> Result<(), Error> {
         let Some(file) = &mut self.file else {
             return Ok(());
         };
-        let written = file.write(signals, deadline);
+        let written = file.write(patience);
         if matches!(written, Err(Error::HistoryLost { .. })) {
             self.file = None;
         }

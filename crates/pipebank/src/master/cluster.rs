@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use pipes::{Needs, Poller, Token};
+use pipes::{Needs, Patience, Poller, Token};
 
 use super::mesh::Ends;
 use super::process::Incarnation;
@@ -33,12 +33,12 @@ pub(super) struct Node {
 
 /// The processes of the system.
 #[derive(Debug)]
-pub(super) struct Cluster {
+pub(super) struct Cluster<'p> {
     programs: Programs,
     run_dir: Option<RunDir>,
     pub(super) poller: Poller,
-    /// When the whole run is to be over.
-    pub(super) deadline: Option<Instant>,
+    /// That of the whole run.
+    pub(super) patience: &'p Patience,
     pub(super) observer: Option<Incarnation<Request, Answer>>,
     /// By place; nothing where a node could not be started.
     pub(super) nodes: Vec<Option<Node>>,
@@ -50,13 +50,19 @@ pub(super) struct Cluster {
     pub(super) news: Vec<Process>,
 }
 
-impl Cluster {
-    pub(super) fn new(programs: Programs, run_dir: Option<RunDir>) -> Result<Self, pipes::Error> {
+impl<'p> Cluster<'p> {
+    pub(super) fn new(
+        programs: Programs,
+        run_dir: Option<RunDir>,
+        patience: &'p Patience,
+    ) -> Result<Self, pipes::Error> {
+        let poller = Poller::new()?;
+        patience.watch(&poller, SIGNALS)?;
         Ok(Self {
             programs,
             run_dir,
-            poller: Poller::new()?,
-            deadline: None,
+            poller,
+            patience,
             observer: None,
             nodes: Vec::new(),
             ends: Ends::default(),
@@ -79,7 +85,7 @@ impl Cluster {
         place: Place,
         id: NodeId,
         deposit: u64,
-    ) -> Result<(), pipes::Error> {
+    ) -> Result<(), Stop> {
         let (orders, reports) = (pipes::pipe()?, pipes::pipe()?);
         let mut arguments = vec![id.to_string(), deposit.to_string()];
         arguments.extend(self.verbosity());
@@ -231,12 +237,13 @@ impl Cluster {
     }
 
     /// Waits until a process has said something or died, or one of the session's own tokens
-    /// (which are returned) is ready, or the deadline has passed (then nothing is returned and
-    /// nothing has been read).
-    pub(super) fn wait(&mut self, deadline: Option<Instant>) -> Result<Vec<Token>, Stop> {
+    /// (which are returned) is ready, or until `wake` or the deadline of the run (then nothing is
+    /// returned and nothing has been read).
+    pub(super) fn wait(&mut self, wake: Option<Instant>) -> Result<Vec<Token>, Stop> {
         self.flush()?;
         let mut ready = std::mem::take(&mut self.ready);
-        self.poller.wait(&mut ready, deadline)?;
+        let until = [wake, self.patience.deadline()].into_iter().flatten();
+        self.poller.wait(&mut ready, until.min())?;
         let mut own = Vec::new();
         for token in &ready {
             match *token {

@@ -26,6 +26,7 @@ mod shared;
 mod table;
 
 use clap::CommandFactory;
+use pipes::Patience;
 
 use self::cli::{Cli, Sub};
 use self::commands::{completions, diagram, load, man, script, verify};
@@ -49,5 +50,5 @@ pub fn run() -> u8 {
             Some(Sub::Completions(options)) => completions::run(&options, Cli::command()),
             Some(Sub::Man(options)) => man::run(&options, Cli::command()),
         });
-    done.unwrap_or_else(|error| error.tell(painter))
+    done.unwrap_or_else(|error| error.tell(painter, &Patience::default()))
 }

@@ -15,6 +15,7 @@ mod golden;
 mod history;
 mod load;
 mod losses;
+mod patience;
 mod pictures;
 mod programs;
 mod reproducible;

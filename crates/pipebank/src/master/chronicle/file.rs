@@ -4,13 +4,11 @@
 //! behind can be read. Where it cannot be written any more, it is given up at the end of a line.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek};
+use std::io::{self, Seek};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::Instant;
 
-use pipes::Signals;
-use sha2::{Digest, Sha256};
+use pipes::Patience;
 
 use crate::master::shared::{Error, Stop, name_of};
 
@@ -28,7 +26,11 @@ pub(crate) struct HistoryFile {
 
 impl HistoryFile {
     /// Creates the file, or empties it; it must not be the script.
-    pub(crate) fn create(path: &Path, script: Option<&Path>) -> Result<Self, Error> {
+    pub(crate) fn create(
+        path: &Path,
+        script: Option<&Path>,
+        patience: &Patience,
+    ) -> Result<Self, Error> {
         if path == Path::new("-") {
             return Err(Error::HistoryToStdout);
         }
@@ -36,12 +38,15 @@ impl HistoryFile {
         if script.is_some_and(|script| is_same_file(path, script)) {
             return Err(Error::OverwritesScript { history: name });
         }
-        match File::create(path) {
+        let mut options = File::options();
+        let opened = pipes::open_to_write(path, options.create(true).truncate(true), patience);
+        match opened {
             Err(source) => Err(Error::History {
                 history: name,
                 source,
             }),
-            Ok(file) => Ok(Self {
+            Ok(None) => Err(Stop::interrupted(patience, &format!("a reader of {name}")).into()),
+            Ok(Some(file)) => Ok(Self {
                 name,
                 file,
                 buffer: Vec::new(),
@@ -60,15 +65,11 @@ impl HistoryFile {
 
     /// Writes what there is. Where it cannot be written ([`Error::HistoryLost`]), nothing more must
     /// be written; where a signal or the deadline came first ([`Error::Stop`]), the rest can be.
-    pub(super) fn write(
-        &mut self,
-        signals: Option<&Signals>,
-        deadline: Option<Instant>,
-    ) -> Result<(), Error> {
+    pub(super) fn write(&mut self, patience: &Patience) -> Result<(), Error> {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        match pipes::write_interruptibly(&self.file, &self.buffer, signals, deadline) {
+        match pipes::write_patiently(&self.file, &self.buffer, patience) {
             Ok(count) => {
                 self.buffer.drain(..count);
                 self.written += count as u64;
@@ -77,7 +78,7 @@ impl HistoryFile {
         }
         match self.buffer.is_empty() {
             true => Ok(()),
-            false => Err(Stop::interrupted(signals, "the reader of the history")?.into()),
+            false => Err(Stop::interrupted(patience, "the reader of the history").into()),
         }
     }
 
@@ -105,33 +106,4 @@ pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
         Some((found.dev(), found.ino()))
     };
     identity(one).is_some_and(|found| identity(other) == Some(found))
-}
-
-/// A script as it is read, and the digest of what was read of it.
-pub(crate) struct Sha256Reader<R> {
-    input: R,
-    digest: Sha256,
-}
-
-impl<R: Read> Sha256Reader<R> {
-    pub(crate) fn new(input: R) -> Self {
-        Self {
-            input,
-            digest: Sha256::new(),
-        }
-    }
-
-    /// The digest in lower-case hexadecimal digits.
-    pub(crate) fn finish(self) -> String {
-        let digest = self.digest.finalize();
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-}
-
-impl<R: Read> Read for Sha256Reader<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.input.read(buffer)?;
-        self.digest.update(&buffer[..count]);
-        Ok(count)
-    }
 }

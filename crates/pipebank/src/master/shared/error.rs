@@ -8,7 +8,7 @@ use std::io;
 use bank::audit::Unsound;
 use bank::master::{Broken, Fate};
 use bank::script::{Refusal, printable};
-use pipes::{Shortage, Signals};
+use pipes::{Patience, Shortage};
 use rustyline::error::ReadlineError;
 use snapshot::SnapshotId;
 
@@ -49,14 +49,24 @@ impl From<Broken> for Stop {
 
 impl Stop {
     /// Why waiting for `whom` was cut short: a signal came, else the time ran out.
-    pub(crate) fn interrupted(signals: Option<&Signals>, whom: &str) -> Result<Self, Self> {
-        let caught = signals.map(Signals::next_caught).transpose()?.flatten();
-        Ok(match caught {
-            Some(caught) => Self::Signal(caught.0),
-            None => Self::TimedOut {
+    pub(crate) fn interrupted(patience: &Patience, whom: &str) -> Self {
+        match patience.next_caught() {
+            Ok(Some(caught)) => Self::Signal(caught.0),
+            Ok(None) => Self::TimedOut {
                 waited_for: whom.to_owned(),
             },
-        })
+            Err(error) => error.into(),
+        }
+    }
+
+    /// An error where a signal has come or the time is over: for whatever could go on for ever
+    /// without having to wait.
+    pub(crate) fn heed(patience: &Patience, whom: &str) -> Result<(), Self> {
+        match (patience.next_caught()?, patience.is_late()) {
+            (Some(caught), _) => Err(Self::Signal(caught.0)),
+            (None, true) => Err(Self::interrupted(patience, whom)),
+            (None, false) => Ok(()),
+        }
     }
 
     /// Why standard output cannot be written.
@@ -221,12 +231,13 @@ impl Error {
         }
     }
 
-    /// Reports it on standard error, and returns its status.
-    pub(crate) fn tell(&self, painter: Painter) -> u8 {
-        if !matches!(self, Self::Stop(stop) if stop.is_silent()) {
-            painter.tell(&self.to_string());
-        }
-        self.status()
+    /// Reports it on standard error, and returns its status; or that of what has cut that short.
+    pub(crate) fn tell(&self, painter: Painter, patience: &Patience) -> u8 {
+        let told = match self {
+            Self::Stop(stop) if stop.is_silent() => Ok(()),
+            _ => painter.tell_within(&self.to_string(), patience),
+        };
+        told.map_or_else(|stop| stop.status(), |()| self.status())
     }
 
     /// The same, about this file.

@@ -23,5 +23,5 @@ pub(super) use self::paint::{Colour, Painter};
 pub(super) use self::run_dir::{Pids, RunDir};
 pub(super) use self::streams::{name_of, open, write_out};
 pub(super) use self::system::{Programs, SystemOptions, inherit_little, seconds};
-pub(super) use self::tell::Teller;
+pub(super) use self::tell::{LAST_WORDS, Teller};
 pub(super) use crate::status;

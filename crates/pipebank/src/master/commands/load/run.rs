@@ -2,18 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use pipes::Signals;
+use pipes::Patience;
 
 use super::options::{Extent, LoadOptions, SnapshotEvery};
 use super::progress::Progress;
 use super::summary::{Outcome, Snapshots};
 use crate::master::cluster::{Cluster, SIGNALS};
 use crate::master::mesh;
-use crate::master::shared::{Error, Painter, Stop};
+use crate::master::shared::{Error, LAST_WORDS, Painter, Stop};
 use bank::id::{NodeId, Place};
 use bank::master::{Effect, Master, Process, Settings};
 use bank::messages::{Answer, CHUNK, Command, Reply, Request};
 use bank::script::{self, Statement};
+
+/// How long a load that a signal has ended may take to come to rest: who has not by then never will.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// What has been heard from the processes.
 #[derive(Debug, Default)]
@@ -33,39 +36,41 @@ struct Heard {
 }
 
 /// A load run.
-pub(super) struct Run {
+pub(super) struct Run<'p> {
     options: LoadOptions,
     deposits: u64,
     pub(super) seed: u64,
-    pub(super) signals: Signals,
-    pub(super) cluster: Cluster,
+    pub(super) patience: &'p Patience,
+    pub(super) cluster: Cluster<'p>,
     pub(super) snapshots: Snapshots,
     pub(super) progress: Progress,
-    pub(super) deadline: Option<Instant>,
     /// The signal that ends it early.
     pub(super) caught: Option<i32>,
+    /// Until when everybody has to have come to rest after that.
+    grace: Option<Instant>,
     painter: Painter,
     nodes: usize,
     heard: Heard,
 }
 
-impl Run {
+impl<'p> Run<'p> {
     pub(super) fn new(
         options: LoadOptions,
         deposits: u64,
         seed: u64,
-        signals: Signals,
-        cluster: Cluster,
+        patience: &'p Patience,
+        cluster: Cluster<'p>,
     ) -> Self {
         let nodes = options.nodes as usize;
         Self {
             deposits,
             seed,
-            signals,
+            patience,
             cluster,
             snapshots: Snapshots::default(),
             progress: Progress::none(),
             caught: None,
+            grace: None,
             painter: options.system.painter(),
             nodes,
             heard: Heard {
@@ -73,23 +78,19 @@ impl Run {
                 owed: vec![0; nodes],
                 ..Heard::default()
             },
-            deadline: options
-                .system
-                .timeout
-                .map(|timeout| Instant::now() + timeout),
             options,
         }
     }
 
     /// Runs it; afterwards the processes still are there.
     pub(super) fn drive(&mut self) -> Result<Outcome, Error> {
-        self.narrate(&format!("the seed is {}", self.seed));
+        self.narrate(&format!("the seed is {}", self.seed))?;
         self.set_up()?;
-        self.narrate("the load begins");
+        self.narrate("the load begins")?;
         let began = Instant::now();
         self.begin()?;
         self.go_on(began)?;
-        self.narrate("nobody sends any more");
+        self.narrate("nobody sends any more")?;
         self.come_to_rest()?;
         let elapsed = began.elapsed();
         self.wait_until("the observer to finish its snapshots", |heard, run| {
@@ -100,7 +101,6 @@ impl Run {
 
     /// Starts and connects everybody, as a script would.
     fn set_up(&mut self) -> Result<(), Error> {
-        self.cluster.poller.watch_bytes(&self.signals, SIGNALS)?;
         let mut master = Master::new(Settings {
             seed: self.seed,
             window: usize::MAX,
@@ -114,6 +114,7 @@ impl Run {
         };
         let commands = [script::Command::StartMaster].into_iter();
         for command in commands.chain(self.places().map(create)) {
+            Stop::heed(self.patience, "the nodes to start")?;
             master.execute(Statement { line: 0, command })?;
             self.carry_out(&mut master)?;
         }
@@ -193,7 +194,7 @@ impl Run {
                 told_to_rest = true;
                 end = None;
                 self.tell_everybody(&Command::Rest)?;
-                self.narrate("the nodes are told to rest");
+                self.narrate("the nodes are told to rest")?;
             }
             if self
                 .progress
@@ -258,9 +259,23 @@ impl Run {
     }
 
     /// Tells what master does, where that was asked for.
-    fn narrate(&self, what: &str) {
-        if self.options.system.verbose {
-            self.painter.tell(&format!("master: {what}"));
+    fn narrate(&mut self, what: &str) -> Result<(), Error> {
+        match self.options.system.verbose {
+            true => self.tell(&format!("master: {what}")),
+            false => Ok(()),
+        }
+    }
+
+    /// Tells something. A signal that cuts it short is the first, and ends the load; after one, nobody
+    /// is waited for any more.
+    pub(super) fn tell(&mut self, text: &str) -> Result<(), Error> {
+        if self.caught.is_some() {
+            let _ = self.painter.tell_within(text, &Patience::brief(LAST_WORDS));
+            return Ok(());
+        }
+        match self.painter.tell_within(text, self.patience) {
+            Err(Stop::Signal(number)) => self.on_signal(number),
+            told => Ok(told?),
         }
     }
 
@@ -306,17 +321,24 @@ impl Run {
 
     /// Waits until somebody has said something, or until `wake`.
     fn wait(&mut self, wake: Option<Instant>) -> Result<(), Error> {
-        let until = [wake, self.deadline].into_iter().flatten().min();
+        let until = [wake, self.grace].into_iter().flatten().min();
         let own = self.cluster.wait(until)?;
         if own.contains(&SIGNALS)
-            && let Some(caught) = self.signals.next_caught()?
+            && let Some(caught) = self.patience.next_caught()?
         {
-            // The second one is for those who do not want to wait for the summary.
-            if self.caught.replace(caught.0).is_some() {
-                return Err(Stop::Signal(caught.0).into());
-            }
+            return self.on_signal(caught.0);
         }
         Ok(())
+    }
+
+    /// The first signal ends the load; the second one is for those who do not want to wait for the
+    /// summary.
+    fn on_signal(&mut self, number: i32) -> Result<(), Error> {
+        self.grace = Some(Instant::now() + GRACE);
+        match self.caught.replace(number) {
+            None => Ok(()),
+            Some(_) => Err(Stop::Signal(number).into()),
+        }
     }
 
     /// Nobody has died, and there is time left.
@@ -328,10 +350,13 @@ impl Run {
             };
             return Err(Error::Died { who, fate });
         }
-        match self.deadline {
-            Some(deadline) if Instant::now() >= deadline => {
-                let waited_for = waited_for.to_owned();
-                Err(Stop::TimedOut { waited_for }.into())
+        if self.patience.is_late() {
+            let waited_for = waited_for.to_owned();
+            return Err(Stop::TimedOut { waited_for }.into());
+        }
+        match (self.caught, self.grace) {
+            (Some(number), Some(grace)) if Instant::now() >= grace => {
+                Err(Stop::Signal(number).into())
             }
             _ => Ok(()),
         }

@@ -57,6 +57,7 @@ fn run_input(session: &mut Session) -> Result<(), Stop> {
         if !input.is_ready()? {
             session.wait_for_input(&input)?;
         }
+        session.heed()?;
         match input.read(&mut buffer)? {
             Read::Bytes(count) => lines.push(&buffer[..count]),
             Read::End => break,
@@ -109,6 +110,7 @@ fn run_line(session: &mut Session, checker: &mut Checker, line: &Line<'_>) -> Re
             command,
         }),
         Err(refusals) => {
+            session.heed()?;
             session.drain()?;
             session.failed = true;
             for refusal in refusals {

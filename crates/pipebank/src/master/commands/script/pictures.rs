@@ -3,13 +3,12 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use diagram::{Format, Selection};
+use pipes::Patience;
 
-use super::LAST_WORDS;
 use crate::master::chronicle::{KEPT_MIB, Kept, is_same_file};
-use crate::master::shared::{Drawable, Error, Output, name_of};
+use crate::master::shared::{Drawable, Error, LAST_WORDS, Output, Stop, name_of};
 
 /// A file for a picture. It is opened before anything starts, so that a place where nothing can be
 /// written is known then; what is in it stays until the picture is written, and one that was not
@@ -27,6 +26,7 @@ impl Picture {
     pub(super) fn open_all(
         outputs: &[Output],
         others: &[Option<&Path>],
+        patience: &Patience,
     ) -> Result<Vec<Self>, Error> {
         let pictures = outputs.iter().map(|Output { path, format }| {
             let name = name_of(path);
@@ -39,11 +39,15 @@ impl Picture {
             }
             let is_new = !path.exists();
             let mut options = File::options();
-            let opened = options.write(true).create(true).truncate(false).open(path);
-            let file = opened.map_err(|source| Error::Picture {
+            options.create(true).truncate(false);
+            let opened = pipes::open_to_write(path, &options, patience);
+            let opened = opened.map_err(|source| Error::Picture {
                 picture: name.clone(),
                 source,
             })?;
+            let Some(file) = opened else {
+                return Err(Stop::interrupted(patience, &format!("a reader of {name}")).into());
+            };
             Ok(Self {
                 path: path.clone(),
                 name,
@@ -69,8 +73,8 @@ impl Picture {
         if is_file {
             self.file.set_len(0).map_err(lost)?;
         }
-        let deadline = Some(Instant::now() + LAST_WORDS);
-        let written = pipes::write_interruptibly(&self.file, text.as_bytes(), None, deadline);
+        let last_words = Patience::brief(LAST_WORDS);
+        let written = pipes::write_patiently(&self.file, text.as_bytes(), &last_words);
         match written.map_err(lost)? {
             count if count < text.len() => Err(Error::CutOff(self.name.clone())),
             _ => Ok(()),
