@@ -6,11 +6,13 @@
 //! | wait until one of many ends can go on; of a few, once | [`Poller`] (epoll); [`WaitSet`] (poll) |
 //! | wait no longer than a signal or a deadline allows | [`Patience`] |
 //! | hand pipe ends over to a process that already runs | [`Hatch`] |
+//! | hold a directory that others may want too | [`Directory`] |
 //! | start a child that cannot outlive its parent; be that child | [`spawn`]; [`parent`] |
 //!
 #![doc = include_str!("../README.md")]
 
 mod child;
+mod directory;
 mod end;
 mod frame;
 mod hatch;
@@ -29,6 +31,7 @@ use std::io;
 use nix::errno::Errno;
 
 pub use child::{Child, Death, Parent, close_inherited_on_exec, parent, spawn};
+pub use directory::{Directory, is_ours};
 pub use end::{Fill, Flush, Frames, Receiver, Scratch, Sender};
 pub use frame::{MAX_FRAME, decode, encode};
 pub use hatch::{HandOver, Hatch, MAX_DESCRIPTORS, PipeEnds, RawEnd, pipe};
