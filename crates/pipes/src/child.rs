@@ -6,8 +6,9 @@
 //! keyboard, from `timeout` or when the terminal goes, reach the whole group: a child leaves them to
 //! the parent, who ends it in order.
 //!
-//! A child's death is known by the end of file on its replies, after everything it had written was
-//! read; only then is it waited for. Nothing is polled.
+//! A child's death is known by the end of file on its replies, or else, where somebody holds these
+//! open, from the kernel ([`Deaths`](crate::Deaths)). Everything it had written is read; only then is
+//! it waited for. Nothing is polled.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -43,7 +44,7 @@ const LEFT_TO_THE_PARENT: [Signal; 4] = [
 pub struct Child<O, I> {
     /// Frames to the child's standard input.
     pub sender: Sender<O>,
-    /// Frames from the child's standard output; its end of file is the child's death.
+    /// Frames from the child's standard output; its end of file is the child's end.
     pub receiver: Receiver<I>,
     /// Pipe ends to the child.
     pub hatch: Hatch,
@@ -90,8 +91,8 @@ impl<O, I> Child<O, I> {
         let _ = self.process.kill();
     }
 
-    /// Waits until the child has ended. To be called after the end of file on its replies, or
-    /// after [`Child::kill`]: else it waits as long as the child likes.
+    /// Waits until the child has ended. To be called after the end of file on its replies, after
+    /// [`Child::kill`], or when it is known to have: else it waits as long as the child likes.
     ///
     /// # Errors
     ///

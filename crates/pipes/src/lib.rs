@@ -8,10 +8,12 @@
 //! | hand pipe ends over to a process that already runs | [`Hatch`] |
 //! | hold a directory that others may want too | [`Directory`] |
 //! | start a child that cannot outlive its parent; be that child | [`spawn`]; [`parent`] |
+//! | hear of the deaths of children | [`Deaths`] |
 //!
 #![doc = include_str!("../README.md")]
 
 mod child;
+mod deaths;
 mod directory;
 mod end;
 mod frame;
@@ -31,6 +33,7 @@ use std::io;
 use nix::errno::Errno;
 
 pub use child::{Child, Death, Parent, close_inherited_on_exec, parent, spawn};
+pub use deaths::Deaths;
 pub use directory::{Directory, is_ours};
 pub use end::{Fill, Flush, Frames, Receiver, Scratch, Sender};
 pub use frame::{MAX_FRAME, decode, encode};

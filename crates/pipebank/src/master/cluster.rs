@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use pipes::{Needs, Patience, Poller, Token};
+use pipes::{Deaths, Needs, Patience, Poller, Token};
 
 use super::mesh::Ends;
 use super::process::Incarnation;
@@ -21,8 +21,9 @@ pub(super) const OTHER_DESCRIPTORS: u64 = 24;
 /// even ones for what they say, odd ones for room in their commands.
 pub(super) const SIGNALS: Token = 0;
 pub(super) const INPUT: Token = 1;
-const OBSERVER: Token = 2;
-const NODES: Token = 4;
+const DEATHS: Token = 2;
+const OBSERVER: Token = 4;
+const NODES: Token = 6;
 
 /// A node.
 #[derive(Debug)]
@@ -37,6 +38,7 @@ pub(super) struct Cluster<'p> {
     programs: Programs,
     run_dir: Option<RunDir>,
     pub(super) poller: Poller,
+    deaths: Deaths,
     /// That of the whole run.
     pub(super) patience: &'p Patience,
     pub(super) observer: Option<Incarnation<Request, Answer>>,
@@ -56,12 +58,14 @@ impl<'p> Cluster<'p> {
         run_dir: Option<RunDir>,
         patience: &'p Patience,
     ) -> Result<Self, pipes::Error> {
-        let poller = Poller::new()?;
+        let (poller, deaths) = (Poller::new()?, Deaths::hold()?);
         patience.watch(&poller, SIGNALS)?;
+        deaths.watch(&poller, DEATHS)?;
         Ok(Self {
             programs,
             run_dir,
             poller,
+            deaths,
             patience,
             observer: None,
             nodes: Vec::new(),
@@ -258,6 +262,9 @@ impl<'p> Cluster<'p> {
     /// Reads from a process what is there, or writes what it has room for. What a node of before
     /// the last KillAll had to say is of no interest.
     pub(super) fn serve(&mut self, token: Token) -> Result<(), pipes::Error> {
+        if token == DEATHS {
+            return self.bury_the_dead();
+        }
         let (is_room, poller) = (token % 2 == 1, &self.poller);
         let (process, has_died) = if token < NODES {
             let observer = self.observer.as_mut();
@@ -271,6 +278,30 @@ impl<'p> Cluster<'p> {
         };
         if has_died.transpose()? == Some(true) {
             self.news.push(process);
+        }
+        Ok(())
+    }
+
+    /// Takes note of those that have ended: most of them are known by the end of what they say.
+    fn bury_the_dead(&mut self) -> Result<(), pipes::Error> {
+        while let Some(pid) = self.deaths.next()? {
+            let is_it = |node: &Option<Node>| {
+                node.as_ref()
+                    .is_some_and(|node| node.process.child.pid() == pid)
+            };
+            if let Some(index) = self.nodes.iter().position(is_it)
+                && let Some(node) = &mut self.nodes[index]
+            {
+                node.process.bury()?;
+                self.news.push(Process::Node(Place::at(index)));
+            } else if let Some(observer) = &mut self.observer
+                && observer.child.pid() == pid
+            {
+                observer.bury()?;
+                self.news.push(Process::Observer);
+            } else {
+                self.deaths.forget(pid);
+            }
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ use super::ending::Ending;
 use super::mesh;
 use super::results::{Format, Results};
 use super::shared::{
-    Error, Programs, RunDir, Stop, Teller,
+    Error, Stop, Teller,
     prompt::{Prompt, Typed},
 };
 use super::table::table;
@@ -44,7 +44,6 @@ pub(super) struct Settings {
     pub(super) window: usize,
     /// How many nodes there will be at most, where that is known.
     pub(super) nodes: Option<u64>,
-    pub(super) programs: Programs,
 }
 
 /// Executes statements.
@@ -70,12 +69,10 @@ pub(super) struct Session<'p> {
 impl<'p> Session<'p> {
     pub(super) fn new(
         settings: Settings,
-        patience: &'p Patience,
-        run_dir: Option<RunDir>,
+        mut cluster: Cluster<'p>,
         chronicle: Option<Chronicle>,
         teller: Teller,
     ) -> Result<Self, Stop> {
-        let mut cluster = Cluster::new(settings.programs.clone(), run_dir, patience)?;
         cluster.publish()?;
         let results = Results::new(settings.format);
         let tile = mesh::tile(settings.nodes)?;
@@ -86,7 +83,7 @@ impl<'p> Session<'p> {
             history: chronicle.is_some(),
         });
         Ok(Self {
-            patience,
+            patience: cluster.patience,
             master,
             effects: Vec::new(),
             tile,

@@ -12,6 +12,7 @@ mod diagram;
 mod ending;
 mod file_size_limit;
 mod golden;
+mod held_open;
 mod history;
 mod load;
 mod losses;

@@ -132,7 +132,9 @@ fn prepare(
         // Where that is not allowed, it is only slower.
         let _ = pipes::stay_on_this_cpu();
     }
-    let run_dir = options.system.run_dir()?;
+    // Before the prompt, whose editor has a thread of its own.
+    let cluster = Cluster::new(programs, options.system.run_dir()?, patience);
+    let cluster = cluster.map_err(Error::not_started)?;
 
     let mut teller = Teller::Stderr(options.system.painter());
     let at_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
@@ -160,9 +162,8 @@ fn prepare(
         ascii: options.ascii,
         window: options.window as usize,
         nodes: source.nodes(),
-        programs,
     };
-    let session = Session::new(settings, patience, run_dir, chronicle, teller);
+    let session = Session::new(settings, cluster, chronicle, teller);
     Ok((session.map_err(Error::NotStarted)?, source, pictures))
 }
 
