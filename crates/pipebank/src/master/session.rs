@@ -49,7 +49,7 @@ pub(super) struct Settings {
 /// Executes statements.
 pub(super) struct Session<'p> {
     pub(super) settings: Settings,
-    patience: &'p Patience,
+    pub(super) patience: &'p Patience,
     master: Master,
     /// What master wanted done when the run stopped, the last first; until then it is empty.
     effects: Vec<Effect>,

@@ -137,11 +137,7 @@ fn master_rests_after_a_process_that_spoke_nonsense() {
     let place = Folder::new();
     fs::create_dir(place.path("bin")).unwrap();
     wrap(&place, "observer", ":");
-    wrap(
-        &place,
-        "node",
-        "printf 'no frame at all'; exec sleep 1000",
-    );
+    wrap(&place, "node", "printf 'no frame at all'; exec sleep 1000");
     let mut command = Command::new(master());
     command.args(WITH_THEM);
     let mut master = Master::start_in(place, command);

@@ -179,8 +179,15 @@ fn to_its_end(mut session: Session<'_>, source: Source, pictures: &[Picture]) ->
         Ok(()) => standing(&session),
         Err(stop) => end_early(&mut session, stop),
     };
-    if !draw(&mut session, pictures) && status == status::DONE {
-        status = status::FAILED;
+    match draw(&mut session, pictures) {
+        Ok(false) if status == status::DONE => status = status::FAILED,
+        Ok(_) => {}
+        Err(stop) => {
+            if !stop.is_silent() {
+                last_words(&mut session, &format!("master: {stop}"));
+            }
+            status = stop.status();
+        }
     }
     if matches!(status, status::FAILED | status::BROKEN) {
         last_words(
@@ -192,12 +199,15 @@ fn to_its_end(mut session: Session<'_>, source: Source, pictures: &[Picture]) ->
 }
 
 /// Draws the run, once it is over, and returns whether that has succeeded.
-fn draw(session: &mut Session<'_>, pictures: &[Picture]) -> bool {
+fn draw(session: &mut Session<'_>, pictures: &[Picture]) -> Result<bool, Stop> {
     let chronicle = session.chronicle.take();
     let Some(kept) = chronicle.and_then(|chronicle| chronicle.kept) else {
-        return true;
+        return Ok(true);
     };
-    pictures::write_all(pictures, &kept, &mut |text| last_words(session, text))
+    let patience = session.patience;
+    pictures::write_all(pictures, kept, patience, &mut |text| {
+        last_words(session, text);
+    })
 }
 
 /// Tells something when the run is over: nobody is waited for any more.

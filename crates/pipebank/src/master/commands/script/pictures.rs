@@ -2,7 +2,12 @@
 //! every process has ended.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use diagram::{Format, Selection};
 use pipes::Patience;
@@ -59,8 +64,8 @@ impl Picture {
         pictures.collect()
     }
 
-    /// Writes it. Nobody is waited for any more. Half a picture is of no use: where the whole cannot
-    /// be written, the file is empty.
+    /// Writes it. Whoever reads it is not waited for any more; a file takes as long as it takes. Half
+    /// a picture is of no use: where the whole cannot be written, the file is empty.
     fn write(&self, text: &str) -> Result<(), Error> {
         let is_file = self.file.metadata().is_ok_and(|found| found.is_file());
         let lost = |source| {
@@ -71,7 +76,11 @@ impl Picture {
             }
         };
         if is_file {
-            self.file.set_len(0).map_err(lost)?;
+            let write = || {
+                self.file.set_len(0)?;
+                (&self.file).write_all(text.as_bytes())
+            };
+            return write().map_err(lost);
         }
         let last_words = Patience::brief(LAST_WORDS);
         let written = pipes::write_patiently(&self.file, text.as_bytes(), &last_words);
@@ -90,10 +99,16 @@ impl Drop for Picture {
     }
 }
 
-/// Writes the pictures of what was kept, and returns whether all of them are written.
-pub(super) fn write_all(pictures: &[Picture], kept: &Kept, tell: &mut impl FnMut(&str)) -> bool {
+/// Writes the pictures of what was kept, and returns whether all of them are written; an error where
+/// `patience` runs out meanwhile.
+pub(super) fn write_all(
+    pictures: &[Picture],
+    kept: Kept,
+    patience: &Patience,
+    tell: &mut impl FnMut(&str),
+) -> Result<bool, Stop> {
     let [first, ..] = pictures else {
-        return true;
+        return Ok(true);
     };
     let undrawn = |picture: &Picture, reason: &Error| {
         let name = &picture.name;
@@ -106,17 +121,17 @@ pub(super) fn write_all(pictures: &[Picture], kept: &Kept, tell: &mut impl FnMut
         };
         format!("{name}: there is no picture: {reason}{remedy}")
     };
-    let history = match read(kept) {
-        Ok(history) => history,
+    let history = match patiently(patience, move || read(&kept))? {
+        Ok(history) => Arc::new(history),
         Err(reason) => {
             tell(&undrawn(first, &reason));
-            return false;
+            return Ok(false);
         }
     };
-    let Some(system) = history.systems.first() else {
+    if history.systems.is_empty() {
         tell(&undrawn(first, &Error::NoSystem));
-        return false;
-    };
+        return Ok(false);
+    }
     let count = history.systems.len();
     if count > 1 {
         tell(&format!(
@@ -127,7 +142,9 @@ pub(super) fn write_all(pictures: &[Picture], kept: &Kept, tell: &mut impl FnMut
     }
     let mut all = true;
     for picture in pictures {
-        let drawn = history.draw(picture.format, system, Selection::All);
+        let (history, format) = (Arc::clone(&history), picture.format);
+        let draw = move || history.draw(format, &history.systems[0], Selection::All);
+        let drawn = patiently(patience, draw)?;
         let complaint = match drawn {
             Err(reason) => Some(undrawn(picture, &reason)),
             Ok(text) => picture.write(&text).err().map(|error| error.to_string()),
@@ -137,10 +154,44 @@ pub(super) fn write_all(pictures: &[Picture], kept: &Kept, tell: &mut impl FnMut
             tell(&complaint);
         }
     }
-    all
+    Ok(all)
+}
+
+/// Does on a thread of its own what takes its time, and waits for it. A time that was over before
+/// does not count: a run that it has ended is drawn as well.
+fn patiently<T: Send + 'static>(
+    patience: &Patience,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Stop> {
+    const LOOK_UP: Duration = Duration::from_millis(20);
+    let (done, result) = mpsc::channel();
+    thread::spawn(move || done.send(work()));
+    let was_late = patience.is_late();
+    loop {
+        match result.recv_timeout(LOOK_UP) {
+            Ok(value) => return Ok(value),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Stop::Internal("a picture was given up".to_owned()));
+            }
+        }
+        match patience.next_caught()? {
+            Some(caught) => return Err(Stop::Signal(caught.0)),
+            None if was_late => {}
+            None => Stop::heed(patience, "the run to be drawn")?,
+        }
+    }
 }
 
 fn read(kept: &Kept) -> Result<Drawable, Error> {
     let lines = kept.lines().ok_or(Error::NotKept(KEPT_MIB))?;
     Drawable::read(lines, |_| {})
+}
+
+#[test]
+fn what_takes_for_ever_is_waited_for_until_the_time_is_over() {
+    let (_open, never) = mpsc::channel::<()>();
+    let patience = Patience::brief(Duration::from_secs(1));
+    let waited = patiently(&patience, move || never.recv());
+    assert!(matches!(waited, Err(Stop::TimedOut { .. })));
 }
