@@ -87,6 +87,7 @@ fn read(options: &VerifyOptions, tell: impl Fn(&str)) -> Result<Report, Error> {
 fn to_text(report: &Report, reordered: bool) -> String {
     let mut text = String::new();
     let is_one = report.systems <= 1;
+    let mut snapshots = report.snapshots.iter().peekable();
     for system in 1..=report.systems {
         let of_it = match is_one {
             true => String::new(),
@@ -101,7 +102,7 @@ fn to_text(report: &Report, reordered: bool) -> String {
             };
             let _ = writeln!(text, "{whose}: invalid\n{violation}");
         }
-        for judged in report.snapshots.iter().filter(|it| it.system == system) {
+        while let Some(judged) = snapshots.next_if(|it| it.system == system) {
             let _ = write!(text, "{of_it}snapshot {}: ", judged.snapshot);
             say(&mut text, judged, broken, reordered);
         }
