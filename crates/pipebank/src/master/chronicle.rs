@@ -14,7 +14,7 @@ use pipes::Patience;
 
 use super::shared::Error;
 
-pub(super) use file::{HistoryFile, is_same_file};
+pub(super) use file::HistoryFile;
 
 /// Where events go.
 pub(super) struct Chronicle {
@@ -47,6 +47,11 @@ impl Chronicle {
         history::write_header(&mut chronicle.line, header);
         chronicle.hand_out_line();
         Some(chronicle)
+    }
+
+    /// Empties the file: the run begins.
+    pub(super) fn empty_file(&self) -> Result<(), Error> {
+        self.file.as_ref().map_or(Ok(()), HistoryFile::empty)
     }
 
     /// Something has happened, and this line of the script asked for it.

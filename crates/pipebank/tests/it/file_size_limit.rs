@@ -90,7 +90,7 @@ fn every_subcommand_outlives_it() {
         let arguments: Vec<&str> = arguments.split(' ').collect();
         limited(&place, 0, "exec >out", &arguments).expect(1, "", &cannot);
     }
-    let why = format!("p.svg: it cannot be written: {TOO_LARGE}\n");
+    let why = format!("p.svg: the picture cannot be written: {TOO_LARGE}\n");
     limited(&place, 0, ":", &["diagram", "h", "-o", "p.svg"]).expect(1, "", &why);
 
     let load = ["load", "--nodes", "2", "--transfers", "10", "--seed", "1"];

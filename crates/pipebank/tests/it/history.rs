@@ -372,7 +372,7 @@ fn what_cannot_be_a_history_is_refused_before_anything_starts() {
     place.run(&["--history", "./s.txt", name]).expect(
         2,
         "",
-        "./s.txt: the history would overwrite the script; --history needs another file\n",
+        "./s.txt: the history would overwrite the script s.txt; --history needs another file\n",
     );
     assert_eq!(
         fs::read_to_string(place.path(name)).unwrap(),

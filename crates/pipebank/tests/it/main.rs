@@ -16,6 +16,7 @@ mod held_open;
 mod history;
 mod load;
 mod losses;
+mod outputs;
 mod patience;
 mod pictures;
 mod programs;

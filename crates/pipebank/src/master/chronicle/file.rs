@@ -3,56 +3,40 @@
 //! It is written as the run goes, in whole lines where the file allows it: what a killed run leaves
 //! behind can be read. Where it cannot be written any more, it is given up at the end of a line.
 
-use std::fs::{self, File};
 use std::io::{self, Seek};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use pipes::Patience;
 
-use crate::master::shared::{Error, Stop, name_of};
+use crate::master::shared::{Error, Files, OutputFile, Purpose, Stop};
 
 /// The buffer is written once it holds this many bytes.
 const BUFFER: usize = 64 * 1024;
 
 /// The file and what is yet to be written to it.
 pub(crate) struct HistoryFile {
-    name: String,
-    file: File,
+    output: OutputFile,
     buffer: Vec<u8>,
     /// How many bytes were written.
     written: u64,
 }
 
 impl HistoryFile {
-    /// Creates the file, or empties it; it must not be the script.
-    pub(crate) fn create(
-        path: &Path,
-        script: Option<&Path>,
-        patience: &Patience,
-    ) -> Result<Self, Error> {
+    /// Opens the file; what is in it stays until it is emptied.
+    pub(crate) fn open(path: &Path, files: &mut Files, patience: &Patience) -> Result<Self, Error> {
         if path == Path::new("-") {
             return Err(Error::HistoryToStdout);
         }
-        let name = name_of(path);
-        if script.is_some_and(|script| is_same_file(path, script)) {
-            return Err(Error::OverwritesScript { history: name });
-        }
-        let mut options = File::options();
-        let opened = pipes::open_to_write(path, options.create(true).truncate(true), patience);
-        match opened {
-            Err(source) => Err(Error::History {
-                history: name,
-                source,
-            }),
-            Ok(None) => Err(Stop::interrupted(patience, &format!("a reader of {name}")).into()),
-            Ok(Some(file)) => Ok(Self {
-                name,
-                file,
-                buffer: Vec::new(),
-                written: 0,
-            }),
-        }
+        Ok(Self {
+            output: files.open(path, Purpose::HISTORY, patience)?,
+            buffer: Vec::new(),
+            written: 0,
+        })
+    }
+
+    /// Empties the file: nothing can be refused any more.
+    pub(super) fn empty(&self) -> Result<(), Error> {
+        self.output.empty()
     }
 
     pub(super) fn push(&mut self, line: &[u8]) {
@@ -69,7 +53,7 @@ impl HistoryFile {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        match pipes::write_patiently(&self.file, &self.buffer, patience) {
+        match pipes::write_patiently(&self.output.file, &self.buffer, patience) {
             Ok(count) => {
                 self.buffer.drain(..count);
                 self.written += count as u64;
@@ -85,25 +69,16 @@ impl HistoryFile {
     /// Ends the file with the last line that is whole.
     fn give_up(&mut self, source: io::Error) -> Error {
         // What is no regular file has no end that could be moved.
-        if let Ok(position) = self.file.stream_position() {
+        if let Ok(position) = self.output.file.stream_position() {
             let count = usize::try_from(position.saturating_sub(self.written)).unwrap_or(0);
             let written = &self.buffer[..count.min(self.buffer.len())];
             let lines = written.iter().rposition(|byte| *byte == b'\n');
             let whole = lines.map_or(0, |end| end as u64 + 1);
-            let _ = self.file.set_len(self.written + whole);
+            let _ = self.output.file.set_len(self.written + whole);
         }
         Error::HistoryLost {
-            history: self.name.clone(),
+            history: self.output.name.clone(),
             source,
         }
     }
-}
-
-/// Whether both are there, and the same.
-pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
-    let identity = |path| {
-        let found = fs::metadata(path).ok()?;
-        Some((found.dev(), found.ino()))
-    };
-    identity(one).is_some_and(|found| identity(other) == Some(found))
 }

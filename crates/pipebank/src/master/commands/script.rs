@@ -28,7 +28,7 @@ use crate::master::ending::Ending;
 use crate::master::results::Format;
 use crate::master::session::{Session, Settings};
 use crate::master::shared::{
-    Error, LAST_WORDS, Stop, Teller, inherit_little, name_of, prompt::Prompt, status,
+    Error, Files, LAST_WORDS, Stop, Teller, inherit_little, name_of, prompt::Prompt, status,
 };
 
 pub(crate) use self::options::{HELP, ScriptOptions};
@@ -51,12 +51,21 @@ fn run_within(options: ScriptOptions, patience: &Patience) -> Result<u8, Error> 
     // Of no use but for a history, and not for nothing.
     let is_recorded = options.history.is_some() || !options.diagram.is_empty();
     let digest = is_recorded.then(Sha256::new);
-    let (source, sha256) = match (file, options.check) {
-        (None, false) => (Source::Input, None),
-        (None, true) => read_script(io::stdin(), &path, None, patience)?,
-        (Some(file), _) => {
+    let mut files = Files::default();
+    let (source, sha256) = match file {
+        None => {
+            files.add(io::stdin(), "the script (standard input)");
+            files.add_streams()?;
+            match options.check {
+                true => read_script(io::stdin(), &path, None, patience)?,
+                false => (Source::Input, None),
+            }
+        }
+        Some(file) => {
             let opened = pipes::open_to_read(file);
             let opened = opened.map_err(|error| Error::Io(error).in_file(&path))?;
+            files.add(&opened, format!("the script {path}"));
+            files.add_streams()?;
             read_script(opened, &path, digest, patience)?
         }
     };
@@ -68,7 +77,7 @@ fn run_within(options: ScriptOptions, patience: &Patience) -> Result<u8, Error> 
         script: Some(path.clone().into()),
         sha256: sha256.map(Into::into),
     };
-    let (session, source, pictures) = prepare(options, path, source, header, patience)?;
+    let (session, source, pictures) = prepare(options, path, source, header, files, patience)?;
     Ok(to_its_end(session, source, &pictures))
 }
 
@@ -115,14 +124,14 @@ fn prepare(
     path: String,
     mut source: Source,
     header: Header,
+    mut files: Files,
     patience: &Patience,
 ) -> Result<(Session<'_>, Source, Vec<Picture>), Error> {
     let programs = options.system.programs()?;
-    let script = options.script.as_deref().filter(|_| path != "-");
     let history = options.history.as_deref();
-    let file = history.map(|history| HistoryFile::create(history, script, patience));
+    let file = history.map(|history| HistoryFile::open(history, &mut files, patience));
     let file = file.transpose()?;
-    let pictures = Picture::open_all(&options.diagram, &[script, history], patience)?;
+    let pictures = Picture::open_all(&options.diagram, &mut files, patience)?;
     inherit_little()?;
     if let Source::Script(statements) = &source {
         let nodes = script::most_nodes(statements);
@@ -164,7 +173,11 @@ fn prepare(
         nodes: source.nodes(),
     };
     let session = Session::new(settings, cluster, chronicle, teller);
-    Ok((session.map_err(Error::NotStarted)?, source, pictures))
+    let session = session.map_err(Error::NotStarted)?;
+    if let Some(chronicle) = &session.chronicle {
+        chronicle.empty_file()?;
+    }
+    Ok((session, source, pictures))
 }
 
 fn to_its_end(mut session: Session<'_>, source: Source, pictures: &[Picture]) -> u8 {

@@ -136,14 +136,27 @@ pub(crate) enum Error {
          is called so is `./-`)"
     )]
     HistoryToStdout,
-    #[error("{history}: the history would overwrite the script; --history needs another file")]
-    OverwritesScript { history: String },
-    #[error("{history}: the history cannot be written: {source}")]
-    History { history: String, source: io::Error },
-    #[error("{picture}: the picture would overwrite {other}; --diagram needs another file")]
-    Overwrites { picture: String, other: String },
-    #[error("{picture}: the picture cannot be written: {source}")]
-    Picture { picture: String, source: io::Error },
+    #[error("{file}: {what} would overwrite {other}; {option} needs another file")]
+    Overwrites {
+        file: String,
+        what: &'static str,
+        other: String,
+        option: &'static str,
+    },
+    #[error(
+        "master: standard output is {read}: results would be written into what is read; \
+         `> FILE` sends them to another file"
+    )]
+    ResultsInto { read: String },
+    /// Where this would be written, it would be in what is read.
+    #[error("standard error is a file that is read")]
+    MessagesInto,
+    #[error("{file}: {what} cannot be written: {source}")]
+    Unwritable {
+        file: String,
+        what: &'static str,
+        source: io::Error,
+    },
     #[error("master: the prompt cannot be shown: {0}")]
     Prompt(#[from] ReadlineError),
     #[error("{0}")]
@@ -194,8 +207,8 @@ pub(crate) enum Error {
     Json(#[from] serde_json::Error),
     #[error("{0}: the picture is cut off: nobody read the rest of it")]
     CutOff(String),
-    #[error("{file}: it cannot be written: {source}")]
-    Output { file: String, source: io::Error },
+    #[error(transparent)]
+    Lost(Box<Self>),
 }
 
 impl From<pipes::Error> for Error {
@@ -223,7 +236,7 @@ impl Error {
             Self::Unsound { .. } | Self::Money { .. } | Self::Transfers { .. } | Self::Json(_) => {
                 status::BROKEN
             }
-            Self::HistoryLost { .. } | Self::Summary(_) | Self::CutOff(_) | Self::Output { .. } => {
+            Self::HistoryLost { .. } | Self::Summary(_) | Self::CutOff(_) | Self::Lost(_) => {
                 status::FAILED
             }
             // Everything else is noticed before anything starts.
@@ -235,6 +248,7 @@ impl Error {
     pub(crate) fn tell(&self, painter: Painter, patience: &Patience) -> u8 {
         let told = match self {
             Self::Stop(stop) if stop.is_silent() => Ok(()),
+            Self::MessagesInto => Ok(()),
             _ => painter.tell_within(&self.to_string(), patience),
         };
         told.map_or_else(|stop| stop.status(), |()| self.status())

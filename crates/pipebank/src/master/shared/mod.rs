@@ -3,13 +3,14 @@
 //! * [`error`]: what can go wrong, and the exit status of each;
 //! * [`system`]: the options of whatever starts a system, and what is done before it starts;
 //! * [`paint`], [`tell`]: messages on standard error, and their colours;
-//! * [`streams`]: files that are read, and results on standard output;
+//! * [`streams`]: files that are read, and results on standard output; [`files`]: those that are written;
 //! * [`run_dir`]: the directory of `--run-dir`;
 //! * [`drawing`]: histories as pictures;
 //! * [`prompt`]: the line editor at a terminal.
 
 mod drawing;
 mod error;
+mod files;
 mod paint;
 pub(super) mod prompt;
 mod run_dir;
@@ -19,6 +20,7 @@ mod tell;
 
 pub(super) use self::drawing::{Drawable, Output};
 pub(super) use self::error::{Error, Stop, status_of};
+pub(super) use self::files::{Files, OutputFile, Purpose};
 pub(super) use self::paint::{Colour, Painter};
 pub(super) use self::run_dir::{Pids, RunDir};
 pub(super) use self::streams::{name_of, open, write_out};

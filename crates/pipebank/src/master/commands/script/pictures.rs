@@ -1,9 +1,6 @@
 //! The pictures of a run (`--diagram FILE`): what `master diagram` would draw of its history, once
 //! every process has ended.
 
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -12,90 +9,36 @@ use std::time::Duration;
 use diagram::{Format, Selection};
 use pipes::Patience;
 
-use crate::master::chronicle::{KEPT_MIB, Kept, is_same_file};
-use crate::master::shared::{Drawable, Error, LAST_WORDS, Output, Stop, name_of};
+use crate::master::chronicle::{KEPT_MIB, Kept};
+use crate::master::shared::{
+    Drawable, Error, Files, LAST_WORDS, Output, OutputFile, Purpose, Stop,
+};
 
-/// A file for a picture. It is opened before anything starts, so that a place where nothing can be
-/// written is known then; what is in it stays until the picture is written, and one that was not
-/// there before goes again where it never is.
+/// A file for a picture: what is in it stays until the picture is written.
 pub(super) struct Picture {
-    path: PathBuf,
-    name: String,
-    is_new: bool,
+    output: OutputFile,
     format: Format,
-    file: File,
 }
 
 impl Picture {
-    /// Opens the files; none of them may be one of `others`, which the run reads or writes.
+    /// Opens the files.
     pub(super) fn open_all(
         outputs: &[Output],
-        others: &[Option<&Path>],
+        files: &mut Files,
         patience: &Patience,
     ) -> Result<Vec<Self>, Error> {
         let pictures = outputs.iter().map(|Output { path, format }| {
-            let name = name_of(path);
-            let is_other = |other: &&Path| is_same_file(path, other);
-            if let Some(other) = others.iter().flatten().find(|other| is_other(other)) {
-                return Err(Error::Overwrites {
-                    picture: name,
-                    other: name_of(other),
-                });
-            }
-            let is_new = !path.exists();
-            let mut options = File::options();
-            options.create(true).truncate(false);
-            let opened = pipes::open_to_write(path, &options, patience);
-            let opened = opened.map_err(|source| Error::Picture {
-                picture: name.clone(),
-                source,
-            })?;
-            let Some(file) = opened else {
-                return Err(Stop::interrupted(patience, &format!("a reader of {name}")).into());
-            };
             Ok(Self {
-                path: path.clone(),
-                name,
-                is_new,
+                output: files.open(path, Purpose::PICTURE, patience)?,
                 format: *format,
-                file,
             })
         });
         pictures.collect()
     }
 
-    /// Writes it. Whoever reads it is not waited for any more; a file takes as long as it takes. Half
-    /// a picture is of no use: where the whole cannot be written, the file is empty.
+    /// Writes it. Whoever reads it is not waited for any more; a file takes as long as it takes.
     fn write(&self, text: &str) -> Result<(), Error> {
-        let is_file = self.file.metadata().is_ok_and(|found| found.is_file());
-        let lost = |source| {
-            let _ = is_file.then(|| self.file.set_len(0));
-            Error::Picture {
-                picture: self.name.clone(),
-                source,
-            }
-        };
-        if is_file {
-            let write = || {
-                self.file.set_len(0)?;
-                (&self.file).write_all(text.as_bytes())
-            };
-            return write().map_err(lost);
-        }
-        let last_words = Patience::brief(LAST_WORDS);
-        let written = pipes::write_patiently(&self.file, text.as_bytes(), &last_words);
-        match written.map_err(lost)? {
-            count if count < text.len() => Err(Error::CutOff(self.name.clone())),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl Drop for Picture {
-    fn drop(&mut self) {
-        if self.is_new && self.file.metadata().is_ok_and(|found| found.len() == 0) {
-            let _ = fs::remove_file(&self.path);
-        }
+        self.output.replace(text, &Patience::brief(LAST_WORDS))
     }
 }
 
@@ -111,7 +54,7 @@ pub(super) fn write_all(
         return Ok(true);
     };
     let undrawn = |picture: &Picture, reason: &Error| {
-        let name = &picture.name;
+        let name = &picture.output.name;
         let remedy = match reason {
             Error::NoSystem => "",
             _ => {
@@ -137,7 +80,7 @@ pub(super) fn write_all(
         tell(&format!(
             "{}: this is the first of {count} systems; with --history FILE the run leaves a \
              history, and `master diagram FILE --system N` draws another",
-            first.name
+            first.output.name
         ));
     }
     let mut all = true;
