@@ -8,13 +8,15 @@
 //!   rest        each says its balance once all of that has come
 //! ```
 //!
-//! Master takes no part in the traffic: it waits. A death, a snapshot that fails its audit, or
-//! money that is missing at the end ends the run at once, without a summary.
+//! Master takes no part in the traffic: it waits. A death ends the run, with a summary of what was
+//! measured until then; a snapshot that fails its audit, or money that is missing at the end, ends it at
+//! once and without one.
 //!
 //! * `load/options.rs`: the command line;
-//! * `load/run.rs`: the run;
+//! * `load/run.rs`, `load/heard.rs`: the run, and what is heard of it;
 //! * `load/progress.rs`, `load/summary.rs`: what is shown of it.
 
+mod heard;
 mod options;
 mod progress;
 mod run;
@@ -76,6 +78,12 @@ fn to_its_end(run: &mut Run<'_>, json: bool) -> Result<u8, Error> {
         _ => Ending::Script,
     });
     let outcome = outcome?;
+    if let Some(died) = &outcome.died {
+        let status = died.status();
+        run.tell(&died.to_string())?;
+        show(run, outcome, json)?;
+        return Ok(status);
+    }
     match complain(run, &ended?)? {
         status::DONE => show(run, outcome, json),
         status => Ok(status),

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use pipes::Patience;
 
+use super::heard::{Count, Heard};
 use super::options::{Extent, LoadOptions, SnapshotEvery};
 use super::progress::Progress;
 use super::summary::{Outcome, Snapshots};
@@ -17,23 +18,6 @@ use bank::script::{self, Statement};
 
 /// How long a load that a signal has ended may take to come to rest: who has not by then never will.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// What has been heard from the processes.
-#[derive(Debug, Default)]
-struct Heard {
-    /// How many nodes have generated all they will.
-    generated: usize,
-    rested: bool,
-    /// For each node: to how many of its peers it has said that it sent how much.
-    told: Vec<usize>,
-    /// For each node: how many transfers were sent to it.
-    owed: Vec<u64>,
-    settled: usize,
-    received: u64,
-    balances: u128,
-    /// For the progress line: how many have answered, and what they have received so far.
-    counted: (usize, u64),
-}
 
 /// A load run.
 pub(super) struct Run<'p> {
@@ -76,18 +60,36 @@ impl<'p> Run<'p> {
             heard: Heard {
                 told: vec![0; nodes],
                 owed: vec![0; nodes],
+                counts: vec![Count::default(); nodes],
                 ..Heard::default()
             },
             options,
         }
     }
 
-    /// Runs it; afterwards the processes still are there.
+    /// Runs it; afterwards the processes still are there. Where one of them has died meanwhile, what was
+    /// measured until then comes of it all the same.
     pub(super) fn drive(&mut self) -> Result<Outcome, Error> {
         self.narrate(&format!("the seed is {}", self.seed))?;
         self.set_up()?;
         self.narrate("the load begins")?;
         let began = Instant::now();
+        match self.load(began) {
+            Ok(elapsed) => {
+                self.balance_the_books()?;
+                Ok(self.outcome(elapsed, None))
+            }
+            Err(died @ Error::Died { .. }) => {
+                let elapsed = began.elapsed();
+                self.count_the_rest()?;
+                Ok(self.outcome(elapsed, Some(died)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Everything from the first transfer to the last balance; returns how long the transfers took.
+    fn load(&mut self, began: Instant) -> Result<Duration, Error> {
         self.begin()?;
         self.go_on(began)?;
         self.narrate("nobody sends any more")?;
@@ -96,7 +98,23 @@ impl<'p> Run<'p> {
         self.wait_until("the observer to finish its snapshots", |heard, run| {
             heard.rested || run.options.snapshot_every == SnapshotEvery::Never
         })?;
-        self.balance_the_books(elapsed)
+        Ok(elapsed)
+    }
+
+    /// Somebody has died: asks the living what they have received. Who does not say so soon never
+    /// will.
+    fn count_the_rest(&mut self) -> Result<(), Error> {
+        let until = Instant::now() + GRACE;
+        self.ask_for_counts()?;
+        while !self.heard.is_counted() && self.caught.is_none() {
+            if Instant::now() >= until || self.patience.is_late() {
+                break;
+            }
+            self.wait(Some(until))?;
+            self.take_everything()?;
+            self.next_death();
+        }
+        Ok(())
     }
 
     /// Starts and connects everybody, as a script would.
@@ -202,7 +220,9 @@ impl<'p> Run<'p> {
                 .is_some_and(|next| Instant::now() >= next)
             {
                 self.progress.asked();
-                self.tell_everybody(&Command::Count)?;
+                if self.heard.is_counted() {
+                    self.ask_for_counts()?;
+                }
             }
             let wake = [end, self.progress.next()].into_iter().flatten().min();
             self.hear(wake, "the nodes to stop generating")?;
@@ -233,10 +253,8 @@ impl<'p> Run<'p> {
     }
 
     /// The final audit: nothing is in transit, so the balances are all there is.
-    fn balance_the_books(&self, elapsed: Duration) -> Result<Outcome, Error> {
-        let Heard {
-            received, balances, ..
-        } = self.heard;
+    fn balance_the_books(&self) -> Result<(), Error> {
+        let (received, balances) = (self.heard.received(), self.heard.balances);
         let sent = self.heard.owed.iter().sum();
         if received != sent {
             return Err(Error::Transfers { sent, received });
@@ -247,15 +265,20 @@ impl<'p> Run<'p> {
                 found: balances,
             });
         }
-        Ok(Outcome {
+        Ok(())
+    }
+
+    fn outcome(&self, elapsed: Duration, died: Option<Error>) -> Outcome {
+        Outcome {
             nodes: self.options.nodes,
             balance: self.options.balance,
             seed: self.seed,
-            transfers: received,
+            transfers: self.heard.received(),
             elapsed,
             total: self.deposits,
             cpu: Duration::ZERO,
-        })
+            died,
+        }
     }
 
     /// Tells what master does, where that was asked for.
@@ -294,6 +317,13 @@ impl<'p> Run<'p> {
         Ok(())
     }
 
+    fn ask_for_counts(&mut self) -> Result<(), Error> {
+        for count in &mut self.heard.counts {
+            count.asked += 1;
+        }
+        self.tell_everybody(&Command::Count)
+    }
+
     fn wait_until(
         &mut self,
         waited_for: &str,
@@ -308,6 +338,12 @@ impl<'p> Run<'p> {
     /// Waits until somebody says something, or until `wake`, and takes it in.
     fn hear(&mut self, wake: Option<Instant>, waited_for: &str) -> Result<(), Error> {
         self.wait(wake)?;
+        self.take_everything()?;
+        self.check(waited_for)
+    }
+
+    /// Takes in what everybody has said.
+    fn take_everything(&mut self) -> Result<(), Error> {
         while let Some(answer) = self.cluster.answer()? {
             self.take_answer(answer)?;
         }
@@ -316,7 +352,7 @@ impl<'p> Run<'p> {
                 self.take_reply(place, reply)?;
             }
         }
-        self.check(waited_for)
+        Ok(())
     }
 
     /// Waits until somebody has said something, or until `wake`.
@@ -343,12 +379,8 @@ impl<'p> Run<'p> {
 
     /// Nobody has died, and there is time left.
     fn check(&mut self, waited_for: &str) -> Result<(), Error> {
-        if let Some((dead, fate)) = self.cluster.take_news().into_iter().next() {
-            let who = match dead {
-                Process::Node(place) => format!("node {}", id_of(place)),
-                Process::Observer => "the observer".to_owned(),
-            };
-            return Err(Error::Died { who, fate });
+        if let Some(died) = self.next_death() {
+            return Err(died);
         }
         if self.patience.is_late() {
             let waited_for = waited_for.to_owned();
@@ -360,6 +392,22 @@ impl<'p> Run<'p> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The first of those that have died since it was asked last.
+    fn next_death(&mut self) -> Option<Error> {
+        let mut first = None;
+        for (dead, fate) in self.cluster.take_news() {
+            let who = match dead {
+                Process::Node(place) => {
+                    self.heard.counts[place.index()].is_dead = true;
+                    format!("node {}", id_of(place))
+                }
+                Process::Observer => "the observer".to_owned(),
+            };
+            first.get_or_insert(Error::Died { who, fate });
+        }
+        first
     }
 
     fn take_answer(&mut self, answer: Answer) -> Result<(), Error> {
@@ -398,11 +446,11 @@ impl<'p> Run<'p> {
         match reply {
             Reply::Generated => heard.generated += 1,
             Reply::Counted { received } => {
-                heard.counted.0 += 1;
-                heard.counted.1 += received;
-                if heard.counted.0 == self.nodes {
-                    let (_, received) = std::mem::take(&mut heard.counted);
-                    self.progress.show(received, &self.snapshots);
+                let count = &mut heard.counts[place.index()];
+                count.answered += 1;
+                count.received = received;
+                if heard.is_counted() {
+                    self.progress.show(heard.received(), &self.snapshots);
                 }
             }
             Reply::SentTo { transfers } => {
@@ -415,7 +463,7 @@ impl<'p> Run<'p> {
             }
             Reply::Settled { received, balance } => {
                 heard.settled += 1;
-                heard.received += received;
+                heard.counts[place.index()].received = received;
                 heard.balances += u128::from(balance);
             }
             reply => {
