@@ -135,7 +135,11 @@ fn prepare(
     inherit_little()?;
     if let Source::Script(statements) = &source {
         let nodes = script::most_nodes(statements);
-        Cluster::check_room(nodes, format!("{path}: the {nodes} nodes of this script"))?;
+        let who = match nodes {
+            1 => format!("{path}: this script and its node"),
+            _ => format!("{path}: the {nodes} nodes of this script"),
+        };
+        Cluster::check_room(nodes, who)?;
     }
     if options.cpus == Placement::One {
         // Where that is not allowed, it is only slower.

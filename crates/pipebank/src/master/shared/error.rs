@@ -110,8 +110,8 @@ pub(crate) enum Error {
     Ending,
     #[error("master: --clock is for a trace, and none is written: `-o FILE.trace.json` writes one")]
     ClockOfNoTrace,
-    #[error("master: there is no page on `{0}`")]
-    NoPage(String),
+    #[error("master: there is no page on `{name}`{}", meant.as_ref().map_or(String::new(), |it| format!("; did you mean `{it}`?")))]
+    NoPage { name: String, meant: Option<String> },
 
     // Before anything is started.
     #[error("{}", shown(path, refusals))]
@@ -131,6 +131,11 @@ pub(crate) enum Error {
          three programs side by side, `--bin-dir DIR` says where they are"
     )]
     NoProgram { name: &'static str, dir: String },
+    #[error(
+        "master: where this program itself is cannot be found out ({0}), and beside it would be \
+         `node` and `observer`; `--bin-dir DIR` says where they are"
+    )]
+    NoPlace(io::Error),
     #[error(
         "master: --history needs a file, and not `-`: standard output is for results (a file that \
          is called so is `./-`)"
@@ -165,6 +170,11 @@ pub(crate) enum Error {
     NotStarted(Stop),
 
     // A script or a history that is read.
+    #[error(
+        "it looks like a script, and not like a history: `master --history RUN.jsonl FILE` runs a \
+         script and leaves one"
+    )]
+    IsScript,
     #[error("{file}: {}", printable(source.to_string().as_bytes()))]
     In { file: String, source: Box<Self> },
     #[error(transparent)]

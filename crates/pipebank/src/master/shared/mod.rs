@@ -6,11 +6,13 @@
 //! * [`streams`]: files that are read, and results on standard output; [`files`]: those that are written;
 //! * [`run_dir`]: the directory of `--run-dir`;
 //! * [`drawing`]: histories as pictures;
+//! * [`meant`]: words that were mistyped;
 //! * [`prompt`]: the line editor at a terminal.
 
 mod drawing;
 mod error;
 mod files;
+mod meant;
 mod paint;
 pub(super) mod prompt;
 mod run_dir;
@@ -21,6 +23,7 @@ mod tell;
 pub(super) use self::drawing::{Drawable, Output};
 pub(super) use self::error::{Error, Stop, status_of};
 pub(super) use self::files::{Files, OutputFile, Purpose};
+pub(super) use self::meant::nearest;
 pub(super) use self::paint::{Colour, Painter};
 pub(super) use self::run_dir::{Pids, RunDir};
 pub(super) use self::streams::{name_of, open, write_out};

@@ -4,10 +4,13 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 
-use bank::script::printable;
+use bank::script::{looks_like_script, printable};
 
 use super::error::{Error, Stop};
 use super::files::Files;
+
+/// A history that is being read.
+pub(crate) type HistoryInput = Box<dyn BufRead>;
 
 /// How a file is called in messages: without any power over a terminal.
 pub(crate) fn name_of(path: &Path) -> String {
@@ -15,17 +18,23 @@ pub(crate) fn name_of(path: &Path) -> String {
 }
 
 /// Opens a history, or standard input where it is `-`; nothing may be written into it meanwhile.
-pub(crate) fn open(path: &Path, files: &mut Files) -> Result<Box<dyn BufRead>, Error> {
-    if path == Path::new("-") {
-        files.add(io::stdin(), "the history (standard input)");
-        files.add_streams()?;
-        return Ok(Box::new(io::stdin().lock()));
-    }
+pub(crate) fn open(path: &Path, files: &mut Files) -> Result<HistoryInput, Error> {
     let name = name_of(path);
-    let file = File::open(path).map_err(|error| Error::Io(error).in_file(&name))?;
-    files.add(&file, format!("the history {name}"));
+    let mut input: Box<dyn BufRead> = if path == Path::new("-") {
+        files.add(io::stdin(), "the history (standard input)");
+        Box::new(io::stdin().lock())
+    } else {
+        let file = File::open(path).map_err(|error| Error::Io(error).in_file(&name))?;
+        files.add(&file, format!("the history {name}"));
+        Box::new(BufReader::new(file))
+    };
     files.add_streams()?;
-    Ok(Box::new(BufReader::new(file)))
+    let beginning = input.fill_buf();
+    let beginning = beginning.map_err(|error| Error::Io(error).in_file(&name))?;
+    match looks_like_script(beginning) {
+        true => Err(Error::IsScript.in_file(&name)),
+        false => Ok(input),
+    }
 }
 
 /// Writes results that are there at once.

@@ -188,7 +188,9 @@ impl Summary {
         if let (Some(median), Some(max)) = (self.in_transit.median, self.in_transit.max) {
             let mut money = format!("median {}, max {}", HumanCount(median), HumanCount(max));
             if let Some(transfers) = self.in_transit.transfers.median {
-                let _ = write!(money, " (median {} transfers)", HumanCount(transfers));
+                let plural = if transfers == 1 { "" } else { "s" };
+                let transfers = HumanCount(transfers);
+                let _ = write!(money, " (median {transfers} transfer{plural})");
             }
             rows.push(("in transit", money));
         }
