@@ -81,7 +81,10 @@ fn to_its_end(run: &mut Run<'_>, json: bool) -> Result<u8, Error> {
     if let Some(died) = &outcome.died {
         let status = died.status();
         run.tell(&died.to_string())?;
-        show(run, outcome, json)?;
+        // Where a process was not what it should have been, no number is worth showing.
+        if status == status::FAILED {
+            show(run, outcome, json)?;
+        }
         return Ok(status);
     }
     match complain(run, &ended?)? {

@@ -110,7 +110,7 @@ pub(crate) enum Error {
     Ending,
     #[error("master: --clock is for a trace, and none is written: `-o FILE.trace.json` writes one")]
     ClockOfNoTrace,
-    #[error("master: there is no page on `{name}`{}", meant.as_ref().map_or(String::new(), |it| format!("; did you mean `{it}`?")))]
+    #[error("master: there is no page on `{name}`{}", asked_back(meant.as_deref()))]
     NoPage { name: String, meant: Option<String> },
 
     // Before anything is started.
@@ -279,6 +279,10 @@ pub(crate) fn status_of(fate: &Fate) -> u8 {
         true => status::BROKEN,
         false => status::FAILED,
     }
+}
+
+fn asked_back(meant: Option<&str>) -> String {
+    meant.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
 }
 
 fn shown(path: &str, refusals: &[Refusal]) -> String {
