@@ -133,7 +133,10 @@ pub(super) fn no_script(number: u64, text: &[u8]) -> Option<Problem> {
     let mut pieces = text.split(|byte| *byte == b'\r').skip(1);
     if let Some(foreign) = Foreign::utf16(text) {
         Some(foreign.into())
-    } else if text.trim_ascii_start().starts_with(b"{\"") {
+    } else if [&b"{\"history\""[..], b"{\"event\""]
+        .iter()
+        .any(|begin| text.starts_with(begin))
+    {
         Some(Problem::History)
     } else if pieces.any(|piece| guess(piece).is_some()) {
         Some(Foreign::CarriageReturns.into())
