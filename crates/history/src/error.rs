@@ -6,6 +6,7 @@ use std::io;
 use thiserror::Error;
 
 use crate::event::{Channel, ProcessId, SnapshotId};
+use crate::foreign::Foreign;
 use crate::read::MAX_LINE;
 use crate::system::Content;
 use crate::wire::Malformed;
@@ -19,6 +20,9 @@ pub enum Error {
     /// There is not even a first line.
     #[error("there is no history in it: not even the first line is whole")]
     Empty,
+    /// It is no text of this kind.
+    #[error(transparent)]
+    Foreign(#[from] Foreign),
     /// A line is too long.
     #[error("line {line}: it is longer than {MAX_LINE} bytes, as no line of a history is")]
     TooLong {

@@ -11,6 +11,7 @@
 
 mod error;
 mod event;
+mod foreign;
 mod read;
 mod reorder;
 mod replay;
@@ -23,6 +24,7 @@ pub use error::{Error, Mismatch};
 pub use event::{
     Channel, ChannelState, Event, Header, ProcessId, ProcessState, SnapshotId, Tally, What,
 };
+pub use foreign::Foreign;
 pub use read::{MAX_LINE, Reader};
 pub use reorder::{GlobalState, Straightened};
 pub use replay::{ChannelNow, InTransit, Passed, ProcessNow, Replay};

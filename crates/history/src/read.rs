@@ -4,6 +4,7 @@ use std::io::{BufRead, Read};
 
 use crate::error::Error;
 use crate::event::{Event, Header};
+use crate::foreign::Foreign;
 use crate::wire::{self, Malformed};
 
 /// No line is longer, in bytes; a long `collect` is written as several.
@@ -78,6 +79,9 @@ impl<R: BufRead> Reader<R> {
         }
         self.line += 1;
         let line = self.line;
+        if line == 1 {
+            self.skip_mark()?;
+        }
         let is_whole = self.buffer.pop_if(|byte| *byte == b'\n').is_some();
         if self.buffer.len() > MAX_LINE {
             return Err(Error::TooLong { line });
@@ -90,6 +94,23 @@ impl<R: BufRead> Reader<R> {
             }
             Err(reason) => Err(Error::Malformed { line, reason }),
         }
+    }
+}
+
+impl<R> Reader<R> {
+    /// Skips a byte-order mark at the beginning, and knows text that is of another kind.
+    fn skip_mark(&mut self) -> Result<(), Foreign> {
+        const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+        if let Some(foreign) = Foreign::utf16(&self.buffer) {
+            return Err(foreign);
+        }
+        if self.buffer.windows(2).any(|pair| pair == b"\r{") {
+            return Err(Foreign::CarriageReturns);
+        }
+        if self.buffer.starts_with(BYTE_ORDER_MARK) {
+            self.buffer.drain(..BYTE_ORDER_MARK.len());
+        }
+        Ok(())
     }
 }
 

@@ -2,14 +2,17 @@
 //!
 //! It replays what happened, event by event, and judges every snapshot when it is collected, by the
 //! [rules](Rule). It is written from the definitions, and shares nothing with what takes snapshots.
-//! It reads as a stream: what it holds grows with the square of the number of processes (one cut of
-//! each channel and snapshot in progress) and with the messages in transit, not with the events.
+//! It reads as a stream, in a time that grows with the number of events alone. What it holds grows with
+//! the processes, the channels in use, the markers of snapshots in progress and the messages that are or
+//! may have been in transit, not with the events.
 //!
 //! * `verify/rule.rs`: the rules, each with its source;
 //! * `verify/log.rs`: processes and channels, replayed;
+//! * `verify/crossings.rs`: where cuts cross the channels, by counting;
 //! * `verify/running.rs`: a system on its way, and its snapshots in progress;
 //! * `verify/judge.rs`: the verdict on what was collected.
 
+mod crossings;
 mod judge;
 mod log;
 mod rule;

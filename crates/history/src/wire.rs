@@ -13,7 +13,7 @@ use crate::text::Text;
 #[derive(Debug, Error)]
 pub enum Malformed {
     /// It is not JSON, or not of the schema's keys and types.
-    #[error("{0}")]
+    #[error("{}", in_line(.0))]
     Json(#[from] serde_json::Error),
     /// The history is of another version.
     #[error("the history is of version {0}, and this program reads version {VERSION}")]
@@ -40,6 +40,16 @@ pub enum Malformed {
     /// Numbers of messages are counted from 1.
     #[error("`number` is 0, but messages are counted from 1")]
     Number,
+}
+
+/// What serde says of one line: it counts that line alone, so that only the column is a place.
+fn in_line(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    match text.strip_suffix(&place) {
+        Some(reason) => format!("{reason} (column {})", error.column()),
+        None => text,
+    }
 }
 
 /// The first line.

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 use std::io::{BufReader, Read};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use history::{
     Channel, Event, Header, Overall, ProcessId, ProcessState, Reader, Replay, SnapshotId, Tally,
@@ -49,6 +49,163 @@ fn replaying_a_million_events_takes_less_than_a_second() {
     let seconds = begun.elapsed().as_secs_f64();
     println!("{} events: {seconds:.3} s replayed", events.len());
     assert!(!replay.is_running() && seconds < 1.0);
+}
+
+/// Sixty-four times as much takes some 64 times as long, or a few times that where it is beyond all
+/// caches and others use the machine; but not 64 × 64 times.
+#[test]
+#[ignore = "it takes seconds, and means something only with --release"]
+fn what_is_never_collected_takes_no_more_than_in_proportion() {
+    type Events = fn(u64) -> Vec<What>;
+    let cases: [(&str, u64, Events); 4] = [
+        ("snapshots begun", 4_000, begun),
+        ("complete snapshots", 4_000, complete),
+        ("snapshots with a channel open", 4_000, half_open),
+        ("processes", 16_000, processes),
+    ];
+    for (what, count, events) in cases {
+        let time = |count| {
+            let events = events(count);
+            let runs = (0..3).map(|_| verify(&events));
+            runs.min().unwrap()
+        };
+        let (few, many) = (time(count), time(64 * count));
+        let times = many.as_secs_f64() / few.as_secs_f64();
+        println!("{what}: {count} in {few:.3?}, 64 times as many in {many:.3?}, {times:.1} times");
+        assert!(times < 1000.0, "{what}");
+    }
+}
+
+fn verify(events: &[What]) -> Duration {
+    let mut verifier = Verifier::new();
+    let began = Instant::now();
+    for (what, line) in events.iter().zip(2..) {
+        let event = Event {
+            line: None,
+            time: None,
+            what: what.clone(),
+        };
+        verifier.on_event(&event, line);
+    }
+    let report = verifier.finish();
+    assert_eq!(report.overall(), Overall::Unknown);
+    began.elapsed()
+}
+
+/// Two processes, and so many times what happens then.
+fn two(count: u64, happens: impl Fn(&mut Vec<What>, u64)) -> Vec<What> {
+    let mut events = vec![What::Start];
+    for process in [1, 2].map(ProcessId) {
+        let amount = 1000;
+        events.push(What::Create { process, amount });
+    }
+    (1..=count).for_each(|number| happens(&mut events, number));
+    events
+}
+
+/// Node 1 begins them, and node 2 never takes a marker.
+fn begun(count: u64) -> Vec<What> {
+    two(count, |events, number| events.extend(begin(number, 1000)))
+}
+
+/// Every marker is taken, with a message on its way in either direction.
+fn complete(count: u64) -> Vec<What> {
+    let [there, back] = channels_of_two();
+    two(count, move |events, number| {
+        let snapshot = SnapshotId(number);
+        events.push(send(there, number));
+        events.extend(begin(number, 1000));
+        events.push(send(back, number));
+        events.push(receive(there, number));
+        events.push(What::MarkerReceived {
+            channel: there,
+            snapshot,
+        });
+        events.push(record(2, number, 1000));
+        events.push(marker(back, number));
+        events.push(receive(back, number));
+        events.push(What::MarkerReceived {
+            channel: back,
+            snapshot,
+        });
+    })
+}
+
+/// Node 1 begins them and goes on receiving, and node 2 never takes a marker.
+fn half_open(count: u64) -> Vec<What> {
+    let [there, back] = channels_of_two();
+    two(count, move |events, number| {
+        events.extend(begin(number, 1000));
+        events.extend([send(back, number), receive(back, number)]);
+        events.push(send(there, number));
+    })
+}
+
+/// Each of them once, and three snapshots.
+fn processes(count: u64) -> Vec<What> {
+    let mut events = vec![What::Start];
+    for process in (1..=count).map(ProcessId) {
+        events.push(What::Create { process, amount: 0 });
+        let number = process.0;
+        if number <= 3 {
+            let snapshot = SnapshotId(number);
+            events.push(What::Begin { process, snapshot });
+            events.push(record(number, number, 0));
+        }
+    }
+    events
+}
+
+fn channels_of_two() -> [Channel; 2] {
+    [(1, 2), (2, 1)].map(|(from, to)| Channel {
+        from: ProcessId(from),
+        to: ProcessId(to),
+    })
+}
+
+fn begin(number: u64, amount: u64) -> [What; 3] {
+    let [there, _] = channels_of_two();
+    let (process, snapshot) = (there.from, SnapshotId(number));
+    [
+        What::Begin { process, snapshot },
+        record(1, number, amount),
+        marker(there, number),
+    ]
+}
+
+fn record(process: u64, number: u64, amount: u64) -> What {
+    What::Record {
+        process: ProcessId(process),
+        snapshot: SnapshotId(number),
+        amount,
+        sent: Vec::new(),
+        received: Vec::new(),
+    }
+}
+
+fn marker(channel: Channel, number: u64) -> What {
+    What::MarkerSent {
+        channel,
+        snapshot: SnapshotId(number),
+        inferred: false,
+    }
+}
+
+fn send(channel: Channel, number: u64) -> What {
+    What::Send {
+        channel,
+        amount: 0,
+        number,
+        inferred: false,
+    }
+}
+
+fn receive(channel: Channel, number: u64) -> What {
+    What::Receive {
+        channel,
+        amount: 0,
+        number,
+    }
 }
 
 /// A history that is made while it is read: everybody sends to everybody else, 1 at a time, takes

@@ -2,11 +2,13 @@
 //!
 //! A child cannot outlive its parent: it asks the kernel for SIGKILL when the parent dies (a
 //! stopped child must die too), checks that the parent was still there when it asked, and ends by
-//! itself at the end of file of its commands. Keyboard interrupts, which reach the whole foreground
-//! group, it leaves to the parent.
+//! itself at the end of file of its commands. The signals that ask everybody to end, from the
+//! keyboard, from `timeout` or when the terminal goes, reach the whole group: a child leaves them to
+//! the parent, who ends it in order.
 //!
-//! A child's death is known by the end of file on its replies, after everything it had written was
-//! read; only then is it waited for. Nothing is polled.
+//! A child's death is known by the end of file on its replies, or else, where somebody holds these
+//! open, from the kernel ([`Deaths`](crate::Deaths)). Everything it had written is read; only then is
+//! it waited for. Nothing is polled.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -22,18 +24,27 @@ use nix::sys::stat::SFlag;
 use nix::unistd;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Error, Hatch, Receiver, Sender, hatch, sys};
+use crate::{Error, Hatch, Receiver, Sender, hatch, limits, sys};
 
 /// How a child learns the number of its hatch and of its parent.
 const HATCH: &str = "PIPES_HATCH";
 const PARENT: &str = "PIPES_PARENT";
+
+/// What asks a whole group to end. SIGQUIT is among them so that only the parent, whom it kills,
+/// leaves a core behind.
+const LEFT_TO_THE_PARENT: [Signal; 4] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+];
 
 /// A running child: what goes to it, what comes from it, and the hatch.
 #[derive(Debug)]
 pub struct Child<O, I> {
     /// Frames to the child's standard input.
     pub sender: Sender<O>,
-    /// Frames from the child's standard output; its end of file is the child's death.
+    /// Frames from the child's standard output; its end of file is the child's end.
     pub receiver: Receiver<I>,
     /// Pipe ends to the child.
     pub hatch: Hatch,
@@ -80,8 +91,8 @@ impl<O, I> Child<O, I> {
         let _ = self.process.kill();
     }
 
-    /// Waits until the child has ended. To be called after the end of file on its replies, or
-    /// after [`Child::kill`]: else it waits as long as the child likes.
+    /// Waits until the child has ended. To be called after the end of file on its replies, after
+    /// [`Child::kill`], or when it is known to have: else it waits as long as the child likes.
     ///
     /// # Errors
     ///
@@ -173,12 +184,15 @@ where
     if unistd::getppid().as_raw() != parent {
         return Err(Error::NotAChild);
     }
-    // The parent may hold signals back (`Signals::hold`), and a child inherits that.
+    for signal in LEFT_TO_THE_PARENT {
+        sys::ignore(signal).map_err(|errno| Error::system("ignore a signal", errno))?;
+    }
+    limits::outlive_the_file_size_limit()?;
+    // The parent may hold signals back (`Patience::hold`), and a child inherits that. Not before they
+    // are ignored: one that came meanwhile would still end it.
     SigSet::empty()
         .thread_set_mask()
         .map_err(|errno| Error::system("let signals through", errno))?;
-    sys::ignore(Signal::SIGINT).map_err(|errno| Error::system("ignore SIGINT", errno))?;
-    sys::ignore(Signal::SIGHUP).map_err(|errno| Error::system("ignore SIGHUP", errno))?;
     sys::set_close_on_exec(hatch, true)
         .map_err(|errno| Error::system("take over the hatch", errno))?;
     Ok(Parent {

@@ -226,7 +226,7 @@ impl<T: Serialize> Sender<T> {
 /// The reading end of a pipe.
 #[derive(Debug)]
 pub struct Receiver<T> {
-    /// `None` once end of file was seen.
+    /// `None` once end of file was seen, or the end was closed.
     pipe: Option<OwnedFd>,
     /// Storage; `buffer[start..end]` has been read and not yet taken.
     buffer: Vec<u8>,
@@ -387,10 +387,17 @@ impl<T: DeserializeOwned> Receiver<T> {
         self.was_short
     }
 
-    /// Whether end of file was seen: what has been read already can still be taken.
+    /// Whether end of file was seen, or the end was closed: what has been read already can still be
+    /// taken.
     #[must_use]
     pub fn is_ended(&self) -> bool {
         self.pipe.is_none()
+    }
+
+    /// Closes the end: nothing is read any more. What has been read already can still be taken.
+    pub fn close(&mut self) {
+        self.pipe = None;
+        self.watched = false;
     }
 
     /// Watches for more to read, or stops watching. An end that is watched and not read makes the

@@ -4,20 +4,25 @@
 //! |---|---|
 //! | write and read frames | [`Sender`], [`Receiver`] |
 //! | wait until one of many ends can go on; of a few, once | [`Poller`] (epoll); [`WaitSet`] (poll) |
+//! | wait no longer than a signal or a deadline allows | [`Patience`] |
 //! | hand pipe ends over to a process that already runs | [`Hatch`] |
+//! | hold a directory that others may want too | [`Directory`] |
 //! | start a child that cannot outlive its parent; be that child | [`spawn`]; [`parent`] |
+//! | hear of the deaths of children | [`Deaths`] |
 //!
 #![doc = include_str!("../README.md")]
 
 mod child;
+mod deaths;
+mod directory;
 mod end;
 mod frame;
 mod hatch;
 mod limits;
 mod needs;
+mod patience;
 mod placement;
 mod poller;
-mod signals;
 mod stream;
 #[allow(unsafe_code)]
 mod sys;
@@ -28,15 +33,22 @@ use std::io;
 use nix::errno::Errno;
 
 pub use child::{Child, Death, Parent, close_inherited_on_exec, parent, spawn};
+pub use deaths::Deaths;
+pub use directory::{Directory, is_ours};
 pub use end::{Fill, Flush, Frames, Receiver, Scratch, Sender};
 pub use frame::{MAX_FRAME, decode, encode};
 pub use hatch::{HandOver, Hatch, MAX_DESCRIPTORS, PipeEnds, RawEnd, pipe};
-pub use limits::{DescriptorLimit, cpu_time, descriptor_limit, raise_descriptor_limit};
+pub use limits::{
+    DescriptorLimit, cpu_time, descriptor_limit, outlive_the_file_size_limit,
+    raise_descriptor_limit,
+};
 pub use needs::{Needs, Shortage};
+pub use patience::{Caught, Patience};
 pub use placement::{Yielder, give_way, share_a_place_among, stay_on_cpu, stay_on_this_cpu};
 pub use poller::{Poller, Token};
-pub use signals::{Caught, Signals};
-pub use stream::{Input, Read, Terminal, write_interruptibly};
+pub use stream::{
+    Input, Read, Terminal, open_to_read, open_to_write, read_patiently, write_patiently,
+};
 pub use wait_set::{WaitSet, Waited};
 
 /// What can go wrong at a pipe, a hatch or a child.

@@ -1,11 +1,13 @@
-//! How many descriptors a process may have open, and how much of the CPUs it has used.
+//! How many descriptors a process may have open, what becomes of it where a file grows too large, and
+//! how much of the CPUs it has used.
 
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
+use nix::sys::signal::Signal;
 use nix::sys::time::TimeVal;
 
-use crate::Error;
+use crate::{Error, sys};
 
 /// The limit on open descriptors of this process and of those it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +43,16 @@ pub fn raise_descriptor_limit(wanted: u64) -> Result<DescriptorLimit, Error> {
     setrlimit(Resource::RLIMIT_NOFILE, limit.hard, limit.hard)
         .map_err(|errno| Error::system("raise the limit on descriptors", errno))?;
     descriptor_limit()
+}
+
+/// Has a write beyond the limit on the size of files (`ulimit -f`) fail, as one to a full disk does,
+/// instead of ending the process. Those that it starts inherit that.
+///
+/// # Errors
+///
+/// The kernel refused.
+pub fn outlive_the_file_size_limit() -> Result<(), Error> {
+    sys::ignore(Signal::SIGXFSZ).map_err(|errno| Error::system("ignore SIGXFSZ", errno))
 }
 
 /// The CPU time that this process has used, and those of its children that have been waited for.

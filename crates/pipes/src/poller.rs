@@ -65,7 +65,7 @@ impl Poller {
         }
     }
 
-    /// Watches a descriptor that is no typed end (standard input, [`Signals`](crate::Signals)) for
+    /// Watches a descriptor that is no typed end (standard input, signals) for
     /// reading. Regular files cannot be watched: `false` says that this one is always ready.
     ///
     /// # Errors

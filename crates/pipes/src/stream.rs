@@ -1,15 +1,19 @@
-//! The user's own streams: plain bytes, shared with others, so never made nonblocking.
+//! The user's own streams: plain bytes. What is shared with others is never made nonblocking.
 
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Instant;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{self, SetArg, Termios};
 use nix::unistd;
 
-use crate::{Error, Signals};
+use crate::{Error, Patience};
 
 /// A pipe that is ready takes this much without blocking (`PIPE_BUF`).
 const ATOMIC: usize = 4096;
@@ -95,46 +99,92 @@ impl Drop for Terminal {
     }
 }
 
-/// Writes `bytes`, waiting while the reader is slow, but no longer than until a signal arrives
-/// (where `signals` are given) or `deadline` passes. Returns how many were written: all of them,
-/// or fewer where it was interrupted.
+/// Writes `bytes`, waiting while the reader is slow, as long as `patience` lasts. Returns how many
+/// were written: all of them, or fewer where it ran out.
 ///
 /// # Errors
 ///
 /// The write failed; `BrokenPipe` where the reader is gone.
-pub fn write_interruptibly(
-    stream: impl AsFd,
-    bytes: &[u8],
-    signals: Option<&Signals>,
-    deadline: Option<Instant>,
-) -> io::Result<usize> {
+pub fn write_patiently(stream: impl AsFd, bytes: &[u8], patience: &Patience) -> io::Result<usize> {
     let mut written = 0;
     while written < bytes.len() {
-        let mut waits = vec![PollFd::new(stream.as_fd(), PollFlags::POLLOUT)];
-        waits.extend(signals.map(|signals| PollFd::new(signals.as_fd(), PollFlags::POLLIN)));
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let timeout = left.map_or(PollTimeout::NONE, |left| {
-            PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX)
-        });
-        match poll(&mut waits, timeout) {
-            Ok(_) | Err(Errno::EINTR) => {}
+        if !patience.wait_for(stream.as_fd(), PollFlags::POLLOUT)? {
+            break;
+        }
+        let piece = &bytes[written..bytes.len().min(written + ATOMIC)];
+        match unistd::write(stream.as_fd(), piece) {
+            Ok(count) => written += count,
+            Err(Errno::EINTR | Errno::EAGAIN) => {}
             Err(errno) => return Err(errno.into()),
         }
-        let is_ready = |wait: &PollFd<'_>| wait.any().unwrap_or(false);
-        if waits.get(1).is_some_and(is_ready) {
-            return Ok(written);
-        }
-        if is_ready(&waits[0]) {
-            let piece = &bytes[written..bytes.len().min(written + ATOMIC)];
-            match unistd::write(stream.as_fd(), piece) {
-                Ok(count) => written += count,
-                Err(Errno::EINTR | Errno::EAGAIN) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-        }
-        if left.is_some_and(|left| left.is_zero()) {
-            return Ok(written);
+        if patience.is_late() {
+            break;
         }
     }
     Ok(written)
+}
+
+/// Reads what is there, waiting while nothing is, as long as `patience` lasts: `None` where it ran
+/// out, also where there is always something.
+///
+/// # Errors
+///
+/// The read failed.
+pub fn read_patiently(
+    stream: impl AsFd,
+    buffer: &mut [u8],
+    patience: &Patience,
+) -> io::Result<Option<Read>> {
+    loop {
+        if !patience.wait_for(stream.as_fd(), PollFlags::POLLIN)? || patience.is_late() {
+            return Ok(None);
+        }
+        match unistd::read(stream.as_fd(), buffer) {
+            Ok(0) => return Ok(Some(Read::End)),
+            Ok(count) => return Ok(Some(Read::Bytes(count))),
+            Err(Errno::EINTR | Errno::EAGAIN) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
+/// Opens a file to be read patiently: a FIFO that nobody writes to yet can be waited for.
+///
+/// # Errors
+///
+/// It cannot be opened.
+pub fn open_to_read(path: &Path) -> io::Result<File> {
+    let flags = OFlag::O_NONBLOCK.bits();
+    File::options().read(true).custom_flags(flags).open(path)
+}
+
+/// Opens a file to be written to, as `options` say. A FIFO that nobody reads is waited for, as long
+/// as `patience` lasts: `None` where it ran out.
+///
+/// # Errors
+///
+/// It cannot be opened.
+pub fn open_to_write(
+    path: &Path,
+    options: &OpenOptions,
+    patience: &Patience,
+) -> io::Result<Option<File>> {
+    /// Nothing tells when somebody opens a FIFO.
+    const LOOK_AGAIN: Duration = Duration::from_millis(5);
+    let mut options = options.clone();
+    options.write(true).custom_flags(OFlag::O_NONBLOCK.bits());
+    let nobody_reads = |error: &io::Error| {
+        error.raw_os_error() == Some(Errno::ENXIO as i32)
+            && fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo())
+    };
+    loop {
+        match options.open(path) {
+            Err(error) if nobody_reads(&error) => {
+                if !patience.pause(LOOK_AGAIN)? {
+                    return Ok(None);
+                }
+            }
+            opened => return opened.map(Some),
+        }
+    }
 }

@@ -41,6 +41,12 @@ pub(crate) fn ignore(which: Signal) -> nix::Result<()> {
     unsafe { signal(which, SigHandler::SigIgn) }.map(|_| ())
 }
 
+/// Gives a signal its default action back, where it was inherited ignored.
+pub(crate) fn by_default(which: Signal) -> nix::Result<()> {
+    // SAFETY: no handler runs, as above.
+    unsafe { signal(which, SigHandler::SigDfl) }.map(|_| ())
+}
+
 /// Lowers this process's priority by a number of steps (raises its nice value).
 pub(crate) fn lower_priority(steps: u8) {
     // SAFETY: nice takes a number and touches no memory of this process. Going down is always

@@ -25,8 +25,8 @@ pub use folder::Folder;
 pub use loss::{Loss, Transfers};
 pub use master::{Ended, Master, Pids};
 pub use process::{
-    Descriptor, Process, Way, descriptors, gone, idle, own_descriptors, shields_itself_from,
-    signal, stop, until,
+    Descriptor, Process, Way, blocked_signals, descriptors, gone, idle, own_descriptors, signal,
+    signal_group, stop, until,
 };
 
 /// How long a test waits for anything before it says that it never came.

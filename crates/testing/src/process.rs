@@ -5,7 +5,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use crate::PATIENCE;
@@ -50,14 +50,11 @@ fn stat(pid: u32) -> Option<(char, u64)> {
     ))
 }
 
-/// Whether a process holds a signal back or ignores it.
-pub fn shields_itself_from(pid: u32, signal: Signal) -> bool {
+/// The signals that a process holds back, as a set of bits: signal 1 is the lowest.
+pub fn blocked_signals(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process lives");
-    ["SigBlk:", "SigIgn:"].iter().any(|name| {
-        let set = status.lines().find_map(|line| line.strip_prefix(name));
-        let set = u64::from_str_radix(set.expect("a signal set").trim(), 16).unwrap();
-        set >> (signal as i32 - 1) & 1 == 1
-    })
+    let set = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+    u64::from_str_radix(set.expect("a signal set").trim(), 16).unwrap()
 }
 
 /// Waits until none of these runs any more; kills those that do, and fails.
@@ -87,6 +84,12 @@ pub fn until(mut so: impl FnMut() -> bool) -> bool {
 pub fn signal(pid: u32, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(pid).unwrap());
     let _ = kill(pid, signal);
+}
+
+/// Sends a signal to all of a process group, which is called by the pid of its leader.
+pub fn signal_group(leader: u32, signal: Signal) {
+    let group = Pid::from_raw(i32::try_from(leader).unwrap());
+    let _ = killpg(group, signal);
 }
 
 /// Stops a process, and waits until it has stopped.

@@ -133,10 +133,11 @@ impl fmt::Display for Waiting {
             }
             part.fmt(f)?;
         }
-        if self.parts.len() > NAMED {
-            write!(f, "; and {} more nodes wait", self.parts.len() - NAMED)?;
+        match self.parts.len().saturating_sub(NAMED) {
+            0 => Ok(()),
+            1 => f.write_str("; and 1 more node waits"),
+            more => write!(f, "; and {more} more nodes wait"),
         }
-        Ok(())
     }
 }
 
@@ -152,10 +153,11 @@ impl fmt::Display for WaitingNode {
             let comma = if index > 0 { ", " } else { "" };
             write!(f, "{comma}{from} → {node}")?;
         }
-        if self.peers.len() > NAMED {
-            write!(f, " and {} more channels", self.peers.len() - NAMED)?;
+        match self.peers.len().saturating_sub(NAMED) {
+            0 => Ok(()),
+            1 => f.write_str(" and 1 more channel"),
+            more => write!(f, " and {more} more channels"),
         }
-        Ok(())
     }
 }
 
@@ -167,5 +169,29 @@ fn have(collected: &[u64]) -> String {
         format!("; only {first} has")
     } else {
         format!("; those from {first} to {last} have")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NAMED, NodeId, SnapshotId, Waiting, WaitingNode};
+
+    #[test]
+    fn what_is_left_out_is_counted_in_plain_english() {
+        let waiting = |nodes: usize, peers: usize| {
+            let part = |node: usize| WaitingNode {
+                snapshot: SnapshotId(1),
+                node: NodeId(node as u64),
+                recorded: true,
+                peers: (100..100 + peers as u64).map(NodeId).collect(),
+            };
+            let parts = (0..nodes).map(part).collect();
+            Waiting { parts }.to_string()
+        };
+        assert!(waiting(NAMED, NAMED).ends_with("107 → 7"));
+        assert!(waiting(NAMED + 1, 1).ends_with("; and 1 more node waits"));
+        assert!(waiting(NAMED + 2, 1).ends_with("; and 2 more nodes wait"));
+        assert!(waiting(1, NAMED + 1).ends_with(" and 1 more channel"));
+        assert!(waiting(1, NAMED + 2).ends_with(" and 2 more channels"));
     }
 }

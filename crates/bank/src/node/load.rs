@@ -60,7 +60,9 @@ impl Iterator for Batch<'_> {
     #[inline]
     fn next(&mut self) -> Option<Frame> {
         self.left = self.left.checked_sub(1)?;
-        let amount = self.draw.amount(self.average).min(self.books.balance());
+        // At least 1, for as long as there is anything.
+        let amount = self.draw.amount(self.average).max(1);
+        let amount = amount.min(self.books.balance());
         // It cannot be refused: it is no more than there is.
         self.books.withdraw(amount).map(Frame::Message).ok()
     }
@@ -170,7 +172,8 @@ impl Node {
         Some(Round {
             first: load.draw.size(peers) as usize - 1,
             largest,
-            // Half of what there is goes out in a round, if there is room for everybody.
+            // Half of what there is goes out in a round, if there is room for everybody; more where
+            // that is less than 1 a transfer.
             transfers: peers * largest / 2,
         })
     }

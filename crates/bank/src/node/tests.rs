@@ -14,7 +14,12 @@ impl Driven {
     /// Node 10 at place 0 with 100 in its account, and channels to and from the nodes 11, 12 … at
     /// the places 1, 2 ….
     fn new(peers: u32) -> Self {
-        let node = Node::new(NodeId(10), 100, false);
+        Self::with(peers, 100)
+    }
+
+    /// The same with this in its account.
+    fn with(peers: u32, balance: u64) -> Self {
+        let node = Node::new(NodeId(10), balance, false);
         let mut driven = Self {
             node,
             effects: Vec::new(),
@@ -79,6 +84,13 @@ fn peer(place: u32) -> Peer {
 
 fn transfer(amount: u64) -> Frame {
     Frame::Message(Transfer(amount))
+}
+
+fn amount(frame: Frame) -> u64 {
+    match frame {
+        Frame::Message(Transfer(amount)) => amount,
+        Frame::Marker(_) => panic!("a marker that nobody ordered"),
+    }
 }
 
 fn marker(to: usize, snapshot: SnapshotId) -> Effect {
@@ -414,12 +426,28 @@ fn under_load_as_many_transfers_are_made_as_master_said_and_no_money_is_made() {
         }
     }
     assert_eq!(sent.len(), 1000);
-    let amounts = sent.iter().map(|frame| match frame {
-        Frame::Message(Transfer(amount)) => *amount,
-        Frame::Marker(_) => panic!("a marker that nobody ordered"),
-    });
+    let amounts = sent.into_iter().map(amount);
     let balance = node.node.member().account().balance();
     assert_eq!(amounts.sum::<u64>() + balance, 100);
+}
+
+#[test]
+fn under_load_money_moves_as_long_as_there_is_any_however_little() {
+    for balance in [0, 1, 2, 100] {
+        let mut node = Driven::with(3, balance);
+        node.load(None);
+        let mut sent = Vec::new();
+        for _ in 0..20 {
+            let round = node.node.round().unwrap();
+            let push = |batch: Batch<'_>| sent.extend(batch);
+            node.node.make_batch(&round, Outgoing(0), push).unwrap();
+        }
+        let amounts: Vec<u64> = sent.into_iter().map(amount).collect();
+        assert_eq!(amounts.iter().sum::<u64>(), balance);
+        // Of nothing only once there is nothing.
+        let moved: Vec<&u64> = amounts.iter().take_while(|amount| **amount > 0).collect();
+        assert_eq!(moved.into_iter().sum::<u64>(), balance, "{amounts:?}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::command::{Command, Keyword, Places, Quantity, Values};
 use super::lines::LINE_LIMIT;
-use super::parse::{Guess, Parsed, Word, guess, parse};
+use super::parse::{Guess, Parsed, Word, guess, no_script, parse};
 use super::refusal::{Problem, Problems, Refusal};
 use crate::id::{NodeId, Place};
 
@@ -48,7 +48,8 @@ impl Checker {
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with the line, from left to right; at least one refusal.
+    /// Everything that is wrong with the line, from left to right; at least one refusal. Just one where
+    /// the line shows that the whole text is no script ([`Problem::is_of_the_whole`]).
     pub fn line(
         &mut self,
         number: u64,
@@ -62,6 +63,11 @@ impl Checker {
         } else if let Some(parsed) = parse(text, &mut values, &mut problems) {
             let places = self.check(&parsed, &mut problems);
             command = parsed.help.keyword.with(parsed.values, &places);
+        }
+        if (number == 1 || !problems.is_empty())
+            && let Some(problem) = no_script(number, text)
+        {
+            return Err(vec![Refusal::of_the_whole(number, problem)]);
         }
         if !problems.is_empty() {
             return Err(problems.into_refusals(number, text));

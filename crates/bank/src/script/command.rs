@@ -259,8 +259,11 @@ pub(super) fn named(word: &[u8]) -> Option<&'static CommandHelp> {
     COMMANDS.iter().find(|help| help.name.as_bytes() == word)
 }
 
-/// The command that was probably meant by a word that is none: the nearest name, if it is near.
-pub(super) fn nearest(word: &str) -> Option<&'static CommandHelp> {
+/// The commands that may have been meant by a word that is none: the nearest name, if it is near;
+/// otherwise those that the word begins, or is a part of.
+pub(super) fn meant(word: &str) -> Vec<&'static CommandHelp> {
+    /// A part of a name has so many letters.
+    const PART: usize = 3;
     let word = word.to_lowercase();
     let length = word.chars().count();
     let near = COMMANDS.iter().filter_map(|help| {
@@ -270,7 +273,23 @@ pub(super) fn nearest(word: &str) -> Option<&'static CommandHelp> {
             .then(|| strsim::osa_distance(&help.name.to_lowercase(), &word))?;
         is_near(distance).then_some((distance, help))
     });
-    Some(near.min_by_key(|(distance, _)| *distance)?.1)
+    if let Some((_, nearest)) = near.min_by_key(|(distance, _)| *distance) {
+        return vec![nearest];
+    }
+    if length < PART {
+        return Vec::new();
+    }
+    let named = |is_meant: fn(&str, &str) -> bool| -> Vec<&CommandHelp> {
+        let names = COMMANDS.iter();
+        names
+            .filter(|help| is_meant(&help.name.to_lowercase(), &word))
+            .collect()
+    };
+    let begun = named(|name, word| name.starts_with(word));
+    match begun.is_empty() {
+        true => named(|name, word| name.contains(word)),
+        false => begun,
+    }
 }
 
 const fn entry(

@@ -77,6 +77,14 @@ pub fn read_script(text: &[u8]) -> Result<Vec<Statement>, Vec<Refusal>> {
     reader.finish()
 }
 
+/// Whether the beginning of a text is probably that of a script: its first line that is neither blank
+/// nor a comment says a command.
+#[must_use]
+pub fn looks_like_script(beginning: &[u8]) -> bool {
+    let mut lines = beginning.split(|byte| matches!(byte, b'\n' | b'\r'));
+    lines.find_map(parse::says_a_command).unwrap_or(false)
+}
+
 /// How many nodes live at once in a script, at most.
 #[must_use]
 pub fn most_nodes(statements: &[Statement]) -> u64 {
@@ -190,6 +198,10 @@ fn read_line(
             });
         }
         Ok(Some(_)) => {}
+        Err(refused) if refused.iter().any(|it| it.problem.is_of_the_whole()) => {
+            refusals.extend(refused);
+            return Err(std::mem::take(refusals));
+        }
         Err(refused) => {
             *statements = Vec::new();
             checker.assume_repaired(number, text);

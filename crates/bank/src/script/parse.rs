@@ -4,6 +4,8 @@
 //! Spaces and tabs separate words. `#` and `;` begin a comment wherever they stand, also in the
 //! middle of a word: `Send 1 2 3#x` is `Send 1 2 3`.
 
+use history::Foreign;
+
 use super::command::{self, CommandHelp, Keyword, MOST_ARGUMENTS, Quantity, Values};
 use super::printable::Printable;
 use super::refusal::{Problem, Problems};
@@ -99,7 +101,10 @@ pub(super) fn guess(text: &[u8]) -> Option<Guess> {
     let mut words = Words::of(text);
     let first = words.next()?.of(text);
     let named = command::named(first);
-    let help = named.or_else(|| nearest(first))?;
+    let help = named.or_else(|| match meant(first)[..] {
+        [one] => Some(one),
+        _ => None,
+    })?;
     let mut values = [None; MOST_ARGUMENTS];
     for (value, &quantity) in values.iter_mut().zip(help.quantities) {
         let word = words.next();
@@ -110,6 +115,34 @@ pub(super) fn guess(text: &[u8]) -> Option<Guess> {
         values,
         exact: named.is_some(),
     })
+}
+
+/// Whether a line says a command, whatever its arguments are; `None` where it is blank or a comment.
+pub(super) fn says_a_command(text: &[u8]) -> Option<bool> {
+    let first = Words::of(text).next()?;
+    Some(command::named(first.of(text)).is_some())
+}
+
+/// What the first line, or one that is refused, shows of the whole text: that it is no script.
+#[cold]
+pub(super) fn no_script(number: u64, text: &[u8]) -> Option<Problem> {
+    if number > 1 {
+        // Which kind it is cannot be told here: the first byte belongs to the line feed before.
+        return Foreign::utf16(text).map(|_| Foreign::Utf16Le.into());
+    }
+    let mut pieces = text.split(|byte| *byte == b'\r').skip(1);
+    if let Some(foreign) = Foreign::utf16(text) {
+        Some(foreign.into())
+    } else if [&b"{\"history\""[..], b"{\"event\""]
+        .iter()
+        .any(|begin| text.starts_with(begin))
+    {
+        Some(Problem::History)
+    } else if pieces.any(|piece| guess(piece).is_some()) {
+        Some(Foreign::CarriageReturns.into())
+    } else {
+        None
+    }
 }
 
 /// The words of a line, one after the other.
@@ -220,24 +253,24 @@ fn not_a_number(word: &[u8], quantity: Quantity) -> Problem {
 #[cold]
 fn unknown_command(word: &[u8]) -> Problem {
     let shown = Printable::new(word);
-    match nearest(word) {
-        Some(help) if help.name.as_bytes().eq_ignore_ascii_case(word) => Problem::WrongCase {
+    match &meant(word)[..] {
+        [help] if help.name.as_bytes().eq_ignore_ascii_case(word) => Problem::WrongCase {
             word: shown,
             name: help.name,
         },
-        Some(help) => Problem::Misspelt {
+        [] => Problem::UnknownCommand { word: shown },
+        meant => Problem::Misspelt {
             word: shown,
-            name: help.name,
+            names: meant.iter().map(|help| help.name).collect(),
         },
-        None => Problem::UnknownCommand { word: shown },
     }
 }
 
-fn nearest(word: &[u8]) -> Option<&'static CommandHelp> {
+fn meant(word: &[u8]) -> Vec<&'static CommandHelp> {
     /// No name has that many letters, and comparing is quadratic.
     const LONGEST: usize = 32;
-    if word.len() > LONGEST {
-        return None;
+    match str::from_utf8(word) {
+        Ok(word) if word.len() <= LONGEST => command::meant(word),
+        _ => Vec::new(),
     }
-    command::nearest(str::from_utf8(word).ok()?)
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use history::Foreign;
+
 use super::command::{CommandHelp, Quantity};
 use super::lines::LINE_LIMIT;
 use super::parse::Word;
@@ -30,7 +32,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Three lines, the last one without its end:
+    /// Three lines, the last one without its end; where the whole text is no script, only `PATH: what`.
     ///
     /// ```text
     /// PATH:LINE:COLUMN: what is wrong
@@ -54,6 +56,14 @@ pub enum Problem {
     /// A file with more mistakes than that is no script.
     #[error("more than {MOST_TOLD} mistakes: what follows was not checked")]
     TooMany,
+    /// It is text as another system writes it.
+    #[error(transparent)]
+    Foreign(#[from] Foreign),
+    /// It is what a run has written.
+    #[error(
+        "it is a history, and no script: `master verify FILE` judges it, `master diagram FILE` draws it"
+    )]
+    History,
     /// The first word is no command, nor like one.
     #[error("unknown command `{word}`")]
     UnknownCommand {
@@ -68,13 +78,13 @@ pub enum Problem {
         /// As it is written.
         name: &'static str,
     },
-    /// The first word is nearly a command.
-    #[error("unknown command `{word}`; did you mean `{name}`?")]
+    /// The first word is nearly a command, or a part of one.
+    #[error("unknown command `{word}`; did you mean {}?", one_of(names))]
     Misspelt {
         /// The word.
         word: Printable,
-        /// What it is like.
-        name: &'static str,
+        /// What it is like; never empty.
+        names: Vec<&'static str>,
     },
     /// The line ends too early.
     #[error("missing {}: `{command}`", missing(command, *given))]
@@ -116,7 +126,7 @@ pub enum Problem {
     #[error("snapshots are numbered from 1")]
     SnapshotZero,
     /// A command that needs a master where none was ever started.
-    #[error("StartMaster comes first")]
+    #[error("StartMaster comes first: put it on a line of its own before this one")]
     NotStarted,
     /// A command that needs a master after it was ended.
     #[error("StartMaster comes first: KillAll ended the one before (line {line})")]
@@ -169,6 +179,20 @@ pub enum Problem {
     TooMuchMoney,
 }
 
+impl Problem {
+    /// Whether it is of the whole text, which is no script: no line of it is worth reading.
+    #[must_use]
+    pub fn is_of_the_whole(&self) -> bool {
+        matches!(self, Self::Foreign(_) | Self::History)
+    }
+
+    /// Whether every further line that needs a master has it too, until one starts.
+    #[must_use]
+    pub fn stays(&self) -> bool {
+        matches!(self, Self::NotStarted | Self::Ended { .. })
+    }
+}
+
 /// What is wrong with one line, as it is found.
 #[derive(Default)]
 pub(super) struct Problems(Vec<(Word, Problem)>);
@@ -195,6 +219,18 @@ impl Problems {
 }
 
 impl Refusal {
+    /// Of the whole text: there is no line that could be shown.
+    pub(super) fn of_the_whole(line: u64, problem: Problem) -> Self {
+        Self {
+            line,
+            column: 1,
+            problem,
+            echo: "".into(),
+            indent: 0,
+            width: 0,
+        }
+    }
+
     fn new(line: u64, text: &[u8], word: Word, problem: Problem) -> Self {
         /// As wide as an echoed line may be.
         const COLUMNS: usize = 120;
@@ -252,11 +288,11 @@ impl fmt::Display for InFile<'_> {
             width,
         } = self.refusal;
         let (indent, width) = (usize::from(*indent), usize::from(*width));
-        writeln!(
-            f,
-            "{}:{line}:{column}: {problem}",
-            printable(self.path.as_bytes())
-        )?;
+        let path = printable(self.path.as_bytes());
+        if problem.is_of_the_whole() {
+            return write!(f, "{path}: {problem}");
+        }
+        writeln!(f, "{path}:{line}:{column}: {problem}")?;
         writeln!(f, "    {echo}")?;
         write!(f, "    {:indent$}{:^<width$}", "", "")
     }
@@ -269,6 +305,17 @@ fn missing(command: &CommandHelp, given: usize) -> String {
         .take(command.required)
         .skip(given);
     missing.collect::<Vec<_>>().join(" ")
+}
+
+fn one_of(names: &[&str]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match &names[..] {
+        [most @ .., before, last] => {
+            let most: String = most.iter().map(|name| format!("{name}, ")).collect();
+            format!("{most}{before} or {last}")
+        }
+        names => names.concat(),
+    }
 }
 
 fn takes(command: &CommandHelp) -> &'static str {

@@ -80,7 +80,8 @@ impl Picture<'_> {
             lines.push(self.sentence(&text, Ink::Plain));
         }
         if more > 0 {
-            lines.push(self.note(&format!("{:10}  and on {more} more channels", "")));
+            let plural = if more == 1 { "" } else { "s" };
+            lines.push(self.note(&format!("{:10}  and on {more} more channel{plural}", "")));
         }
         lines
     }

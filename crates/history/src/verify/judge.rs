@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::Verdict;
-use super::log::{ChannelCut, Log};
+use super::log::Log;
 use super::rule::{Location, Rule, Violation};
-use super::running::InProgress;
+use super::running::{InProgress, Record};
 use crate::event::{Channel, ChannelState, ProcessId, ProcessState};
-use crate::system::Content;
 
 /// What was collected, so far.
 #[derive(Debug)]
@@ -67,22 +66,20 @@ pub(super) fn judge(
         states: open
             .records
             .iter()
-            .map(|(it, (amount, _))| (*it, *amount))
+            .map(|(it, record)| (*it, record.amount))
             .collect(),
-        channels: open
-            .settled
-            .iter()
-            .map(|(channel, cut)| (*channel, in_transit(log, *channel, cut)))
-            .filter(|(_, amounts)| !amounts.is_empty())
-            .collect(),
+        channels: all_in_transit(log, &open),
     };
-    if is_cut_off && open.violation.is_none() && is_beginning(collecting, &expected) {
+    let no_channel = no_channel(log, collecting);
+    let is_sound = open.violation.is_none() && no_channel.is_none();
+    if is_cut_off && is_sound && is_beginning(collecting, &expected) {
         let reason = "the history breaks off while it is being collected";
         return Verdict::Unknown(reason.to_owned());
     }
     let checks = [
         incomplete(log, &open, collecting),
         wrong_state(&open, collecting),
+        no_channel,
         wrong_channel(log, &open, collecting, &expected),
         wrong_total(log, collecting),
         wrong_marker(log, &open, collecting),
@@ -101,18 +98,39 @@ pub(super) fn judge(
     }
 }
 
+/// What was in transit at the cut, on each channel that was not empty.
+fn all_in_transit(log: &Log, open: &InProgress) -> BTreeMap<Channel, Vec<u64>> {
+    let mut all = BTreeMap::new();
+    for (&to, receiver) in &open.records {
+        let peers = log.processes.get(&to).map(|account| &account.incoming);
+        for &from in peers.into_iter().flatten() {
+            let channel = Channel { from, to };
+            let amounts = in_transit(log, channel, open.records.get(&from), receiver);
+            if !amounts.is_empty() {
+                all.insert(channel, amounts);
+            }
+        }
+    }
+    all
+}
+
 /// The messages sent before the sender's cut and received after the receiver's.
-fn in_transit(log: &Log, channel: Channel, cut: &ChannelCut) -> Vec<u64> {
-    let mut amounts = cut.late.clone();
-    let (Some(sent), Some(_), Some(ends)) = (cut.sent, cut.received, log.channels.get(&channel))
-    else {
-        return amounts;
+fn in_transit(log: &Log, channel: Channel, sender: Option<&Record>, receiver: &Record) -> Vec<u64> {
+    let Some(ends) = log.channels.get(&channel) else {
+        return Vec::new();
     };
-    // Those that have not been received to this day.
-    amounts.extend(ends.queue.iter().filter_map(|item| match item.content {
-        Content::Amount(amount) if item.number <= sent => Some(amount),
-        _ => None,
-    }));
+    let received = ends.received_before(receiver.place);
+    let sent = sender.map(|record| ends.sent_before(record.place));
+    let is_sent = |number: u64| sent.is_none_or(|sent| number <= sent);
+    let late = ends.late.partition_point(|(number, _)| *number <= received);
+    let late = ends.late.range(late..);
+    let late = late.take_while(|(number, _)| is_sent(*number));
+    let mut amounts: Vec<u64> = late.map(|(_, amount)| *amount).collect();
+    if sent.is_some_and(|sent| sent > ends.received.messages) {
+        // Those that have not been received to this day.
+        let queue = ends.queue.iter().take_while(|item| is_sent(item.number));
+        amounts.extend(queue.filter_map(|item| item.content.amount()));
+    }
     amounts
 }
 
@@ -156,7 +174,15 @@ fn wrong_state(open: &InProgress, collecting: &Collecting) -> Option<Violation> 
         let reason = format!("the state of process {process} is collected twice");
         return Some(wrong(reason).seen("collected", collecting.at));
     }
-    for (process, (recorded, at)) in &open.records {
+    for (
+        process,
+        Record {
+            amount: recorded,
+            at,
+            ..
+        },
+    ) in &open.records
+    {
         let found = match collecting.states.get(process) {
             Some(collected) if collected == recorded => continue,
             Some(collected) => format!("{collected} was collected"),
@@ -170,6 +196,21 @@ fn wrong_state(open: &InProgress, collecting: &Collecting) -> Option<Violation> 
     let process = collecting.states.keys().find(is_surplus)?;
     let reason = format!("a state of process {process} is collected, which never recorded one");
     Some(wrong(reason).seen("collected", collecting.at))
+}
+
+/// A state is collected, perhaps an empty one, of a channel that there is not.
+fn no_channel(log: &Log, collecting: &Collecting) -> Option<Violation> {
+    collecting.channels.keys().find_map(|&channel| {
+        let is_unknown = |process: &ProcessId| !log.processes.contains_key(process);
+        let reason = match [channel.from, channel.to].into_iter().find(is_unknown) {
+            Some(process) => format!("process {process} had not been created"),
+            None if channel.from == channel.to => "no process has one to itself".to_owned(),
+            None => return None,
+        };
+        let reason = format!("there is no such channel, and a state of it is collected: {reason}");
+        let violation = Violation::new(Rule::InTransit, reason).on(channel);
+        Some(violation.seen("collected", collecting.at))
+    })
 }
 
 fn wrong_channel(
@@ -196,8 +237,8 @@ fn wrong_channel(
         );
         let mut violation = Violation::new(Rule::InTransit, reason).on(channel);
         for process in [channel.from, channel.to] {
-            if let Some((_, at)) = open.records.get(&process) {
-                violation = violation.seen(format!("process {process} recorded"), *at);
+            if let Some(record) = open.records.get(&process) {
+                violation = violation.seen(format!("process {process} recorded"), record.at);
             }
         }
         return Some(violation.seen("collected", collecting.at));
@@ -219,19 +260,15 @@ fn listed(amounts: &[u64]) -> String {
     text
 }
 
-fn deposits(log: &Log) -> u128 {
-    sum(log.processes.values().map(|account| &account.deposit))
-}
-
 fn money_too(log: &Log, collecting: &Collecting) -> String {
-    match (collecting.total(), deposits(log)) {
+    match (collecting.total(), log.deposits) {
         (total, deposits) if total == deposits => String::new(),
         (total, deposits) => format!(" (so {total} of {deposits} are accounted for)"),
     }
 }
 
 fn wrong_total(log: &Log, collecting: &Collecting) -> Option<Violation> {
-    let (total, deposits) = (collecting.total(), deposits(log));
+    let (total, deposits) = (collecting.total(), log.deposits);
     let reason = format!("states and messages add up to {total}, and {deposits} were deposited");
     let violation = Violation::new(Rule::Money, reason).seen("collected", collecting.at);
     (total != deposits).then_some(violation)
@@ -253,8 +290,8 @@ fn wrong_marker(log: &Log, open: &InProgress, collecting: &Collecting) -> Option
                 let violation = Violation::new(Rule::Markers, reason).on(channel);
                 Some(violation)
             };
-            let cut = open.settled.get(&channel);
-            let violation = match cut.map(|cut| (cut.marker_sent, cut.marker_received)) {
+            let markers = open.markers.get(&channel);
+            let violation = match markers.map(|it| (it.sent, it.received)) {
                 Some((_, Some(_))) => continue,
                 Some((Some(sent), None)) => wrong(
                     "it was collected before the marker was received: its state was not known to \
@@ -263,7 +300,7 @@ fn wrong_marker(log: &Log, open: &InProgress, collecting: &Collecting) -> Option
                 .map(|it| it.seen("the marker was sent", sent)),
                 _ => {
                     wrong("no marker was ever sent on it").map(|it| match open.records.get(&from) {
-                        Some((_, at)) => it.seen(format!("process {from} recorded"), *at),
+                        Some(record) => it.seen(format!("process {from} recorded"), record.at),
                         None => it,
                     })
                 }

@@ -1,8 +1,9 @@
 //! What happened, replayed: processes and channels, as far as they can be known.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
 
+use super::crossings::{Crossings, Records};
 use super::rule::{Location, Rule, Violation};
 use crate::event::{Channel, ProcessId, SnapshotId, Tally};
 use crate::system::Content;
@@ -11,14 +12,15 @@ use crate::system::Content;
 #[derive(Debug, Default)]
 pub(super) struct Log {
     pub(super) processes: BTreeMap<ProcessId, ProcessLog>,
+    /// Those on which something was sent.
     pub(super) channels: HashMap<Channel, ChannelLog>,
+    /// All first states together.
+    pub(super) deposits: u128,
 }
 
 /// A process.
 #[derive(Debug)]
 pub(super) struct ProcessLog {
-    /// Its first state.
-    pub(super) deposit: u64,
     /// Its state; `None` once something was inferred: what else it did before it died is not known.
     pub(super) state: Option<u64>,
     pub(super) created: Location,
@@ -27,8 +29,10 @@ pub(super) struct ProcessLog {
     pub(super) inferred: Option<Location>,
     /// What it must record next, and why.
     pub(super) due: Option<Due>,
-    /// The snapshots not collected that it has recorded, in that order.
-    pub(super) recorded: Vec<SnapshotId>,
+    pub(super) records: Records,
+    /// The ends of its channels that are in use.
+    pub(super) outgoing: BTreeSet<ProcessId>,
+    pub(super) incoming: BTreeSet<ProcessId>,
 }
 
 /// A snapshot that a process has begun, or the first marker of which it has received.
@@ -54,10 +58,16 @@ pub(super) struct ChannelLog {
     pub(super) queue: VecDeque<Item>,
     pub(super) sent: Count,
     pub(super) received: Count,
-    /// The markers that its sender must send before any further message, and since when.
-    pub(super) owed: VecDeque<(SnapshotId, Location)>,
-    /// The snapshots of which not everything about this channel is known.
-    pub(super) cuts: Vec<ChannelCut>,
+    /// The cuts of its sender and of its receiver.
+    pub(super) out: Crossings,
+    pub(super) into: Crossings,
+    /// Messages that were received and may have been in transit at a cut: number and amount.
+    pub(super) late: VecDeque<(u64, u64)>,
+    /// The place of the receiver's first record that its sender had not made before the message
+    /// received last.
+    pub(super) recording: u64,
+    /// The place of the sender's first record after which nothing was sent.
+    pub(super) quiet: u64,
 }
 
 /// Something in transit.
@@ -69,73 +79,17 @@ pub(super) struct Item {
     pub(super) sent: Location,
 }
 
-/// Where the cut of a snapshot crosses a channel, by counting: the messages in transit are those
-/// after the receiver's number up to the sender's.
-#[derive(Debug)]
-pub(super) struct ChannelCut {
-    pub(super) snapshot: SnapshotId,
-    /// How many messages were sent at the sender's cut.
-    pub(super) sent: Option<u64>,
-    /// How many were received at the receiver's.
-    pub(super) received: Option<u64>,
-    /// Those received after the receiver's cut that were sent before the sender's, so far.
-    pub(super) late: Vec<u64>,
-    /// A message sent after the sender's cut and received while the receiver had none: its number,
-    /// and where it was sent and received.
-    pub(super) early: Option<(u64, Location, Location)>,
-    pub(super) marker_sent: Option<Location>,
-    pub(super) marker_received: Option<Location>,
-    pub(super) closed: Option<Location>,
-}
-
-impl ChannelCut {
-    pub(super) fn new(snapshot: SnapshotId) -> Self {
-        Self {
-            snapshot,
-            sent: None,
-            received: None,
-            late: Vec::new(),
-            early: None,
-            marker_sent: None,
-            marker_received: None,
-            closed: None,
-        }
-    }
-
-    /// A message is received, the `number`th of the channel.
-    fn on_message(&mut self, number: u64, amount: u64, sent: Location, received: Location) {
-        match (self.sent, self.received) {
-            (Some(before), None) if number > before => {
-                self.early.get_or_insert((number, sent, received));
-            }
-            (before, Some(_)) if before.is_none_or(|before| number <= before) => {
-                self.late.push(amount);
-            }
-            _ => {}
-        }
-    }
-}
-
 impl ChannelLog {
-    /// What is known of a snapshot's cut on this channel, unless that is everything.
-    pub(super) fn cut(&mut self, snapshot: SnapshotId) -> &mut ChannelCut {
-        let index = self.cuts.iter().position(|cut| cut.snapshot == snapshot);
-        let index = index.unwrap_or_else(|| {
-            self.cuts.push(ChannelCut::new(snapshot));
-            self.cuts.len() - 1
-        });
-        &mut self.cuts[index]
+    /// How many messages were sent before the sender's record at this place.
+    pub(super) fn sent_before(&self, place: u64) -> u64 {
+        let crossing = self.out.after(place);
+        crossing.map_or(self.sent.messages, |it| it.messages)
     }
 
-    /// Takes out a cut of which everything is known.
-    pub(super) fn settled(&mut self, snapshot: SnapshotId) -> Option<ChannelCut> {
-        let index = self.cuts.iter().position(|cut| {
-            cut.snapshot == snapshot
-                && cut.received.is_some()
-                && cut.marker_received.is_some()
-                && cut.sent.is_some_and(|sent| self.received.messages >= sent)
-        })?;
-        Some(self.cuts.swap_remove(index))
+    /// How many messages were received before the receiver's record at this place.
+    pub(super) fn received_before(&self, place: u64) -> u64 {
+        let crossing = self.into.after(place);
+        crossing.map_or(self.received.messages, |it| it.messages)
     }
 
     fn put(&mut self, content: Content, number: u64, sent: Location) {
@@ -225,14 +179,16 @@ impl Log {
         at: Location,
     ) -> Result<(), Violation> {
         let account = ProcessLog {
-            deposit: amount,
             state: Some(amount),
             created: at,
             died: None,
             inferred: None,
             due: None,
-            recorded: Vec::new(),
+            records: Records::default(),
+            outgoing: BTreeSet::new(),
+            incoming: BTreeSet::new(),
         };
+        self.deposits += u128::from(amount);
         match self.processes.insert(process, account) {
             None => Ok(()),
             Some(first) => Err(Violation::new(
@@ -293,6 +249,19 @@ impl Log {
             *state = rest;
         }
         let ends = self.channels.entry(channel).or_default();
+        if ends.sent.messages == 0 {
+            let [sender, receiver] = [channel.from, channel.to];
+            if let Some(account) = self.processes.get_mut(&sender) {
+                account.outgoing.insert(receiver);
+            }
+            if let Some(account) = self.processes.get_mut(&receiver) {
+                account.incoming.insert(sender);
+            }
+        }
+        if let Some(account) = self.processes.get(&channel.from) {
+            ends.out
+                .on_message(&account.records, ends.sent.messages, at);
+        }
         if number != ends.sent.messages + 1 {
             let reason = format!(
                 "the message sent has number {number}, and {} is next: messages are counted from 1",
@@ -316,13 +285,13 @@ impl Log {
     ) -> Result<(), Violation> {
         let ends = self.channels.entry(channel).or_default();
         let item = ends.take(channel, Content::Amount(amount), number, at)?;
+        let Some(account) = self.processes.get_mut(&channel.to) else {
+            return Ok(());
+        };
+        ends.into
+            .on_message(&account.records, ends.received.messages, at);
         ends.received.extend(amount);
-        for cut in &mut ends.cuts {
-            cut.on_message(number, amount, item.sent, at);
-        }
-        if let Some(account) = self.processes.get_mut(&channel.to)
-            && let Some(state) = &mut account.state
-        {
+        if let Some(state) = &mut account.state {
             let Some(sum) = state.checked_add(amount) else {
                 let reason = format!(
                     "process {} has {state} and receives {amount}: that does not fit in 64 bits",
@@ -395,24 +364,7 @@ impl Log {
         }
         account.died = Some(at);
         account.due = None;
-        self.forgive_markers();
         Ok(())
-    }
-
-    /// Somebody died: snapshots in progress may never be completed, and whether their markers are
-    /// still sent does not matter. Of one that is collected after all, every marker is asked for.
-    pub(super) fn forgive_markers(&mut self) {
-        for ends in self.channels.values_mut() {
-            ends.owed.clear();
-        }
-    }
-
-    /// All snapshots in progress are given up: who joins is owed no markers of theirs.
-    pub(super) fn give_up_snapshots(&mut self) {
-        self.forgive_markers();
-        for account in self.processes.values_mut() {
-            account.recorded.clear();
-        }
     }
 
     /// What is wrong with the tallies that a process records, if anything is: those of what it sent
@@ -433,8 +385,13 @@ impl Log {
                 return Some(Violation::new(Rule::Recorded, reason).seen("recorded", at));
             }
         }
-        let peers = self.processes.keys().filter(|peer| **peer != process);
-        for peer in peers.chain(tallied.keys()) {
+        let account = self.processes.get(&process)?;
+        let in_use = match is_out {
+            true => &account.outgoing,
+            false => &account.incoming,
+        };
+        let peers: BTreeSet<&ProcessId> = in_use.iter().chain(tallied.keys()).collect();
+        for peer in peers {
             let (channel, verb) = match is_out {
                 true => ((process, *peer), "sent"),
                 false => ((*peer, process), "received"),

@@ -5,7 +5,7 @@ mod snapshots;
 use std::collections::{BTreeMap, HashMap};
 
 use super::judge::{Collecting, judge};
-use super::log::{ChannelCut, Due, Log};
+use super::log::{Due, Log};
 use super::rule::{Location, Rule, Violation};
 use super::{Judged, Report, Verdict};
 use crate::error::Error;
@@ -29,6 +29,11 @@ pub(super) struct Running {
     ended: Option<Location>,
     /// Whether a process has died: snapshots in progress may then never get on.
     has_death: bool,
+    /// Snapshots that were in progress then are over: the audit of one failed.
+    given_up: GivenUp,
+    /// Up to which place of the second one's records the first one has recorded everything that is
+    /// in progress.
+    followed: HashMap<(ProcessId, ProcessId), u64>,
     /// All events so far, where the reordered run is wanted.
     events: Option<Vec<Event>>,
 }
@@ -36,13 +41,46 @@ pub(super) struct Running {
 /// A snapshot in progress.
 #[derive(Debug, Default)]
 pub(super) struct InProgress {
-    pub(super) records: BTreeMap<ProcessId, (u64, Location)>,
-    /// The cuts of channels about which everything is known.
-    pub(super) settled: HashMap<Channel, ChannelCut>,
+    pub(super) records: BTreeMap<ProcessId, Record>,
+    pub(super) markers: HashMap<Channel, Markers>,
     begun: Option<Location>,
-    /// The snapshots in progress that all its initiators had recorded before it.
-    after: Option<Vec<SnapshotId>>,
+    initiators: Vec<Initiator>,
     pub(super) violation: Option<Violation>,
+}
+
+/// What a process recorded.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) amount: u64,
+    pub(super) at: Location,
+    /// Its place among all records of the process.
+    pub(super) place: u64,
+}
+
+/// The marker of a snapshot on a channel.
+#[derive(Debug, Default)]
+pub(super) struct Markers {
+    pub(super) sent: Option<Location>,
+    pub(super) received: Option<Location>,
+    closed: Option<Location>,
+}
+
+/// Who began a snapshot: it is after all that were recorded there before that place.
+#[derive(Debug)]
+struct Initiator {
+    process: ProcessId,
+    after: u64,
+}
+
+/// When snapshots in progress were given up last.
+#[derive(Clone, Copy, Debug, Default)]
+struct GivenUp(Option<Location>);
+
+impl GivenUp {
+    /// Whether what was recorded then is among them.
+    fn covers(self, recorded: Location) -> bool {
+        self.0.is_some_and(|at| recorded.history <= at.history)
+    }
 }
 
 impl InProgress {
@@ -129,7 +167,6 @@ impl Running {
             }
             What::Create { process, amount } => {
                 self.log.create(process, amount, at)?;
-                self.join(process, at);
             }
             What::Send {
                 channel,
@@ -146,7 +183,10 @@ impl Running {
                 channel,
                 amount,
                 number,
-            } => self.log.receive(channel, amount, number, at)?,
+            } => {
+                self.log.receive(channel, amount, number, at)?;
+                self.keep_if_late(channel, amount, at);
+            }
             What::Refuse { channel, amount } => self.log.refuse(channel, amount, at)?,
             What::Begin { process, snapshot } => self.begin(process, snapshot, at),
             What::Record {
@@ -185,9 +225,8 @@ impl Running {
             } => self.audit(snapshot, verdict, at),
             What::Death { process, .. } => {
                 self.has_death = true;
-                match process {
-                    Some(process) => self.log.die(process, at)?,
-                    None => self.log.forgive_markers(),
+                if let Some(process) = process {
+                    self.log.die(process, at)?;
                 }
             }
         }
@@ -268,7 +307,7 @@ impl Running {
     fn audit(&mut self, snapshot: SnapshotId, audit: &Result<u64, Text>, at: Location) {
         self.audits.insert(snapshot, audit.is_ok());
         if audit.is_err() && !self.judged.contains_key(&snapshot) {
-            self.log.give_up_snapshots();
+            self.given_up = GivenUp(Some(at));
         }
         let Some(Verdict::Valid { total, .. }) = self.judged.get(&snapshot) else {
             return;
@@ -288,17 +327,7 @@ impl Running {
         let Some((snapshot, collecting)) = self.collecting.take() else {
             return;
         };
-        let mut open = self.open.remove(&snapshot).unwrap_or_default();
-        for (channel, ends) in &mut self.log.channels {
-            let mine = ends.cuts.iter().position(|cut| cut.snapshot == snapshot);
-            if let Some(index) = mine {
-                open.settled.insert(*channel, ends.cuts.swap_remove(index));
-            }
-            ends.owed.retain(|(owed, _)| *owed != snapshot);
-        }
-        for account in self.log.processes.values_mut() {
-            account.recorded.retain(|recorded| *recorded != snapshot);
-        }
+        let open = self.open.remove(&snapshot).unwrap_or_default();
         let verdict = judge(&self.log, open, &collecting, is_cut_off);
         self.judged.insert(snapshot, verdict);
     }

@@ -70,6 +70,10 @@ fn anything_else_malformed_is_an_error_with_its_line() {
         (r#"{"event":"end","colour":1}"#, "unknown field `colour`"),
         (r#"{"event":"bend"}"#, "unknown variant `bend`"),
         (
+            r#"{"event":"end"]"#,
+            "line 2: expected `,` or `}` (column 15)",
+        ),
+        (
             refused,
             "line 2: `process` is 2, and must be 1, as in `from`",
         ),
@@ -95,6 +99,56 @@ fn anything_else_malformed_is_an_error_with_its_line() {
     let long = "9".repeat(history::MAX_LINE + 1);
     let error = read(&format!("{{\"history\":1}}\n{long}\n")).unwrap_err();
     assert!(matches!(error, Error::TooLong { line: 2 }));
+}
+
+#[test]
+fn a_line_that_is_wrong_has_one_place() {
+    for line in [
+        "x",
+        "{\"event\":\"bend\"}",
+        "{\"event\":1}",
+        "{\"event\":\"end\"",
+        "[]",
+        "{} {}",
+    ] {
+        for text in [format!("{line}\n"), format!("{{\"history\":1}}\n{line}\n")] {
+            let error = read(&text).unwrap_err().to_string();
+            assert_eq!(error.matches("line").count(), 1, "{error}");
+            assert!(error.contains("(column "), "{error}");
+        }
+    }
+}
+
+#[test]
+fn what_other_systems_make_of_a_history_is_known_for_what_it_is() {
+    let text = "{\"history\":1}\n{\"event\":\"start\"}\n";
+    let units = || text.encode_utf16();
+    let little: Vec<u8> = units().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = units().flat_map(u16::to_be_bytes).collect();
+    let with_mark = |mark: &[u8], text: &[u8]| [mark, text].concat();
+    let returns = |count: usize| {
+        let line = "{\"event\":\"start\"}\r".repeat(count);
+        format!("{{\"history\":1}}\r{line}").into_bytes()
+    };
+    let cases = [
+        (little.clone(), "iconv -f UTF-16LE -t UTF-8"),
+        (
+            with_mark(&[0xff, 0xfe], &little),
+            "iconv -f UTF-16LE -t UTF-8",
+        ),
+        (big.clone(), "iconv -f UTF-16BE -t UTF-8"),
+        (with_mark(&[0xfe, 0xff], &big), "iconv -f UTF-16BE -t UTF-8"),
+        (returns(1), "tr '\\r' '\\n'"),
+        // Longer than any line.
+        (returns(10_000), "tr '\\r' '\\n'"),
+    ];
+    for (bytes, remedy) in cases {
+        let error = Reader::new(&bytes[..]).unwrap_err().to_string();
+        assert!(error.contains(remedy), "{error}");
+        assert!(!error.contains("line 1"), "{error}");
+    }
+    let marked = with_mark("\u{feff}".as_bytes(), text.replace('\n', "\r\n").as_bytes());
+    assert_eq!(Reader::new(&marked[..]).unwrap().count(), 1);
 }
 
 #[test]

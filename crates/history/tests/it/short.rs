@@ -117,12 +117,13 @@ fn pairs(rest: &[&str], sign: char) -> Vec<ProcessState> {
     pairs.collect()
 }
 
-/// `2>1:100,50`
+/// `2>1:100,50`, or `2>1:` where it is empty.
 fn channels(rest: &[&str]) -> Vec<ChannelState> {
     let channels = rest.iter().filter_map(|word| word.split_once('>'));
     let channels = channels.map(|(from, rest)| {
         let (to, amounts) = rest.split_once(':').unwrap();
-        let amounts = amounts.split(',').map(|amount| amount.parse().unwrap());
+        let amounts = amounts.split(',').filter(|amount| !amount.is_empty());
+        let amounts = amounts.map(|amount| amount.parse().unwrap());
         ChannelState {
             from: ProcessId(from.parse().unwrap()),
             to: ProcessId(to.parse().unwrap()),

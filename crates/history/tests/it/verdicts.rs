@@ -225,6 +225,39 @@ const CASES: &[Case] = &[
             ("2>1:100", "2>1:60,40"),
         ],
     ),
+    (
+        "valid: channels that were empty are collected too",
+        VALID,
+        &[(" 2>1:100", " 2>1:100 1>2:")],
+    ),
+    (
+        "in_transit: an empty channel from a process to itself",
+        VALID,
+        &[(" 2>1:100", " 2>1:100 1>1:")],
+    ),
+    (
+        "in_transit: an empty channel from a process that was never created",
+        VALID,
+        &[(" 2>1:100", " 2>1:100 9>1:")],
+    ),
+    (
+        "in_transit: an empty channel to a process that was never created",
+        VALID,
+        &[(" 2>1:100", " 2>1:100 2>9:")],
+    ),
+    (
+        "in_transit: an empty channel to a process that was created afterwards",
+        VALID,
+        &[
+            (" 2>1:100", " 2>1:100 2>3:"),
+            ("audit 1 1500", "audit 1 1500\ncreate 3 5"),
+        ],
+    ),
+    (
+        "in_transit: it breaks off after a channel that there is not",
+        VALID,
+        &[(" 2>1:100", " 1>1:"), ("audit 1 1500\n    end", "")],
+    ),
     ("moment: nobody asked for it", VALID, &[("begin 1 1", "")]),
     (
         "moment: a message between the marker and the record",

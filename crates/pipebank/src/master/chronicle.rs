@@ -10,11 +10,11 @@ use std::time::Instant;
 
 use diagram::Recent;
 use history::{Event, Header, What};
-use pipes::Signals;
+use pipes::Patience;
 
 use super::shared::Error;
 
-pub(super) use file::{HistoryFile, Sha256Reader, is_same_file};
+pub(super) use file::HistoryFile;
 
 /// Where events go.
 pub(super) struct Chronicle {
@@ -49,6 +49,11 @@ impl Chronicle {
         Some(chronicle)
     }
 
+    /// Empties the file: the run begins.
+    pub(super) fn empty_file(&self) -> Result<(), Error> {
+        self.file.as_ref().map_or(Ok(()), HistoryFile::empty)
+    }
+
     /// Something has happened, and this line of the script asked for it.
     pub(super) fn push(&mut self, line: Option<u64>, what: What) {
         let time = u64::try_from(self.begun.elapsed().as_micros()).ok();
@@ -79,15 +84,11 @@ impl Chronicle {
 
     /// Writes the file as far as there is something to write. Where that cannot be done
     /// ([`Error::HistoryLost`]), the file is given up.
-    pub(super) fn write_file(
-        &mut self,
-        signals: Option<&Signals>,
-        deadline: Option<Instant>,
-    ) -> Result<(), Error> {
+    pub(super) fn write_file(&mut self, patience: &Patience) -> Result<(), Error> {
         let Some(file) = &mut self.file else {
             return Ok(());
         };
-        let written = file.write(signals, deadline);
+        let written = file.write(patience);
         if matches!(written, Err(Error::HistoryLost { .. })) {
             self.file = None;
         }

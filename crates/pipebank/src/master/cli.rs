@@ -2,7 +2,9 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::path::Path;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::commands::completions::CompletionsOptions;
@@ -14,7 +16,7 @@ use super::commands::man::ManOptions;
 use super::commands::outcomes::OutcomesOptions;
 use super::commands::script::{self, ScriptOptions};
 use super::commands::verify::VerifyOptions;
-use super::shared::Colour;
+use super::shared::{Colour, name_of, nearest};
 use bank::script::printable;
 
 /// A distributed bank of separate processes that takes consistent snapshots of itself
@@ -58,23 +60,8 @@ impl Cli {
             Ok(cli) => cli,
             Err(error) => refuse(&arguments, &error),
         };
-        let script = cli.script.script.as_ref().and_then(|path| path.to_str());
-        if let Some(name) = script
-            && Self::command()
-                .get_subcommands()
-                .map(clap::Command::get_name)
-                .chain(["help"])
-                .any(|subcommand| subcommand == name)
-        {
-            Self::command()
-                .error(
-                    clap::error::ErrorKind::ArgumentConflict,
-                    format!(
-                        "`{name}` is a subcommand, and options come after it; \
-                         a script of that name is run as `./{name}`"
-                    ),
-                )
-                .exit();
+        if let Some(script) = &cli.script.script {
+            must_be_no_subcommand(script);
         }
         cli
     }
@@ -94,9 +81,32 @@ impl Cli {
     }
 }
 
+/// Ends where what stands for a script is a subcommand, or probably was to be one.
+fn must_be_no_subcommand(script: &Path) {
+    let word = script.to_string_lossy();
+    let command = Cli::command();
+    let names = command.get_subcommands().map(clap::Command::get_name);
+    let names: Vec<&str> = names.chain(["help"]).collect();
+    if names.contains(&&*word) {
+        complain(&format!(
+            "`{word}` is a subcommand, and options come after it; a script of that name is run as \
+             `./{word}`"
+        ));
+    }
+    if !script.exists()
+        && let Some(meant) = nearest(&word, names)
+    {
+        let word = name_of(script);
+        complain(&format!(
+            "`{word}` is neither a subcommand nor a script; did you mean `master {meant}`?"
+        ));
+    }
+}
+
 /// Ends with what clap has to say: help, or what is wrong. clap quotes what was given as it is, also
 /// what would act on the terminal, so it is asked again about the same in harmless characters.
 fn refuse(arguments: &[OsString], error: &clap::Error) -> ! {
+    refuse_surplus(arguments, error);
     let harmless = arguments.iter().map(OsString::as_os_str);
     let harmless = harmless.map(|word| printable(word.as_encoded_bytes()).to_string());
     match Cli::try_parse_from(harmless) {
@@ -105,4 +115,29 @@ fn refuse(arguments: &[OsString], error: &clap::Error) -> ! {
             .error(error.kind(), "the command line is malformed")
             .exit(),
     }
+}
+
+/// Ends where a word comes after the script: clap takes it for a subcommand.
+fn refuse_surplus(arguments: &[OsString], error: &clap::Error) {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
+        return;
+    };
+    let at = arguments.iter().position(|argument| *argument == **word);
+    let before = at.map(|at| Cli::try_parse_from(&arguments[..at]));
+    if let Some(Ok(before)) = before
+        && let Some(script) = before.script.script
+    {
+        must_be_no_subcommand(&script);
+        complain(&format!(
+            "surplus word `{}`: master runs one script, and that is `{}`",
+            printable(word.as_bytes()),
+            name_of(&script)
+        ));
+    }
+}
+
+/// Ends with this and how master is called.
+fn complain(what: &str) -> ! {
+    let mut command = Cli::command();
+    command.error(ErrorKind::ArgumentConflict, what).exit()
 }

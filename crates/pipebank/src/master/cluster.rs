@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use pipes::{Needs, Poller, Token};
+use pipes::{Deaths, Needs, Patience, Poller, Token};
 
 use super::mesh::Ends;
 use super::process::Incarnation;
@@ -21,8 +21,9 @@ pub(super) const OTHER_DESCRIPTORS: u64 = 24;
 /// even ones for what they say, odd ones for room in their commands.
 pub(super) const SIGNALS: Token = 0;
 pub(super) const INPUT: Token = 1;
-const OBSERVER: Token = 2;
-const NODES: Token = 4;
+const DEATHS: Token = 2;
+const OBSERVER: Token = 4;
+const NODES: Token = 6;
 
 /// A node.
 #[derive(Debug)]
@@ -33,12 +34,13 @@ pub(super) struct Node {
 
 /// The processes of the system.
 #[derive(Debug)]
-pub(super) struct Cluster {
+pub(super) struct Cluster<'p> {
     programs: Programs,
     run_dir: Option<RunDir>,
     pub(super) poller: Poller,
-    /// When the whole run is to be over.
-    pub(super) deadline: Option<Instant>,
+    deaths: Deaths,
+    /// That of the whole run.
+    pub(super) patience: &'p Patience,
     pub(super) observer: Option<Incarnation<Request, Answer>>,
     /// By place; nothing where a node could not be started.
     pub(super) nodes: Vec<Option<Node>>,
@@ -50,13 +52,21 @@ pub(super) struct Cluster {
     pub(super) news: Vec<Process>,
 }
 
-impl Cluster {
-    pub(super) fn new(programs: Programs, run_dir: Option<RunDir>) -> Result<Self, pipes::Error> {
+impl<'p> Cluster<'p> {
+    pub(super) fn new(
+        programs: Programs,
+        run_dir: Option<RunDir>,
+        patience: &'p Patience,
+    ) -> Result<Self, pipes::Error> {
+        let (poller, deaths) = (Poller::new()?, Deaths::hold()?);
+        patience.watch(&poller, SIGNALS)?;
+        deaths.watch(&poller, DEATHS)?;
         Ok(Self {
             programs,
             run_dir,
-            poller: Poller::new()?,
-            deadline: None,
+            poller,
+            deaths,
+            patience,
             observer: None,
             nodes: Vec::new(),
             ends: Ends::default(),
@@ -79,7 +89,7 @@ impl Cluster {
         place: Place,
         id: NodeId,
         deposit: u64,
-    ) -> Result<(), pipes::Error> {
+    ) -> Result<(), Stop> {
         let (orders, reports) = (pipes::pipe()?, pipes::pipe()?);
         let mut arguments = vec![id.to_string(), deposit.to_string()];
         arguments.extend(self.verbosity());
@@ -231,12 +241,13 @@ impl Cluster {
     }
 
     /// Waits until a process has said something or died, or one of the session's own tokens
-    /// (which are returned) is ready, or the deadline has passed (then nothing is returned and
-    /// nothing has been read).
-    pub(super) fn wait(&mut self, deadline: Option<Instant>) -> Result<Vec<Token>, Stop> {
+    /// (which are returned) is ready, or until `wake` or the deadline of the run (then nothing is
+    /// returned and nothing has been read).
+    pub(super) fn wait(&mut self, wake: Option<Instant>) -> Result<Vec<Token>, Stop> {
         self.flush()?;
         let mut ready = std::mem::take(&mut self.ready);
-        self.poller.wait(&mut ready, deadline)?;
+        let until = [wake, self.patience.deadline()].into_iter().flatten();
+        self.poller.wait(&mut ready, until.min())?;
         let mut own = Vec::new();
         for token in &ready {
             match *token {
@@ -251,6 +262,9 @@ impl Cluster {
     /// Reads from a process what is there, or writes what it has room for. What a node of before
     /// the last KillAll had to say is of no interest.
     pub(super) fn serve(&mut self, token: Token) -> Result<(), pipes::Error> {
+        if token == DEATHS {
+            return self.bury_the_dead();
+        }
         let (is_room, poller) = (token % 2 == 1, &self.poller);
         let (process, has_died) = if token < NODES {
             let observer = self.observer.as_mut();
@@ -264,6 +278,30 @@ impl Cluster {
         };
         if has_died.transpose()? == Some(true) {
             self.news.push(process);
+        }
+        Ok(())
+    }
+
+    /// Takes note of those that have ended: most of them are known by the end of what they say.
+    fn bury_the_dead(&mut self) -> Result<(), pipes::Error> {
+        while let Some(pid) = self.deaths.next()? {
+            let is_it = |node: &Option<Node>| {
+                node.as_ref()
+                    .is_some_and(|node| node.process.child.pid() == pid)
+            };
+            if let Some(index) = self.nodes.iter().position(is_it)
+                && let Some(node) = &mut self.nodes[index]
+            {
+                node.process.bury()?;
+                self.news.push(Process::Node(Place::at(index)));
+            } else if let Some(observer) = &mut self.observer
+                && observer.child.pid() == pid
+            {
+                observer.bury()?;
+                self.news.push(Process::Observer);
+            } else {
+                self.deaths.forget(pid);
+            }
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use pipes::{Caught, Signals};
+use pipes::Caught;
 
 use super::cluster::{Cluster, INPUT, SIGNALS};
 use super::mesh::Ends;
@@ -51,14 +51,10 @@ impl fmt::Display for Unclean {
     }
 }
 
-impl Cluster {
+impl Cluster<'_> {
     /// Ends every process: closes its commands, waits until it has ended, and kills it where it
     /// does not within the grace, or at once where another signal asks for it.
-    pub(super) fn end_all(
-        &mut self,
-        signals: &Signals,
-        ending: Ending,
-    ) -> Result<Ended, pipes::Error> {
+    pub(super) fn end_all(&mut self, ending: Ending) -> Result<Ended, pipes::Error> {
         // Of those that are dead already, everything is known.
         self.observer.take_if(|observer| observer.fate.is_some());
         for node in &mut self.nodes {
@@ -71,13 +67,14 @@ impl Cluster {
             observer.child.sender.close();
         }
         let grace = Instant::now() + GRACE;
-        let deadline = self.deadline.filter(|_| ending == Ending::Script);
+        let deadline = self.patience.deadline();
+        let deadline = deadline.filter(|_| ending == Ending::Script);
         let deadline = deadline.map_or(grace, |deadline| deadline.min(grace));
         let (mut killed, mut grace_was_over, mut caught) = (false, false, None);
         while self.is_anybody_alive() {
             let too_late = Instant::now() >= deadline;
             let mut at_once = ending == Ending::AtOnce;
-            while let Some(signal) = signals.next_caught()? {
+            while let Some(signal) = self.patience.next_caught()? {
                 // The first one ends the run, a second one its patience.
                 at_once |= ending == Ending::Signalled || caught.is_some();
                 caught = caught.or(Some(signal));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pipes::{HandOver, RawEnd};
 
-use super::cluster::{Cluster, OTHER_DESCRIPTORS, SIGNALS};
+use super::cluster::{Cluster, OTHER_DESCRIPTORS};
 use super::shared::Stop;
 use bank::id::Place;
 use bank::master::Process;
@@ -40,7 +40,7 @@ pub(super) fn tile(nodes: Option<u64>) -> Result<usize, pipes::Error> {
     Ok((spare / 4).isqrt().clamp(1, LARGEST_TILE) as usize)
 }
 
-impl Cluster {
+impl Cluster<'_> {
     /// Makes a pipe for each of these channels.
     pub(super) fn connect(&mut self, channels: &[(Place, Place)]) -> Result<(), Stop> {
         if self.dirty.len() > UNREAD {
@@ -71,15 +71,8 @@ impl Cluster {
 
     /// Hands pipe ends over; where too many are on their way, has those that were told to take
     /// theirs do so first.
-    pub(super) fn hand_over(
-        &mut self,
-        to: Process,
-        mut ends: Vec<RawEnd>,
-    ) -> Result<(), pipes::Error> {
+    pub(super) fn hand_over(&mut self, to: Process, mut ends: Vec<RawEnd>) -> Result<(), Stop> {
         let give_up = Instant::now() + HAND_OVER_TIMEOUT;
-        let give_up = self
-            .deadline
-            .map_or(give_up, |deadline| deadline.min(give_up));
         let mut ready = Vec::new();
         loop {
             let hatch = match to {
@@ -91,16 +84,14 @@ impl Cluster {
             };
             match hatch.hand_over(ends)? {
                 HandOver::Later(back) if Instant::now() < give_up => ends = back,
-                HandOver::Later(_) => return Err(pipes::Error::TooManyOnTheirWay),
+                HandOver::Later(_) => return Err(pipes::Error::TooManyOnTheirWay.into()),
                 HandOver::Done | HandOver::Gone => return Ok(()),
             }
             self.flush()?;
-            // Nothing tells when descriptors have arrived; but a signal ends the waiting.
+            // Nothing tells when descriptors have arrived.
             let pause = Instant::now() + Duration::from_millis(1);
             self.poller.wait(&mut ready, Some(pause))?;
-            if ready.contains(&SIGNALS) {
-                return Err(pipes::Error::TooManyOnTheirWay);
-            }
+            Stop::heed(self.patience, "a process to take the ends of its pipes")?;
             while Instant::now() < pause {
                 std::thread::yield_now();
             }

@@ -26,28 +26,32 @@ mod shared;
 mod table;
 
 use clap::CommandFactory;
+use pipes::Patience;
 
 use self::cli::{Cli, Sub};
 use self::commands::{completions, determine, diagram, judge, load, man, outcomes, script, verify};
-use self::shared::Painter;
+use self::shared::{Error, Painter};
 
 pub use self::results::JSON_SCHEMA;
 
 /// Runs `master` and returns its exit status.
 #[must_use]
 pub fn run() -> u8 {
+    let limited = pipes::outlive_the_file_size_limit();
     let cli = Cli::from_command_line();
     let painter = Painter::new(cli.colour());
-    let done = match cli.subcommand {
-        None => script::run(cli.script),
-        Some(Sub::Load(options)) => load::run(options),
-        Some(Sub::Verify(options)) => verify::run(&options),
-        Some(Sub::Diagram(options)) => diagram::run(&options),
-        Some(Sub::Judge(options)) => judge::run(&options),
-        Some(Sub::Outcomes(options)) => outcomes::run(&options),
-        Some(Sub::Determine(options)) => determine::run(&options),
-        Some(Sub::Completions(options)) => completions::run(&options, Cli::command()),
-        Some(Sub::Man(options)) => man::run(&options, Cli::command()),
-    };
-    done.unwrap_or_else(|error| error.tell(painter))
+    let done = limited
+        .map_err(Error::not_started)
+        .and_then(|()| match cli.subcommand {
+            None => script::run(cli.script),
+            Some(Sub::Load(options)) => load::run(options),
+            Some(Sub::Verify(options)) => verify::run(&options),
+            Some(Sub::Diagram(options)) => diagram::run(&options),
+            Some(Sub::Judge(options)) => judge::run(&options),
+            Some(Sub::Outcomes(options)) => outcomes::run(&options),
+            Some(Sub::Determine(options)) => determine::run(&options),
+            Some(Sub::Completions(options)) => completions::run(&options, Cli::command()),
+            Some(Sub::Man(options)) => man::run(&options, Cli::command()),
+        });
+    done.unwrap_or_else(|error| error.tell(painter, &Patience::default()))
 }

@@ -69,6 +69,15 @@ impl<O: Serialize, I: DeserializeOwned> Incarnation<O, I> {
         Ok(self.fate.is_some())
     }
 
+    /// The process is known to have ended: reads what it has left, and reaps it. What it has left
+    /// ends where nothing more is there: an end of file may never come, where somebody else holds the
+    /// pipe open.
+    pub(super) fn bury(&mut self) -> Result<(), pipes::Error> {
+        let receiver = &mut self.child.receiver;
+        while receiver.buffered() <= FLOOD && receiver.fill()? == Fill::More {}
+        self.end(None)
+    }
+
     /// The next frame that has been read. Garbage ends the process.
     pub(super) fn next(&mut self) -> Result<Option<I>, pipes::Error> {
         match self.child.receiver.next_frame() {
@@ -92,6 +101,7 @@ impl<O: Serialize, I: DeserializeOwned> Incarnation<O, I> {
             (None, Death::Exit(status)) => Fate::Exit(status),
         });
         self.child.sender.close();
+        self.child.receiver.close();
         Ok(())
     }
 }

@@ -4,9 +4,8 @@
 //! deadline allows.
 
 use std::io;
-use std::time::Instant;
 
-use pipes::Signals;
+use pipes::Patience;
 use serde::Serialize;
 
 use super::shared::Stop;
@@ -31,7 +30,6 @@ pub(super) enum Format {
 pub(super) struct Results {
     format: Format,
     buffer: Vec<u8>,
-    pub(super) deadline: Option<Instant>,
 }
 
 impl Results {
@@ -39,18 +37,22 @@ impl Results {
         Self {
             format,
             buffer: Vec::with_capacity(BUFFER + 1024),
-            deadline: None,
         }
     }
 
     /// Shows a result of the command on `line`.
-    pub(super) fn show(&mut self, line: u64, shown: &Shown, signals: &Signals) -> Result<(), Stop> {
+    pub(super) fn show(
+        &mut self,
+        line: u64,
+        shown: &Shown,
+        patience: &Patience,
+    ) -> Result<(), Stop> {
         match self.format {
             Format::Text { arrow } => Text(&mut self.buffer).result(shown, arrow),
             Format::Json => write_json(&mut self.buffer, line, shown).map_err(Stop::Stdout)?,
         }
         if self.buffer.len() >= BUFFER {
-            self.flush(Some(signals))?;
+            self.flush(patience)?;
         }
         Ok(())
     }
@@ -60,28 +62,23 @@ impl Results {
         self.buffer.clear();
     }
 
-    /// Writes what is buffered. With `signals`, gives up when one arrives.
-    pub(super) fn flush(&mut self, signals: Option<&Signals>) -> Result<(), Stop> {
+    /// Writes what is buffered, as long as `patience` lasts.
+    pub(super) fn flush(&mut self, patience: &Patience) -> Result<(), Stop> {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        let stdout = io::stdout();
-        let written = pipes::write_interruptibly(&stdout, &self.buffer, signals, self.deadline);
-        match written {
+        match pipes::write_patiently(io::stdout(), &self.buffer, patience) {
             Ok(count) => {
                 self.buffer.drain(..count);
             }
             Err(error) => {
                 self.buffer.clear();
-                return Err(match error.kind() {
-                    io::ErrorKind::BrokenPipe => Stop::StdoutClosed,
-                    _ => Stop::Stdout(error),
-                });
+                return Err(Stop::stdout(error));
             }
         }
         match self.buffer.is_empty() {
             true => Ok(()),
-            false => Err(Stop::interrupted(signals, "the reader of standard output")?),
+            false => Err(Stop::interrupted(patience, "the reader of standard output")),
         }
     }
 }

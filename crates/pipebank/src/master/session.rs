@@ -13,10 +13,8 @@
 //! Everything that has been read already is heard before anybody is waited for, and commands are
 //! written only then: that way many of them, and many replies, share a system call.
 
-use std::time::{Duration, Instant};
-
 use history::What;
-use pipes::{Input, Signals, Token};
+use pipes::{Input, Patience, Token};
 
 use super::chronicle::Chronicle;
 use super::cluster::{Cluster, INPUT, SIGNALS};
@@ -24,7 +22,7 @@ use super::ending::Ending;
 use super::mesh;
 use super::results::{Format, Results};
 use super::shared::{
-    Error, Programs, RunDir, Stop, Teller,
+    Error, Stop, Teller,
     prompt::{Prompt, Typed},
 };
 use super::table::table;
@@ -42,24 +40,22 @@ pub(super) struct Settings {
     pub(super) verbose: bool,
     pub(super) format: Format,
     pub(super) ascii: bool,
-    pub(super) timeout: Option<Duration>,
     /// How many steps may be in flight.
     pub(super) window: usize,
     /// How many nodes there will be at most, where that is known.
     pub(super) nodes: Option<u64>,
-    pub(super) programs: Programs,
 }
 
 /// Executes statements.
-pub(super) struct Session {
+pub(super) struct Session<'p> {
     pub(super) settings: Settings,
-    pub(super) signals: Signals,
+    pub(super) patience: &'p Patience,
     master: Master,
     /// What master wanted done when the run stopped, the last first; until then it is empty.
     effects: Vec<Effect>,
     /// With how many others a new node is connected at once.
     tile: usize,
-    cluster: Cluster,
+    cluster: Cluster<'p>,
     pub(super) results: Results,
     /// The history, where somebody wants it.
     pub(super) chronicle: Option<Chronicle>,
@@ -67,25 +63,18 @@ pub(super) struct Session {
     pub(super) failed: bool,
     /// An audit failed, or another invariant broke.
     pub(super) broken: bool,
-    deadline: Option<Instant>,
     pub(super) teller: Teller,
 }
 
-impl Session {
+impl<'p> Session<'p> {
     pub(super) fn new(
         settings: Settings,
-        signals: Signals,
-        run_dir: Option<RunDir>,
+        mut cluster: Cluster<'p>,
         chronicle: Option<Chronicle>,
         teller: Teller,
     ) -> Result<Self, Stop> {
-        let mut cluster = Cluster::new(settings.programs.clone(), run_dir)?;
-        cluster.poller.watch_bytes(&signals, SIGNALS)?;
         cluster.publish()?;
-        let deadline = settings.timeout.map(|timeout| Instant::now() + timeout);
-        cluster.deadline = deadline;
-        let mut results = Results::new(settings.format);
-        results.deadline = deadline;
+        let results = Results::new(settings.format);
         let tile = mesh::tile(settings.nodes)?;
         let master = Master::new(bank::master::Settings {
             seed: settings.seed,
@@ -94,7 +83,7 @@ impl Session {
             history: chronicle.is_some(),
         });
         Ok(Self {
-            signals,
+            patience: cluster.patience,
             master,
             effects: Vec::new(),
             tile,
@@ -103,7 +92,6 @@ impl Session {
             chronicle,
             failed: false,
             broken: false,
-            deadline,
             teller,
             settings,
         })
@@ -191,12 +179,12 @@ impl Session {
         match effect {
             Effect::Command(node, command) => self.cluster.command(node, &command)?,
             Effect::Request(request) => self.cluster.request(&request)?,
-            Effect::Show { line, shown } => self.results.show(line, &shown, &self.signals)?,
+            Effect::Show { line, shown } => self.results.show(line, &shown, self.patience)?,
             Effect::History(event) => {
                 let (line, what) = *event;
                 self.record(line, what);
                 if self.chronicle.as_ref().is_some_and(Chronicle::is_full) {
-                    self.write_history()?;
+                    self.write_history(self.patience)?;
                 }
             }
             Effect::Fail { line, failed } => self.fail(line, &failed.0, &failed.1)?,
@@ -218,12 +206,10 @@ impl Session {
             }
             Effect::StartNode { place, id, deposit } => self.start_node(place, id, deposit)?,
             Effect::Connect(channels) => {
-                let connected = self.cluster.connect(&channels);
-                connected.map_err(|stop| self.cut_short(stop))?;
+                self.cluster.connect(&channels)?;
             }
             Effect::Open(node, opening) => {
-                let opened = self.cluster.open(node, opening);
-                opened.map_err(|stop| self.cut_short(stop))?;
+                self.cluster.open(node, opening)?;
             }
             Effect::Kill(node) => {
                 if let Some(id) = self.master.id(node) {
@@ -231,22 +217,26 @@ impl Session {
                 }
                 self.cluster.kill(node);
             }
-            Effect::EndAll => self.end_processes(Ending::Script)?,
+            Effect::EndAll => {
+                self.heed()?;
+                self.end_processes(Ending::Script, self.patience)?;
+            }
         }
         Ok(())
     }
 
     /// Starts a node; where there is no room for it, nothing has changed.
     fn start_node(&mut self, place: Place, id: NodeId, deposit: u64) -> Result<(), Stop> {
+        self.heed()?;
         let present = self.cluster.started();
         let needs = Cluster::needs(Some(present), present + 1, self.tile as u64);
         let outcome = match needs.shortage() {
             Some(shortage) => Err(format!("cannot start another node: it takes {shortage}")),
             None => match self.cluster.start_node(place, id, deposit) {
-                Err(error @ pipes::Error::TooManyOnTheirWay) => {
-                    return Err(self.cut_short(error.into()));
+                Err(Stop::Pipes(error)) if !matches!(error, pipes::Error::TooManyOnTheirWay) => {
+                    Err(error.to_string())
                 }
-                started => started.map_err(|error| error.to_string()),
+                started => Ok(started?),
             },
         };
         if outcome.is_ok() {
@@ -289,20 +279,20 @@ impl Session {
 
     fn show_everything(&mut self) -> Result<(), Stop> {
         self.drain()?;
-        self.write_history()?;
-        self.results.flush(Some(&self.signals))
+        self.write_history(self.patience)?;
+        self.results.flush(self.patience)
     }
 
     /// One wait: for replies, deaths, signals, input, the deadline.
     fn wait(&mut self) -> Result<Vec<Token>, Stop> {
-        let own = self.cluster.wait(self.deadline)?;
+        let own = self.cluster.wait(None)?;
         if own.contains(&SIGNALS)
-            && let Some(caught) = self.signals.next_caught()?
+            && let Some(caught) = self.patience.next_caught()?
         {
             return Err(Stop::Signal(caught.0));
         }
         self.take_news()?;
-        match self.is_late() {
+        match self.patience.is_late() {
             false => Ok(own),
             true => Err(Stop::TimedOut {
                 waited_for: self.waited_for(),
@@ -310,9 +300,10 @@ impl Session {
         }
     }
 
-    fn is_late(&self) -> bool {
-        self.deadline
-            .is_some_and(|deadline| Instant::now() >= deadline)
+    /// An error where a signal has come or the time is over: for what is done again and again without
+    /// a wait.
+    pub(super) fn heed(&self) -> Result<(), Stop> {
+        Stop::heed(self.patience, "the end of the script")
     }
 
     fn waited_for(&self) -> String {
@@ -335,17 +326,6 @@ impl Session {
         }
     }
 
-    /// Why master stopped handing pipe ends over: a signal, the deadline, or else what it says.
-    fn cut_short(&mut self, stop: Stop) -> Stop {
-        match self.signals.next_caught() {
-            Ok(Some(caught)) => Stop::Signal(caught.0),
-            _ if self.is_late() => Stop::TimedOut {
-                waited_for: "a process to take the ends of its pipes".to_owned(),
-            },
-            _ => stop,
-        }
-    }
-
     fn record(&mut self, line: Option<u64>, what: What) {
         if let Some(chronicle) = &mut self.chronicle {
             chronicle.push(line, what);
@@ -354,28 +334,26 @@ impl Session {
 
     /// Writes what the history has gathered; where that cannot be done, says so, and the run goes on
     /// without it.
-    fn write_history(&mut self) -> Result<(), Stop> {
+    fn write_history(&mut self, patience: &Patience) -> Result<(), Stop> {
         let Some(chronicle) = &mut self.chronicle else {
             return Ok(());
         };
-        let deadline = self.results.deadline;
-        match chronicle.write_file(Some(&self.signals), deadline) {
+        match chronicle.write_file(patience) {
             Ok(()) => Ok(()),
             Err(Error::Stop(stop)) => Err(stop),
             Err(lost) => {
                 self.failed = true;
-                self.tell(&lost.to_string())
+                self.tell_within(&lost.to_string(), patience)
             }
         }
     }
 
     /// Writes what there is of the history when nobody is waited for any more; an error where that
     /// cannot be done, and not where its reader is too slow.
-    pub(super) fn give_up_history(&mut self) -> Result<(), Error> {
-        let deadline = self.results.deadline;
+    pub(super) fn give_up_history(&mut self, last_words: &Patience) -> Result<(), Error> {
         match &mut self.chronicle {
             None => Ok(()),
-            Some(chronicle) => match chronicle.write_file(None, deadline) {
+            Some(chronicle) => match chronicle.write_file(last_words) {
                 Err(Error::Stop(_)) => Ok(()),
                 written => written,
             },
@@ -384,16 +362,15 @@ impl Session {
 
     /// Tells something on stderr, after everything that was shown before it.
     pub(super) fn tell(&mut self, text: &str) -> Result<(), Stop> {
-        self.write_history()?;
-        self.results.flush(Some(&self.signals))?;
-        let signals = Some(&self.signals);
-        let deadline = self.results.deadline;
+        self.tell_within(text, self.patience)
+    }
+
+    fn tell_within(&mut self, text: &str, patience: &Patience) -> Result<(), Stop> {
+        self.write_history(patience)?;
+        self.results.flush(patience)?;
         match self.settings.ascii {
-            true => {
-                let text = text.replace('→', "->");
-                self.teller.tell(&text, signals, deadline)
-            }
-            false => self.teller.tell(text, signals, deadline),
+            true => self.teller.tell(&text.replace('→', "->"), patience),
+            false => self.teller.tell(text, patience),
         }
     }
 
@@ -407,6 +384,7 @@ impl Session {
 
     /// Tells that a command failed; the script goes on, unless it is strict.
     fn fail(&mut self, line: u64, command: &Command, failure: &Failure) -> Result<(), Stop> {
+        self.heed()?;
         self.failed = true;
         self.broken |= failure.is_internal();
         let text = format!("{}:{line}: `{command}`: {failure}", self.settings.path);
@@ -420,12 +398,13 @@ impl Session {
     /// Ends the script: everything is retired and shown, every process has ended.
     pub(super) fn finish(&mut self) -> Result<(), Stop> {
         self.show_everything()?;
-        self.end(Ending::Script)?;
-        self.write_history()
+        self.end(Ending::Script, self.patience)?;
+        self.write_history(self.patience)
     }
 
-    /// Ends the system, also in the middle of things.
-    pub(super) fn end(&mut self, ending: Ending) -> Result<(), Stop> {
+    /// Ends the system, also in the middle of things; what there is to say of it is said as long as
+    /// `patience` lasts.
+    pub(super) fn end(&mut self, ending: Ending, patience: &Patience) -> Result<(), Stop> {
         // Who was told to be dead is so in the history.
         let undone = std::mem::take(&mut self.effects).into_iter().rev();
         let deaths = undone.filter(|effect| match effect {
@@ -440,15 +419,15 @@ impl Session {
                 self.record(event.0, event.1);
             }
         }
-        self.end_processes(ending)
+        self.end_processes(ending, patience)
     }
 
-    fn end_processes(&mut self, ending: Ending) -> Result<(), Stop> {
-        if self.cluster.observer.is_some() {
+    fn end_processes(&mut self, ending: Ending, patience: &Patience) -> Result<(), Stop> {
+        if self.cluster.observer.is_some() && self.settings.verbose {
             // Nobody hears it where the run ends because nobody listens.
-            let _ = self.narrate(|| "ends every process".to_owned());
+            let _ = self.tell_within("master: ends every process", patience);
         }
-        let ended = self.cluster.end_all(&self.signals, ending)?;
+        let ended = self.cluster.end_all(ending)?;
         let mut waited_for = None;
         for unclean in ended.unclean {
             match &unclean.fate {
@@ -458,12 +437,12 @@ impl Session {
                     self.broken |= fate.is_internal();
                 }
             }
-            self.tell(&unclean.to_string())?;
+            self.tell_within(&unclean.to_string(), patience)?;
         }
         if ending != Ending::Script {
             return Ok(());
         }
-        match (ended.caught, waited_for.filter(|_| self.is_late())) {
+        match (ended.caught, waited_for.filter(|_| self.patience.is_late())) {
             (Some(caught), _) => Err(Stop::Signal(caught.0)),
             (None, Some(waited_for)) => Err(Stop::TimedOut { waited_for }),
             (None, None) => Ok(()),

@@ -124,6 +124,83 @@ fn a_script_named_like_a_subcommand_is_run_by_its_path() {
 }
 
 #[test]
+fn words_that_are_surplus_or_mistyped_are_called_so() {
+    let place = Folder::new();
+    place.file("a.txt", "StartMaster\n");
+    place.file("lead", "StartMaster\n");
+    let cases = [
+        (
+            "a.txt extra",
+            "surplus word `extra`: master runs one script, and that is `a.txt`",
+        ),
+        (
+            "a.txt --seed 1 b.txt c.txt",
+            "surplus word `b.txt`: master runs one script",
+        ),
+        ("a.txt verify", "surplus word `verify`"),
+        (
+            "laod",
+            "`laod` is neither a subcommand nor a script; did you mean `master load`?",
+        ),
+        (
+            "Verfy a.txt",
+            "`Verfy` is neither a subcommand nor a script; did you mean `master verify`?",
+        ),
+        ("--seed 1 dagram", "did you mean `master diagram`?"),
+        ("hlep", "did you mean `master help`?"),
+        (
+            "man laod",
+            "there is no page on `laod`; did you mean `load`?",
+        ),
+        ("man nothing", "there is no page on `nothing`\n"),
+        ("nothing", "nothing: No such file or directory"),
+        ("./laod", "./laod: No such file or directory"),
+    ];
+    for (words, told) in cases {
+        let arguments: Vec<&str> = words.split(' ').collect();
+        let ended = place.run(&arguments);
+        assert!(ended.err.contains(told), "{words}: {}", ended.err);
+        ended.expect_status(2);
+    }
+    // A script is a script, whatever it is like.
+    place.run(&["lead"]).expect(0, "", "");
+}
+
+#[test]
+fn what_is_no_script_is_told_in_one_line() {
+    let place = Folder::new();
+    let script = "StartMaster\r\nCreateNode 1 5\r\nCreateNode 2 5\r\n";
+    let wide: Vec<u8> = script.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    place.file("wide.txt", wide);
+    place.file("returns.txt", script.replace("\r\n", "\r"));
+    place.file("run.jsonl", "{\"history\":1}\n{\"event\":\"start\"}\n");
+    for (name, what) in [
+        (
+            "wide.txt",
+            "it is UTF-16, as `>` in Windows PowerShell writes it; `iconv -f UTF-16LE -t UTF-8` makes it UTF-8",
+        ),
+        (
+            "returns.txt",
+            "its lines end in carriage returns alone; `tr '\\r' '\\n'` makes them line feeds",
+        ),
+        (
+            "run.jsonl",
+            "it is a history, and no script: `master verify FILE` judges it, `master diagram FILE` draws it",
+        ),
+    ] {
+        place
+            .run(&[name])
+            .expect(2, "", &format!("{name}: {what}\n"));
+        let input = std::fs::read_to_string(place.path(name)).unwrap();
+        place
+            .run_with(&["--check"], &input)
+            .expect(2, "", &format!("-: {what}\n"));
+        let ended = place.run_with(&["--seed", "1"], &input);
+        ended.expect(1, "", &format!("-: {what}\n{SEED_LINE}\n"));
+    }
+}
+
+#[test]
 fn check_only_checks() {
     let place = Folder::new();
     let good = place.file("good.txt", EXAMPLE);

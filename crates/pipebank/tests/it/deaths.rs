@@ -3,10 +3,10 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 
-use nix::sys::signal::Signal::{SIGCONT, SIGKILL, SIGTERM};
+use nix::sys::signal::Signal::{SIGCONT, SIGKILL, SIGUSR1};
 use testing::{
-    Ended, Folder, Master, Process, SEED_LINE, gone, idle, master, mesh,
-    more_messages_than_a_pipe_holds, shields_itself_from, signal, stop, until,
+    Ended, Folder, Master, Process, SEED_LINE, blocked_signals, gone, idle, master, mesh,
+    more_messages_than_a_pipe_holds, signal, stop, until,
 };
 
 /// A master that waits for input, with three nodes that have `100`, `200` and `300`.
@@ -85,13 +85,14 @@ fn a_killed_node_is_told_while_master_waits_and_the_living_go_on() {
 fn a_node_that_ends_by_another_signal_is_told_with_it() {
     let mut master = three_nodes();
     let pids = master.settle(3);
-    assert!(
-        !shields_itself_from(pids.nodes[&3], SIGTERM),
+    assert_eq!(
+        blocked_signals(pids.nodes[&3]),
+        0,
         "a node inherits master's blocked signals"
     );
-    signal(pids.nodes[&3], SIGTERM);
+    signal(pids.nodes[&3], SIGUSR1);
     master.expect_err(&[
-        "node 3 died (killed by signal 15)",
+        "node 3 died (killed by signal 10)",
         "lost with node 3: its balance of 300",
     ]);
     ends_with(&master.end(), 1, &["lost with node 3: its balance of 300"]);

@@ -75,8 +75,8 @@ fn master_has_two_pipes_and_a_hatch_to_every_child_and_no_channels() {
         // Standard output and error, commands.
         (("pipe", Way::Writes), 2 + children),
         (("socket", Way::Both), children),
-        // The poller and the signals.
-        (("anon_inode", Way::Both), 2),
+        // The poller, the signals, and one for the deaths of all children.
+        (("anon_inode", Way::Both), 3),
     ]);
     assert_eq!(count(&open), right, "{open:#?}");
     assert_standard_three(&open);

@@ -133,7 +133,7 @@ fn what_cannot_be_drawn_is_refused_with_the_reason_and_nothing_is_written() {
     let nowhere = folder.path().join("none/a.svg");
     let output = master(&["arg.history", "-o", nowhere.to_str().unwrap()], "");
     assert!(
-        stderr(&output).contains("a.svg: it cannot be written: "),
+        stderr(&output).contains("a.svg: the picture cannot be written: "),
         "{}",
         stderr(&output)
     );

@@ -1,10 +1,11 @@
 //! `master load`: the bank by itself. What is checked here holds at any speed.
 
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use nix::sys::signal::Signal::{SIGINT, SIGKILL, SIGTERM};
+use nix::sys::signal::Signal::{self, SIGHUP, SIGINT, SIGKILL, SIGTERM};
 use serde_json::Value;
-use testing::{Ended, Folder, Master, Process, gone, master, signal, stop};
+use testing::{Ended, Folder, Master, Process, gone, master, signal, signal_group, stop};
 
 /// `master load OPTIONS`, to its end.
 fn load(options: &str) -> Ended {
@@ -20,13 +21,14 @@ fn summary(ended: &Ended) -> Value {
     serde_json::from_str(&ended.out).expect("the summary is JSON")
 }
 
-/// A load that lasts until it is ended, once it has begun.
+/// A load that lasts until it is ended, once it has begun; master leads a process group.
 fn endless(options: &str) -> Master {
     let mut command = Command::new(master());
     command
         .args(["load", "--verbose", "--seed", "1", "--run-dir", "run"])
         .args(["--duration", "10000"])
-        .args(options.split(' ').filter(|option| !option.is_empty()));
+        .args(options.split(' ').filter(|option| !option.is_empty()))
+        .process_group(0);
     let mut master = Master::start_in(Folder::new(), command);
     while master.err() != "master: the load begins" {}
     let pids = master.pids();
@@ -153,10 +155,12 @@ fn a_load_ends_by_itself_when_its_time_is_over() {
 
 #[test]
 fn a_signal_ends_a_load_with_its_summary_and_leaves_nobody_behind() {
-    for which in [SIGINT, SIGTERM] {
+    let to_master: fn(u32, Signal) = signal;
+    let cases = [SIGINT, SIGTERM, SIGHUP].map(|which| [(which, to_master), (which, signal_group)]);
+    for (which, send) in cases.into_iter().flatten() {
         let mut master = endless("--nodes 4 --snapshot-every 1 --json");
         first_snapshot(&mut master);
-        signal(master.pid(), which);
+        send(master.pid(), which);
         let ended = master.ended();
         ended.expect_status(128 + which as i32);
         let summary: Value = serde_json::from_str(&ended.out).expect("there is a summary");
@@ -180,29 +184,71 @@ fn a_second_signal_ends_a_load_at_once_and_without_a_summary() {
 }
 
 #[test]
-fn a_node_that_dies_ends_the_load() {
-    let mut master = endless("--nodes 4 --snapshot-every 0");
-    first_snapshot(&mut master);
-    let pids = master.pids();
-    signal(pids.nodes[&3], SIGKILL);
-    let ended = master.ended();
-    ended.expect_status(1);
-    assert_eq!(ended.out, "", "nothing that sounds like success");
-    let told = "master: node 3 died (killed by signal 9)\n\
-                master: the seed was 1; --seed 1 repeats its choices\n";
-    assert!(ended.err.ends_with(told), "{}", ended.err);
+fn a_node_that_dies_ends_the_load_with_a_summary_of_what_was_measured() {
+    for json in ["", "--json"] {
+        let mut master = endless(&format!("--nodes 4 --snapshot-every 0 {json}"));
+        // By then, master has heard of the first.
+        let third = "hands its part of snapshot 3 to the observer";
+        while !master.err().ends_with(third) {}
+        let pids = master.pids();
+        signal(pids.nodes[&3], SIGKILL);
+        let ended = master.ended();
+        ended.expect_status(1);
+        let told = "master: node 3 died (killed by signal 9)\n\
+                    master: the seed was 1; --seed 1 repeats its choices\n";
+        assert!(ended.err.ends_with(told), "{}", ended.err);
+        match json {
+            "" => {
+                let cut_short = "cut short   node 3 died (killed by signal 9)\nnodes       4, ";
+                assert!(ended.out.starts_with(cut_short), "{}", ended.out);
+                assert!(
+                    ended.out.contains("\ntransfers   at least "),
+                    "{}",
+                    ended.out
+                );
+                assert!(
+                    ended.out.contains(", all audited and sound\n"),
+                    "{}",
+                    ended.out
+                );
+                assert!(!ended.out.contains("at the end"), "{}", ended.out);
+            }
+            _ => {
+                let summary: Value = serde_json::from_str(&ended.out).unwrap();
+                assert_eq!(summary["died"], "node 3 died (killed by signal 9)");
+                assert!(summary["transfers"].as_u64().unwrap() > 0, "{summary}");
+                assert!(summary["audited"].as_u64().unwrap() >= 1, "{summary}");
+                assert!(summary["latency_ms"]["p50"].as_f64().unwrap() > 0.0);
+                assert!(summary["in_transit"]["max"].is_u64(), "{summary}");
+            }
+        }
+    }
 }
 
 #[test]
-fn an_observer_that_dies_ends_the_load() {
-    let master = endless("--nodes 2 --snapshot-every none");
+fn an_observer_that_dies_ends_the_load_with_a_summary_too() {
+    let master = endless("--nodes 2 --snapshot-every none --json");
     let pids = master.pids();
     signal(pids.observer.unwrap(), SIGKILL);
     let ended = master.ended();
     ended.expect_status(1);
-    assert_eq!(ended.out, "");
+    let summary: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(summary["died"], "the observer died (killed by signal 9)");
     let told = "master: the observer died (killed by signal 9)\n";
     assert!(ended.err.contains(told), "{}", ended.err);
+}
+
+#[test]
+fn whoever_does_not_answer_after_a_death_is_not_waited_for_when_a_signal_comes() {
+    let mut master = endless("--nodes 3 --json");
+    first_snapshot(&mut master);
+    let pids = master.pids();
+    stop(pids.nodes[&2]);
+    signal(pids.nodes[&3], SIGKILL);
+    signal(master.pid(), SIGINT);
+    let ended = master.ended();
+    ended.expect_status(1);
+    assert!(ended.out.contains("\"died\":\"node 3 died"), "{ended:#?}");
 }
 
 #[test]

@@ -86,11 +86,11 @@ fn what_cannot_be_a_picture_is_refused_before_anything_starts() {
         ),
         (
             &["s.dot", "--diagram", "s.dot"],
-            "s.dot: the picture would overwrite s.dot;",
+            "s.dot: the picture would overwrite the script s.dot;",
         ),
         (
             &["s.txt", "--history", "h.svg", "--diagram", "./h.svg"],
-            "./h.svg: the picture would overwrite h.svg;",
+            "./h.svg: the picture would overwrite the history h.svg;",
         ),
     ];
     for (arguments, reason) in cases {

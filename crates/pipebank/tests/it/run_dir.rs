@@ -339,3 +339,79 @@ fn one_that_is_removed_meanwhile_breaks_nothing_but_the_file() {
     ended.expect_status(1);
     testing::gone(&family);
 }
+
+#[test]
+fn one_that_another_master_has_made_in_its_place_is_left_alone() {
+    let mut first = start(Folder::new());
+    first.write(mesh(2, 5));
+    first.settle(2);
+    let dir = first.place().path("run");
+    fs::remove_dir_all(&dir).unwrap();
+    let mut command = Command::new(master());
+    command.args(["--run-dir", dir.to_str().unwrap()]);
+    let mut second = Master::spawn(command);
+    second.write("StartMaster\nCreateNode 1 1\nnodes\n");
+    assert!(second.err().starts_with("node 1  pid "));
+    let pids = || -> Pids {
+        let text = fs::read(dir.join("pids.json")).unwrap();
+        serde_json::from_slice(&text).unwrap()
+    };
+    let before = pids();
+    assert_eq!(before.master, second.pid());
+    first.write("CreateNode 3 1\n");
+    first.close_input();
+    assert_eq!(first.wait().code(), Some(1));
+    assert_eq!(pids(), before, "the first has written over it");
+    second.write("CreateNode 2 1\nnodes\n");
+    assert!(second.err().starts_with("node 1  pid "));
+    assert_eq!(pids().nodes.len(), 2);
+    second.end().expect_status(0);
+    assert!(!dir.exists());
+}
+
+#[test]
+fn one_that_a_master_has_made_and_never_used_goes_with_the_next() {
+    // As mkdir leaves it, before it is locked.
+    let place = Folder::new();
+    make(&place.path("run"), 0o1700);
+    let mut master = start(place);
+    master.write(mesh(1, 5));
+    master.settle(1);
+    let dir = master.place().path("run");
+    assert_eq!(mode(&dir), 0o700);
+    master.end().expect_status(0);
+}
+
+#[test]
+fn masters_that_come_and_go_leave_nothing_behind_and_are_refused_for_no_other_reason() {
+    for round in 0..40 {
+        let place = Folder::new();
+        let name = place.file("s.txt", "StartMaster\n");
+        let dir = place.path("run");
+        let mut masters: Vec<Master> = (0..5)
+            .map(|number| {
+                let mut command = Command::new(master());
+                command.args(["--run-dir", dir.to_str().unwrap()]);
+                // The others end as soon as they have begun.
+                if number % 2 == 0 {
+                    command.arg(place.path(name));
+                }
+                Master::spawn(command)
+            })
+            .collect();
+        masters.iter_mut().for_each(Master::close_input);
+        let mut used = 0;
+        for master in masters {
+            let ended = master.ended();
+            used += usize::from(ended.status.success());
+            let refused = format!(
+                "run directory {}: it is in use by another master\n",
+                dir.display()
+            );
+            let is_right = ended.err.is_empty() || ended.err == refused;
+            assert!(is_right, "round {round}: {ended:#?}");
+        }
+        assert!(used > 0, "round {round}: somebody uses it");
+        assert!(!dir.exists(), "round {round}: it stayed behind");
+    }
+}

@@ -83,6 +83,30 @@ fn commands_before_start_master_are_refused_line_by_line() {
 }
 
 #[test]
+fn a_script_without_start_master_is_told_once_what_it_lacks() {
+    let place = Folder::new();
+    let ended = place.run_with(
+        &["--seed", "1"],
+        "CreateNode 1 5\nCreateNode 2 5\nSnd 1 2 3\nSend 1 2 3\nReceiveAll\n\
+         StartMaster\nCreateNode 1 5\nKillAll\nnodes\nnodes\n",
+    );
+    let told: Vec<&str> = ended.err.lines().collect();
+    let lacks = "StartMaster comes first";
+    assert_eq!(
+        told[0],
+        format!("-:1:1: {lacks}: put it on a line of its own before this one")
+    );
+    // Another mistake is told all the same; and so is this one, once it is another.
+    assert!(told[3].starts_with("-:3:1: unknown command"), "{ended:#?}");
+    assert!(
+        told[6].starts_with("-:9:1: StartMaster comes first: KillAll"),
+        "{ended:#?}"
+    );
+    assert_eq!(told[9..], [SEED_LINE]);
+    ended.expect_status(1);
+}
+
+#[test]
 fn the_last_line_needs_no_end() {
     let place = Folder::new();
     let ended = place.run_with(&[], &(mesh(2, 9) + "Send 1 2 4\nReceive 2"));

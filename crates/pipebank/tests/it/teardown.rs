@@ -2,13 +2,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use nix::sys::signal::Signal::{self, SIGHUP, SIGINT, SIGKILL, SIGTERM};
+use nix::sys::signal::Signal::{self, SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM};
 use testing::{
-    Folder, Master, Process, gone, master, mesh, more_messages_than_a_pipe_holds, signal, stop,
-    until,
+    Folder, Master, Process, gone, master, mesh, more_messages_than_a_pipe_holds, signal,
+    signal_group, stop, until,
 };
 
 const WORK: &str = "Send 1 2 1\nReceive 2\nSend 2 1 1\nReceive 1\n";
@@ -180,16 +181,68 @@ fn a_stopped_node_does_not_keep_master_from_ending_at_the_end_of_input() {
 }
 
 #[test]
-fn interrupts_that_reach_the_whole_group_are_left_to_master() {
+fn signals_that_ask_everybody_to_end_are_left_to_master() {
     let mut master = waiting_master();
     let pids = master.pids();
     for pid in pids.nodes.values().copied().chain(pids.observer) {
-        signal(pid, SIGINT);
-        signal(pid, SIGHUP);
+        for which in [SIGINT, SIGHUP, SIGTERM, SIGQUIT] {
+            signal(pid, which);
+        }
     }
     master.write("Send 1 2 5\nReceive 2 1\nBeginSnapshot 1\nReceiveAll\nCollectState\n");
     master.expect_out(&["1 Transfer 5", "Started by Node 1"]);
     master.end().expect_status(0);
+}
+
+/// A master that leads a process group of its own, as a shell or `timeout` starts it.
+fn master_in_a_group(arguments: &[&str]) -> Master {
+    let mut command = Command::new(master());
+    command.args(["--seed", "1", "--run-dir", "run"]);
+    command.args(arguments).process_group(0);
+    Master::start_in(Folder::new(), command)
+}
+
+#[test]
+fn a_signal_to_the_whole_group_ends_a_script_as_one_to_master_does() {
+    for which in [SIGINT, SIGTERM, SIGHUP] {
+        for at_work in [false, true] {
+            let mut master = master_in_a_group(&[]);
+            master.write(mesh(4, 100));
+            master.settle(4);
+            if at_work {
+                master.write_for_ever(WORK);
+                master.out();
+            }
+            signal_group(master.pid(), which);
+            let ended = master.ended();
+            assert_eq!(ended.err.lines().count(), 4, "the table: {}", ended.err);
+            ended.expect_status(128 + which as i32);
+        }
+    }
+}
+
+#[test]
+fn a_signal_to_the_whole_group_while_nodes_start_is_no_death_of_theirs() {
+    for started in [1, 7, 20] {
+        let mut master = master_in_a_group(&["--verbose"]);
+        master.write(mesh(40, 1));
+        while !master.err().starts_with(&format!("node {started}: ")) {}
+        signal_group(master.pid(), SIGTERM);
+        let ended = master.ended();
+        assert!(!ended.err.contains("died"), "{ended:#?}");
+        assert!(!ended.err.contains("did not end"), "{ended:#?}");
+        ended.expect_status(128 + SIGTERM as i32);
+    }
+}
+
+#[test]
+fn a_core_is_asked_of_master_alone_and_nobody_outlives_it() {
+    let mut master = master_in_a_group(&[]);
+    master.write(mesh(3, 100));
+    master.settle(3);
+    signal_group(master.pid(), SIGQUIT);
+    assert_eq!(signal_of(&mut master), SIGQUIT);
+    gone(master.family());
 }
 
 #[test]

@@ -173,15 +173,30 @@ fn what_is_no_history_is_status_2() {
     let place = Folder::new();
     std::fs::create_dir(place.path("folder")).unwrap();
     let garbage: Vec<u8> = (0..4000_u32).map(|n| (n * 7919 % 251) as u8).collect();
-    let cases: [(&str, Option<&[u8]>, &str); 7] = [
+    let cases: [(&str, Option<&[u8]>, &str); 10] = [
         ("missing.jsonl", None, "No such file or directory"),
         ("folder", None, "Is a directory"),
         ("empty.jsonl", Some(b""), "there is no history in it"),
         ("garbage.jsonl", Some(&garbage), "line 1: "),
         (
             "script.txt",
-            Some(b"StartMaster\nCreateNode 1 5\n"),
-            "line 1: ",
+            Some(b"# two\n\nStartMaster\nCreateNode 1 5\n"),
+            "it looks like a script, and not like a history: `master --history RUN.jsonl FILE` runs",
+        ),
+        (
+            "dialect.txt",
+            Some(b"CreateNode 1 5\r\n"),
+            "it looks like a script",
+        ),
+        (
+            "wide.jsonl",
+            Some(b"\xff\xfe{\0\"\0h\0i\0"),
+            "it is UTF-16, as `>` in Windows PowerShell writes it; `iconv -f UTF-16LE -t UTF-8`",
+        ),
+        (
+            "returns.jsonl",
+            Some(b"{\"history\":1}\r{\"event\":\"start\"}\r"),
+            "its lines end in carriage returns alone; `tr '\\r' '\\n'`",
         ),
         ("newer.jsonl", Some(b"{\"history\":2}\n"), "is of version 2"),
         (
@@ -194,8 +209,12 @@ fn what_is_no_history_is_status_2() {
         if let Some(content) = content {
             place.file(name, content);
         }
+        // The same is said by whoever else reads it.
+        let drawn = place.run(&["diagram", name]);
         let ended = place.run(&["verify", name]);
-        ended.expect(2, "", &ended.err);
+        ended.expect(2, "", &drawn.err);
+        drawn.expect_status(2);
+        assert_eq!(ended.err.lines().count(), 1, "{}", ended.err);
         let is_told = ended.err.starts_with(name) && ended.err.contains(expected);
         assert!(
             is_told && !ended.err.contains('\x1b'),

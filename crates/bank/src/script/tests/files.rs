@@ -14,12 +14,12 @@ fn one_mistake_is_not_told_again_by_the_lines_after_it() {
     let cases: [(&str, &[&str]); 10] = [
         (
             "CreateNode 1 5\nCreateNode 2 5\nSend 1 2 3\n",
-            &["a:1:1: StartMaster comes first"],
+            &["a:1:1: StartMaster comes first: put it on a line of its own before this one"],
         ),
         (
             "CreateNode 1 5\nStartMaster\nCreateNode 1 5\nSend 1 2 3\n",
             &[
-                "a:1:1: StartMaster comes first",
+                "a:1:1: StartMaster comes first: put it on a line of its own before this one",
                 "a:4:8: node 2 is not created by any earlier line",
             ],
         ),
@@ -67,7 +67,7 @@ fn one_mistake_is_not_told_again_by_the_lines_after_it() {
             "Snd 1 2 3\nReceiveAll\nReceiveAll\n",
             &[
                 "a:1:1: unknown command `Snd`; did you mean `Send`?",
-                "a:2:1: StartMaster comes first",
+                "a:2:1: StartMaster comes first: put it on a line of its own before this one",
             ],
         ),
     ];
@@ -90,7 +90,7 @@ fn mistakes_that_stay_are_all_told() {
     // A deposit counts although its line is refused for want of a master.
     let script = "CreateNode 1 18446744073709551615\nCreateNode 2 1\n";
     let wanted = [
-        "a:1:1: StartMaster comes first",
+        "a:1:1: StartMaster comes first: put it on a line of its own before this one",
         "a:2:14: deposits since StartMaster would exceed 18446744073709551615",
     ];
     assert_eq!(told(script), wanted);

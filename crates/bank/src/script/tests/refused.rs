@@ -1,6 +1,7 @@
 //! Every refusal, as it is shown.
 
 use super::rendered;
+use crate::script::LINE_LIMIT;
 
 /// Checks what is shown for the last line of a script whose lines before it are accepted.
 #[track_caller]
@@ -50,6 +51,27 @@ fn commands_that_are_none() {
             "1: unknown command `Transfer`",
             "^^^^^^^^",
         ),
+        (
+            "Cre 1 5",
+            "1: unknown command `Cre`; did you mean `CreateNode`?",
+            "^^^",
+        ),
+        (
+            "begin 1",
+            "1: unknown command `begin`; did you mean `BeginSnapshot`?",
+            "^^^^^",
+        ),
+        (
+            "Snapshot 1",
+            "1: unknown command `Snapshot`; did you mean `BeginSnapshot` or `PrintSnapshot`?",
+            "^^^^^^^^",
+        ),
+        (
+            "Kill 1",
+            "1: unknown command `Kill`; did you mean `KillAll` or `KillNode`?",
+            "^^^^",
+        ),
+        ("te", "1: unknown command `te`", "^^"),
         ("12", "1: unknown command `12`", "^^"),
         (
             "Sénd",
@@ -277,11 +299,21 @@ fn deposits_that_cannot_be_counted() {
 
 #[test]
 fn masters_that_are_missing_or_there_already() {
-    check("", "nodes", &["1: StartMaster comes first", "^^^^^"]);
+    check(
+        "",
+        "nodes",
+        &[
+            "1: StartMaster comes first: put it on a line of its own before this one",
+            "^^^^^",
+        ],
+    );
     check(
         "KillAll",
         " ReceiveAll",
-        &["2: StartMaster comes first", " ^^^^^^^^^^"],
+        &[
+            "2: StartMaster comes first: put it on a line of its own before this one",
+            " ^^^^^^^^^^",
+        ],
     );
     check(
         "StartMaster\nKillAll\nKillAll",
@@ -344,10 +376,47 @@ fn everything_wrong_with_a_line_is_told_from_left_to_right() {
         "",
         "Send 1 2 x",
         &[
-            "1: StartMaster comes first",
+            "1: StartMaster comes first: put it on a line of its own before this one",
             "^^^^",
             "10: `x` is not an amount: decimal digits only",
             "         ^",
         ],
     );
+}
+
+#[test]
+fn what_is_no_script_at_all_is_told_once_for_what_it_is() {
+    let script = "# two accounts\r\nStartMaster\r\nCreateNode 1 5\r\nCreateNode 2 5\r\n";
+    let wide =
+        |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> { script.encode_utf16().flat_map(bytes).collect() };
+    let (little, big) = (wide(u16::to_le_bytes), wide(u16::to_be_bytes));
+    let marked = |mark: [u8; 2], text: &[u8]| [&mark[..], text].concat();
+    let greek: Vec<u8> = "# \u{3b1}\u{3b2}\u{3b3}\u{3b4}\r\nStartMaster\r\nCreateNode 1 5\r\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let returns = script.replace("\r\n", "\r").into_bytes();
+    let long = "CreateNode 1 5\r".repeat(LINE_LIMIT / 10).into_bytes();
+    let history = b"{\"history\":1}\n{\"event\":\"start\"}\n".to_vec();
+    let cases = [
+        (marked([0xff, 0xfe], &little), "UTF-16LE"),
+        (little, "UTF-16LE"),
+        (marked([0xfe, 0xff], &big), "UTF-16BE"),
+        (big, "UTF-16BE"),
+        (greek, "UTF-16LE"),
+        (returns, "carriage returns"),
+        (long, "carriage returns"),
+        (history, "a history, and no script"),
+    ];
+    for (bytes, what) in cases {
+        let shown = rendered(&bytes);
+        assert!(
+            shown.starts_with("a: it") && shown.contains(what),
+            "{shown}"
+        );
+        assert_eq!(shown.lines().count(), 1, "{shown}");
+    }
+    // A comment may hold anything, and one carriage return more is a mistake in its line.
+    assert_eq!(rendered(b"# one\rtwo\nStartMaster # \r\n"), "");
+    assert!(rendered(b"StartMaster\nnodes\rnodes\n").starts_with("a:2:1: unknown command"));
 }

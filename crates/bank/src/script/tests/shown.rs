@@ -94,7 +94,7 @@ fn wide_lines_are_shortened_around_the_caret() {
     // The caret of a missing word stands behind the end.
     let line = format!("{}KillNode", spaces(200));
     let wanted = format!(
-        "a:1:201: StartMaster comes first\n    …{0}KillNode\n    {0} ^^^^^^^^\n\
+        "a:1:201: StartMaster comes first: put it on a line of its own before this one\n    …{0}KillNode\n    {0} ^^^^^^^^\n\
          a:1:209: missing ID: `KillNode ID`\n    …{1}KillNode\n    {0} ^\n",
         spaces(40),
         spaces(32),

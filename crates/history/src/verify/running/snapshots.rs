@@ -1,70 +1,102 @@
-//! Snapshots in progress: who has recorded, which markers are due, and where the cut crosses the
-//! channels.
+//! Snapshots in progress: who has recorded, which markers are due, and what may be in transit.
 
-use std::collections::hash_map::Entry;
-
-use super::Running;
+use super::{InProgress, Initiator, Markers, Record, Running};
 use crate::event::{Channel, ProcessId, SnapshotId, Tally};
-use crate::verify::log::{ChannelCut, Due, ProcessLog};
+use crate::verify::log::Due;
 use crate::verify::rule::{Location, Rule, Violation};
 
 impl Running {
-    /// What is known of a snapshot's cut on a channel.
-    fn cut(&mut self, channel: Channel, snapshot: SnapshotId) -> &mut ChannelCut {
+    fn markers(&mut self, channel: Channel, snapshot: SnapshotId) -> &mut Markers {
         let open = self.open.entry(snapshot).or_default();
-        match open.settled.entry(channel) {
-            Entry::Occupied(settled) => settled.into_mut(),
-            Entry::Vacant(_) => self.log.channels.entry(channel).or_default().cut(snapshot),
-        }
-    }
-
-    /// Puts a cut aside where everything is known of it.
-    fn settle(&mut self, channel: Channel, snapshot: SnapshotId) {
-        let ends = self.log.channels.entry(channel).or_default();
-        if let Some(cut) = ends.settled(snapshot) {
-            let open = self.open.entry(snapshot).or_default();
-            open.settled.insert(channel, cut);
-        }
+        open.markers.entry(channel).or_default()
     }
 
     fn recorded(&self, process: ProcessId, snapshot: SnapshotId) -> Option<Location> {
         let record = self.open.get(&snapshot)?.records.get(&process)?;
-        Some(record.1)
+        Some(record.at)
     }
 
-    /// A process joins: who has recorded owes it markers, and everything on the new channels is
-    /// after their cuts. Not once a process has died: what is in progress can never be collected,
-    /// and need not be kept right for those who come.
-    pub(super) fn join(&mut self, process: ProcessId, at: Location) {
-        for (&peer, account) in &self.log.processes {
-            if peer == process || account.died.is_some() || self.has_death {
-                continue;
-            }
-            for &snapshot in &account.recorded {
-                let channels = [(peer, process), (process, peer)];
-                let [out, back] = channels.map(|(from, to)| Channel { from, to });
-                let ends = self.log.channels.entry(out).or_default();
-                ends.cut(snapshot).sent = Some(0);
-                ends.owed.push_back((snapshot, at));
-                let ends = self.log.channels.entry(back).or_default();
-                ends.cut(snapshot).received = Some(0);
-            }
-        }
-    }
-
-    /// A message is sent: the markers owed on that channel had to come first.
+    /// A message is sent: the markers owed on that channel had to come first, those of all that its
+    /// sender has recorded. None is owed once a process has died, or of what was given up: that can
+    /// never be collected.
     pub(super) fn nothing_is_owed(&mut self, channel: Channel, number: u64, at: Location) {
-        let Some(ends) = self.log.channels.get_mut(&channel) else {
+        let processes = &self.log.processes;
+        let (Some(sender), Some(receiver), Some(ends)) = (
+            processes.get(&channel.from),
+            processes.get(&channel.to),
+            self.log.channels.get_mut(&channel),
+        ) else {
             return;
         };
-        for (snapshot, since) in std::mem::take(&mut ends.owed) {
+        let places = ends.quiet.max(sender.records.begin())..sender.records.end();
+        ends.quiet = places.end;
+        if self.has_death {
+            return;
+        }
+        for snapshot in places.filter_map(|place| sender.records.get(place)) {
+            let Some(open) = self.open.get_mut(&snapshot) else {
+                continue;
+            };
+            let record = open.records.get(&channel.from);
+            let Some(record) = record.filter(|record| !self.given_up.covers(record.at)) else {
+                continue;
+            };
+            if open
+                .markers
+                .get(&channel)
+                .is_some_and(|it| it.sent.is_some())
+            {
+                continue;
+            }
+            let since = match record.at.history > receiver.created.history {
+                true => record.at,
+                false => receiver.created,
+            };
             let reason = format!(
                 "message {number} is sent before the marker: whoever receives it cannot know that \
                  it belongs after the cut"
             );
             let violation = Violation::new(Rule::Markers, reason).on(channel);
             let violation = violation.seen("the marker is due since", since);
-            self.blame(snapshot, violation.seen("sent", at));
+            open.blame(violation.seen("sent", at));
+        }
+    }
+
+    /// A message was received. Its amount is kept where it may have been in transit at a cut: that of
+    /// a snapshot in progress which its receiver had recorded before it took it, and its sender not
+    /// before it sent it.
+    pub(super) fn keep_if_late(&mut self, channel: Channel, amount: u64, at: Location) {
+        let open = &self.open;
+        let (Some(ends), Some(receiver)) = (
+            self.log.channels.get_mut(&channel),
+            self.log.processes.get_mut(&channel.to),
+        ) else {
+            return;
+        };
+        let records = &mut receiver.records;
+        records.forget(|snapshot| !open.contains_key(&snapshot));
+        let number = ends.received.messages;
+        let known = ends.out.on_received(number, at);
+        ends.recording = ends.recording.max(records.begin());
+        let is_known = |snapshot| {
+            let open: Option<&InProgress> = open.get(&snapshot);
+            open.is_none_or(|open| {
+                let sender = open.records.get(&channel.from);
+                sender.is_some_and(|record| record.place < known)
+            })
+        };
+        while records.get(ends.recording).is_some_and(is_known) {
+            ends.recording += 1;
+        }
+        let first = match records.begin() == records.end() {
+            true => number,
+            false => ends.received_before(records.begin()),
+        };
+        while ends.late.front().is_some_and(|(late, _)| *late <= first) {
+            ends.late.pop_front();
+        }
+        if ends.recording < records.end() {
+            ends.late.push_back((number, amount));
         }
     }
 
@@ -80,20 +112,15 @@ impl Running {
             let violation = violation.seen("recorded", record).seen("begun", at);
             return self.blame(snapshot, violation);
         }
-        let mine = match self.log.processes.get_mut(&process) {
-            Some(account) => {
-                let from = None;
-                account.due = Some(Due { snapshot, at, from });
-                account.recorded.as_slice()
-            }
-            None => &[],
+        let Some(account) = self.log.processes.get_mut(&process) else {
+            return;
         };
+        let from = None;
+        account.due = Some(Due { snapshot, at, from });
+        let after = account.records.end();
         let open = self.open.entry(snapshot).or_default();
         open.begun.get_or_insert(at);
-        match &mut open.after {
-            Some(after) => after.retain(|other| mine.contains(other)),
-            none => *none = Some(mine.to_vec()),
-        }
+        open.initiators.push(Initiator { process, after });
     }
 
     pub(super) fn may_record(
@@ -161,47 +188,32 @@ impl Running {
         at: Location,
     ) {
         self.is_after_what_it_depends_on(process, snapshot, at);
-        let open = self.open.entry(snapshot).or_default();
-        open.records.insert(process, (amount, at));
         let Some(account) = self.log.processes.get_mut(&process) else {
             return;
         };
-        account.recorded.push(snapshot);
-        let created = account.created;
-        let is_connected =
-            |peer: &ProcessLog| peer.died.is_none_or(|it| it.history > created.history);
-        let peers = self.log.processes.iter().filter(|(_, it)| is_connected(it));
-        let peers = peers.map(|(peer, it)| (*peer, it.died.is_none()));
-        let peers: Vec<(ProcessId, bool)> = peers.filter(|(peer, _)| *peer != process).collect();
-        for (peer, is_alive) in peers {
-            let channels = [(process, peer), (peer, process)];
-            let [out, back] = channels.map(|(from, to)| Channel { from, to });
-            let ends = self.log.channels.entry(out).or_default();
-            let sent = ends.sent.messages;
-            ends.cut(snapshot).sent = Some(sent);
-            if is_alive && !self.has_death {
-                ends.owed.push_back((snapshot, at));
-            }
-            let ends = self.log.channels.entry(back).or_default();
-            let received = ends.received.messages;
-            let cut = ends.cut(snapshot);
-            cut.received = Some(received);
-            if let Some((number, sent, received)) = cut.early {
-                let reason = format!(
-                    "message {number} is received before process {process} records its state, and \
-                     sent after process {peer} recorded its own: in the snapshot it has arrived \
-                     without ever having been sent"
-                );
-                let violation = Violation::new(Rule::Consistent, reason).on(back);
-                let violation = violation.seen("sent, after the cut", sent);
-                self.blame(
-                    snapshot,
-                    violation.seen("received, before the cut", received),
-                );
-            }
-            self.settle(out, snapshot);
-            self.settle(back, snapshot);
-        }
+        account.records.forget(|it| !self.open.contains_key(&it));
+        let place = account.records.push(snapshot);
+        let open = self.open.entry(snapshot).or_default();
+        open.records.insert(process, Record { amount, at, place });
+        let early = account.incoming.iter().find_map(|&peer| {
+            let (from, to) = (peer, process);
+            let channel = Channel { from, to };
+            let sender = open.records.get(&peer)?;
+            let first = self.log.channels.get(&channel)?.out.after(sender.place)?;
+            Some((channel, first, first.received?))
+        });
+        let Some((channel, first, received)) = early else {
+            return;
+        };
+        let (number, peer) = (first.messages + 1, channel.from);
+        let reason = format!(
+            "message {number} is received before process {process} records its state, and sent after \
+             process {peer} recorded its own: in the snapshot it has arrived without ever having been \
+             sent"
+        );
+        let violation = Violation::new(Rule::Consistent, reason).on(channel);
+        let violation = violation.seen("sent, after the cut", first.passed);
+        open.blame(violation.seen("received, before the cut", received));
     }
 
     /// Whether a process has recorded the snapshots that all initiators of this one had recorded.
@@ -214,22 +226,51 @@ impl Running {
         let Some(open) = self.open.get(&snapshot) else {
             return;
         };
-        let (Some(begun), Some(after)) = (open.begun, open.after.clone()) else {
+        let (Some(begun), [first, others @ ..]) = (open.begun, &open.initiators[..]) else {
             return;
         };
-        for earlier in after {
-            let is_missing =
-                self.open.contains_key(&earlier) && self.recorded(process, earlier).is_none();
-            if is_missing && !self.has_death {
-                let reason = format!(
-                    "process {process} records snapshot {snapshot} and has not recorded snapshot \
-                     {earlier}, which all who began snapshot {snapshot} had recorded before: its \
-                     markers were overtaken"
-                );
-                let violation = Violation::new(Rule::CutOrder, reason);
-                let violation = violation.seen("begun", begun);
-                self.blame(snapshot, violation.seen("recorded", at));
+        let is_initiator = open.initiators.iter().any(|it| it.process == process);
+        let Some(initiator) = self.log.processes.get(&first.process) else {
+            return;
+        };
+        if is_initiator || self.has_death {
+            return;
+        }
+        let records = &initiator.records;
+        let followed = self.followed.entry((process, first.process)).or_default();
+        *followed = records.begin().max(*followed);
+        let mut overtaken = None;
+        for place in *followed..first.after {
+            let Some(earlier) = records.get(place) else {
+                break;
+            };
+            let open = self.open.get(&earlier).filter(|open| {
+                let record = open.records.get(&first.process);
+                record.is_some_and(|record| !self.given_up.covers(record.at))
+            });
+            let Some(open) = open.filter(|open| !open.records.contains_key(&process)) else {
+                // That is so for good, and need not be looked at again.
+                *followed += u64::from(*followed == place);
+                continue;
+            };
+            let has_recorded = |it: &Initiator| {
+                let record = open.records.get(&it.process);
+                record.is_some_and(|record| record.place < it.after)
+            };
+            if others.iter().all(has_recorded) {
+                overtaken = Some(earlier);
+                break;
             }
+        }
+        if let Some(earlier) = overtaken {
+            let reason = format!(
+                "process {process} records snapshot {snapshot} and has not recorded snapshot \
+                 {earlier}, which all who began snapshot {snapshot} had recorded before: its \
+                 markers were overtaken"
+            );
+            let violation = Violation::new(Rule::CutOrder, reason);
+            let violation = violation.seen("begun", begun);
+            self.blame(snapshot, violation.seen("recorded", at));
         }
     }
 
@@ -246,9 +287,7 @@ impl Running {
             return self.blame(snapshot, violation.seen("sent", at));
         }
         let has_recorded = self.recorded(channel.from, snapshot).is_some();
-        let ends = self.log.channels.entry(channel).or_default();
-        ends.owed.retain(|(owed, _)| *owed != snapshot);
-        let first = self.cut(channel, snapshot).marker_sent.replace(at);
+        let first = self.markers(channel, snapshot).sent.replace(at);
         if let Some(first) = first {
             let violation = wrong("a second marker is sent".to_owned()).seen("sent", first);
             self.blame(snapshot, violation.seen("sent again", at));
@@ -266,16 +305,13 @@ impl Running {
         if self.judged.contains_key(&snapshot) {
             return;
         }
-        self.cut(channel, snapshot)
-            .marker_received
-            .get_or_insert(at);
+        self.markers(channel, snapshot).received.get_or_insert(at);
         if self.recorded(channel.to, snapshot).is_none()
             && let Some(account) = self.log.processes.get_mut(&channel.to)
         {
             let from = Some(channel);
             account.due = Some(Due { snapshot, at, from });
         }
-        self.settle(channel, snapshot);
     }
 
     pub(super) fn channel_closed(&mut self, channel: Channel, snapshot: SnapshotId, at: Location) {
@@ -284,8 +320,8 @@ impl Running {
             let violation = wrong("its state is said to be complete after it was collected");
             return self.blame(snapshot, violation.seen("closed", at));
         }
-        let cut = self.cut(channel, snapshot);
-        let violation = match (cut.marker_received, cut.closed.replace(at)) {
+        let markers = self.markers(channel, snapshot);
+        let violation = match (markers.received, markers.closed.replace(at)) {
             (None, _) => wrong("its state is said to be complete before the marker is received"),
             (_, Some(first)) => wrong("its state is complete twice").seen("closed", first),
             _ => return,

@@ -3,51 +3,40 @@
 //! It is written as the run goes, in whole lines where the file allows it: what a killed run leaves
 //! behind can be read. Where it cannot be written any more, it is given up at the end of a line.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Seek};
-use std::os::unix::fs::MetadataExt;
+use std::io::{self, Seek};
 use std::path::Path;
-use std::time::Instant;
 
-use pipes::Signals;
-use sha2::{Digest, Sha256};
+use pipes::Patience;
 
-use crate::master::shared::{Error, Stop, name_of};
+use crate::master::shared::{Error, Files, OutputFile, Purpose, Stop};
 
 /// The buffer is written once it holds this many bytes.
 const BUFFER: usize = 64 * 1024;
 
 /// The file and what is yet to be written to it.
 pub(crate) struct HistoryFile {
-    name: String,
-    file: File,
+    output: OutputFile,
     buffer: Vec<u8>,
     /// How many bytes were written.
     written: u64,
 }
 
 impl HistoryFile {
-    /// Creates the file, or empties it; it must not be the script.
-    pub(crate) fn create(path: &Path, script: Option<&Path>) -> Result<Self, Error> {
+    /// Opens the file; what is in it stays until it is emptied.
+    pub(crate) fn open(path: &Path, files: &mut Files, patience: &Patience) -> Result<Self, Error> {
         if path == Path::new("-") {
             return Err(Error::HistoryToStdout);
         }
-        let name = name_of(path);
-        if script.is_some_and(|script| is_same_file(path, script)) {
-            return Err(Error::OverwritesScript { history: name });
-        }
-        match File::create(path) {
-            Err(source) => Err(Error::History {
-                history: name,
-                source,
-            }),
-            Ok(file) => Ok(Self {
-                name,
-                file,
-                buffer: Vec::new(),
-                written: 0,
-            }),
-        }
+        Ok(Self {
+            output: files.open(path, Purpose::HISTORY, patience)?,
+            buffer: Vec::new(),
+            written: 0,
+        })
+    }
+
+    /// Empties the file: nothing can be refused any more.
+    pub(super) fn empty(&self) -> Result<(), Error> {
+        self.output.empty()
     }
 
     pub(super) fn push(&mut self, line: &[u8]) {
@@ -60,15 +49,11 @@ impl HistoryFile {
 
     /// Writes what there is. Where it cannot be written ([`Error::HistoryLost`]), nothing more must
     /// be written; where a signal or the deadline came first ([`Error::Stop`]), the rest can be.
-    pub(super) fn write(
-        &mut self,
-        signals: Option<&Signals>,
-        deadline: Option<Instant>,
-    ) -> Result<(), Error> {
+    pub(super) fn write(&mut self, patience: &Patience) -> Result<(), Error> {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        match pipes::write_interruptibly(&self.file, &self.buffer, signals, deadline) {
+        match pipes::write_patiently(&self.output.file, &self.buffer, patience) {
             Ok(count) => {
                 self.buffer.drain(..count);
                 self.written += count as u64;
@@ -77,61 +62,23 @@ impl HistoryFile {
         }
         match self.buffer.is_empty() {
             true => Ok(()),
-            false => Err(Stop::interrupted(signals, "the reader of the history")?.into()),
+            false => Err(Stop::interrupted(patience, "the reader of the history").into()),
         }
     }
 
     /// Ends the file with the last line that is whole.
     fn give_up(&mut self, source: io::Error) -> Error {
         // What is no regular file has no end that could be moved.
-        if let Ok(position) = self.file.stream_position() {
+        if let Ok(position) = self.output.file.stream_position() {
             let count = usize::try_from(position.saturating_sub(self.written)).unwrap_or(0);
             let written = &self.buffer[..count.min(self.buffer.len())];
             let lines = written.iter().rposition(|byte| *byte == b'\n');
             let whole = lines.map_or(0, |end| end as u64 + 1);
-            let _ = self.file.set_len(self.written + whole);
+            let _ = self.output.file.set_len(self.written + whole);
         }
         Error::HistoryLost {
-            history: self.name.clone(),
+            history: self.output.name.clone(),
             source,
         }
-    }
-}
-
-/// Whether both are there, and the same.
-pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
-    let identity = |path| {
-        let found = fs::metadata(path).ok()?;
-        Some((found.dev(), found.ino()))
-    };
-    identity(one).is_some_and(|found| identity(other) == Some(found))
-}
-
-/// A script as it is read, and the digest of what was read of it.
-pub(crate) struct Sha256Reader<R> {
-    input: R,
-    digest: Sha256,
-}
-
-impl<R: Read> Sha256Reader<R> {
-    pub(crate) fn new(input: R) -> Self {
-        Self {
-            input,
-            digest: Sha256::new(),
-        }
-    }
-
-    /// The digest in lower-case hexadecimal digits.
-    pub(crate) fn finish(self) -> String {
-        let digest = self.digest.finalize();
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-}
-
-impl<R: Read> Read for Sha256Reader<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.input.read(buffer)?;
-        self.digest.update(&buffer[..count]);
-        Ok(count)
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use reference::outcomes::{determined, drawn};
 
-use crate::master::shared::{Colour, Error, checked_script, status, write_out};
+use crate::master::shared::{Colour, Error, Files, checked_script, status, write_out};
 
 /// Write a script with every draw of a seed put in its place
 ///
@@ -36,7 +36,7 @@ pub(crate) struct DetermineOptions {
 
 /// Writes the script that a seed determines.
 pub(crate) fn run(options: &DetermineOptions) -> Result<u8, Error> {
-    let script = checked_script(&options.script)?;
+    let script = checked_script(&options.script, &mut Files::default())?;
     let order = drawn(&script, options.seed);
     write_out(determined(&script, &order).as_bytes())?;
     Ok(status::DONE)

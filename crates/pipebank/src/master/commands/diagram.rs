@@ -1,14 +1,16 @@
 //! `master diagram`: draws a history.
 
-use std::fs;
+use std::io::BufRead;
 use std::path::PathBuf;
 
 use clap::Args;
 use diagram::{Format, Selection, Setting, Time};
 use history::SnapshotId;
+use pipes::Patience;
 
 use crate::master::shared::{
-    Colour, Drawable, Error, ImageOptions, Output, Painter, name_of, open, status, write_out,
+    Colour, Drawable, Error, Files, ImageOptions, Output, OutputFile, Painter, Purpose, name_of,
+    open, status, write_out,
 };
 
 /// Draw a history: every process, message, marker and cut
@@ -77,22 +79,36 @@ pub(crate) fn run(options: &DiagramOptions) -> Result<u8, Error> {
     }
     let name = name_of(&options.history);
     let tell = |text: &str| Painter::new(options.color).tell(&format!("{name}: {text}"));
-    let texts = draw(options, tell).map_err(|error| error.in_file(&name))?;
-    for (output, text) in options.output.iter().zip(&texts) {
-        fs::write(&output.path, text).map_err(|source| Error::Output {
-            file: name_of(&output.path),
-            source,
-        })?;
+    let (mut files, patience) = (Files::default(), Patience::default());
+    let input = open(&options.history, &mut files)?;
+    let texts = draw(input, options, tell).map_err(|error| error.in_file(&name))?;
+    let outputs = options.output.iter();
+    let outputs = outputs.map(|output| files.open(&output.path, Purpose::OUTPUT, &patience));
+    let outputs: Vec<OutputFile> = outputs.collect::<Result<_, Error>>().map_err(lost)?;
+    for (output, text) in outputs.iter().zip(&texts) {
+        output.replace(text, &patience).map_err(lost)?;
     }
-    if let ([], [text]) = (&options.output[..], &texts[..]) {
+    if let ([], [text]) = (&outputs[..], &texts[..]) {
         write_out(text.as_bytes())?;
     }
     Ok(status::DONE)
 }
 
+/// What was drawn cannot be written.
+fn lost(error: Error) -> Error {
+    match error {
+        Error::Unwritable { .. } => Error::Lost(Box::new(error)),
+        error => error,
+    }
+}
+
 /// One text for each output, or the SVG where there is none.
-fn draw(options: &DiagramOptions, tell: impl Fn(&str)) -> Result<Vec<String>, Error> {
-    let history = Drawable::read(open(&options.history)?, &tell)?;
+fn draw(
+    input: impl BufRead,
+    options: &DiagramOptions,
+    tell: impl Fn(&str),
+) -> Result<Vec<String>, Error> {
+    let history = Drawable::read(input, &tell)?;
     let number = options.system.unwrap_or(1);
     let index = usize::try_from(number - 1).unwrap_or(usize::MAX);
     let count = history.systems.len();

@@ -3,17 +3,19 @@
 //! The judge itself is `reference::judge`, which shares nothing with the system that is run here.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use bank::script::printable;
 use clap::Args;
 use diagram::escape;
+use pipes::Patience;
 use reference::judge::{Mismatch, Verdict, judge};
 use serde::Serialize;
 
-use crate::master::shared::{Colour, Error, checked_script, name_of, status, write_out};
+use crate::master::shared::{
+    Colour, Error, Files, Purpose, checked_script, name_of, read_whole, status, write_out,
+};
 
 /// Judge outputs of a script, whoever printed them
 ///
@@ -66,21 +68,24 @@ struct Judged {
 
 /// Judges outputs; the verdict is the exit status.
 pub(crate) fn run(options: &JudgeOptions) -> Result<u8, Error> {
-    let script = checked_script(&options.script)?;
+    let mut files = Files::default();
+    let script = checked_script(&options.script, &mut files)?;
     let outputs = options.outputs.iter();
-    let judged: Vec<Judged> = outputs
-        .map(|path| Judged {
-            file: name_of(path),
-            verdict: read(path).map(|output| judge(&script, &output)),
-        })
+    let outputs: Vec<_> = outputs
+        .map(|path| (name_of(path), read_whole(path, "the output", &mut files)))
         .collect();
+    let junit = options.junit.as_deref();
+    let junit = junit.map(|path| files.open(path, Purpose::VERDICTS, &Patience::default()));
+    let junit = junit.transpose()?;
+    let judged = outputs.into_iter().map(|(file, output)| {
+        let verdict = output.map(|output| judge(&script, &String::from_utf8_lossy(&output)));
+        Judged { file, verdict }
+    });
+    let judged: Vec<Judged> = judged.collect();
     let counts = Counts::of(&judged);
-    if let Some(path) = &options.junit {
+    if let Some(junit) = junit {
         let text = to_junit(&name_of(&options.script), &judged, &counts);
-        fs::write(path, text).map_err(|source| Error::Output {
-            file: name_of(path),
-            source,
-        })?;
+        junit.replace(&text, &Patience::default())?;
     }
     let text = match options.json {
         true => to_json(&judged, &counts)?,
@@ -97,15 +102,6 @@ pub(crate) fn run(options: &JudgeOptions) -> Result<u8, Error> {
         Counts { unknown: 1.., .. } => status::UNKNOWN,
         Counts { .. } => status::DONE,
     })
-}
-
-fn read(path: &Path) -> Result<String, io::Error> {
-    let mut bytes = Vec::new();
-    match path == Path::new("-") {
-        true => io::stdin().lock().read_to_end(&mut bytes)?,
-        false => fs::File::open(path)?.read_to_end(&mut bytes)?,
-    };
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[derive(Default)]

@@ -8,13 +8,15 @@
 //!   rest        each says its balance once all of that has come
 //! ```
 //!
-//! Master takes no part in the traffic: it waits. A death, a snapshot that fails its audit, or
-//! money that is missing at the end ends the run at once, without a summary.
+//! Master takes no part in the traffic: it waits. A death ends the run, with a summary of what was
+//! measured until then; a snapshot that fails its audit, or money that is missing at the end, ends it at
+//! once and without one.
 //!
 //! * `load/options.rs`: the command line;
-//! * `load/run.rs`: the run;
+//! * `load/run.rs`, `load/heard.rs`: the run, and what is heard of it;
 //! * `load/progress.rs`, `load/summary.rs`: what is shown of it.
 
+mod heard;
 mod options;
 mod progress;
 mod run;
@@ -22,74 +24,87 @@ mod summary;
 
 use std::io;
 
-use pipes::{Signals, write_interruptibly};
+use pipes::{Patience, write_patiently};
 
 use self::run::Run;
 use self::summary::{Outcome, Summary};
 use crate::master::cluster::Cluster;
 use crate::master::ending::{Ended, Ending};
-use crate::master::shared::{Error, Painter, Stop, inherit_little, status, status_of};
+use crate::master::shared::{Error, Stop, inherit_little, status, status_of};
 
 pub(crate) use self::options::LoadOptions;
 
 /// Runs the bank under load.
 pub(crate) fn run(options: LoadOptions) -> Result<u8, Error> {
+    let (painter, timeout) = (options.system.painter(), options.system.timeout);
+    let patience = Patience::hold(timeout).map_err(Error::not_started)?;
+    let ran = run_within(options, &patience);
+    Ok(ran.unwrap_or_else(|error| error.tell(painter, &patience)))
+}
+
+fn run_within(options: LoadOptions, patience: &Patience) -> Result<u8, Error> {
     let (painter, json) = (options.system.painter(), options.json);
-    let mut run = prepare(options)?;
-    let ended = to_its_end(&mut run, painter, json);
-    let status = ended.unwrap_or_else(|error| error.tell(painter));
+    let mut run = prepare(options, patience)?;
+    let ended = to_its_end(&mut run, json);
+    let status = ended.unwrap_or_else(|error| error.tell(painter, patience));
     if matches!(status, status::FAILED | status::BROKEN) {
         let seed = run.seed;
-        painter.tell(&format!(
+        run.tell(&format!(
             "master: the seed was {seed}; --seed {seed} repeats its choices"
-        ));
+        ))?;
     }
     Ok(status)
 }
 
 /// Everything that can go wrong before anything is started.
-fn prepare(options: LoadOptions) -> Result<Run, Error> {
+fn prepare(options: LoadOptions, patience: &Patience) -> Result<Run<'_>, Error> {
     let (nodes, deposits) = (options.nodes, options.deposits()?);
     inherit_little()?;
     Cluster::check_room(nodes.into(), format!("master: {nodes} nodes"))?;
-    let signals = Signals::hold().map_err(Error::not_started)?;
     let programs = options.system.programs()?;
-    let cluster = Cluster::new(programs, options.system.run_dir()?).map_err(Error::not_started)?;
+    let cluster = Cluster::new(programs, options.system.run_dir()?, patience);
+    let cluster = cluster.map_err(Error::not_started)?;
     let seed = options.system.seed();
-    Ok(Run::new(options, deposits, seed, signals, cluster))
+    Ok(Run::new(options, deposits, seed, patience, cluster))
 }
 
-fn to_its_end(run: &mut Run, painter: Painter, json: bool) -> Result<u8, Error> {
+fn to_its_end(run: &mut Run<'_>, json: bool) -> Result<u8, Error> {
     let outcome = run.drive();
     run.progress.end();
     // Whoever does not answer will not end by itself either.
-    let ended = run.cluster.end_all(
-        &run.signals,
-        match outcome {
-            Err(Error::Stop(Stop::TimedOut { .. } | Stop::Signal(_))) => Ending::AtOnce,
-            _ if run.caught.is_some() => Ending::Signalled,
-            _ => Ending::Script,
-        },
-    );
+    let ended = run.cluster.end_all(match outcome {
+        Err(Error::Stop(Stop::TimedOut { .. } | Stop::Signal(_))) => Ending::AtOnce,
+        _ if run.caught.is_some() => Ending::Signalled,
+        _ => Ending::Script,
+    });
     let outcome = outcome?;
-    match complain(&ended?, painter) {
+    if let Some(died) = &outcome.died {
+        let status = died.status();
+        run.tell(&died.to_string())?;
+        // Where a process was not what it should have been, no number is worth showing.
+        if status == status::FAILED {
+            show(run, outcome, json)?;
+        }
+        return Ok(status);
+    }
+    match complain(run, &ended?)? {
         status::DONE => show(run, outcome, json),
         status => Ok(status),
     }
 }
 
 /// Tells of those that did not end as they should, and returns what status that makes.
-fn complain(ended: &Ended, painter: Painter) -> u8 {
+fn complain(run: &mut Run<'_>, ended: &Ended) -> Result<u8, Error> {
     let mut standing = status::DONE;
     for unclean in &ended.unclean {
-        painter.tell(&unclean.to_string());
+        run.tell(&unclean.to_string())?;
         standing = standing.max(unclean.fate.as_ref().map_or(status::DONE, status_of));
     }
-    standing
+    Ok(standing)
 }
 
 /// Writes the summary.
-fn show(run: &mut Run, mut outcome: Outcome, json: bool) -> Result<u8, Error> {
+fn show(run: &mut Run<'_>, mut outcome: Outcome, json: bool) -> Result<u8, Error> {
     // All children have been waited for, so that their time is known.
     outcome.cpu = pipes::cpu_time().unwrap_or_default();
     let summary = Summary::new(outcome, std::mem::take(&mut run.snapshots));
@@ -97,12 +112,11 @@ fn show(run: &mut Run, mut outcome: Outcome, json: bool) -> Result<u8, Error> {
         true => summary.json()?,
         false => summary.text(),
     };
-    let (signals, stdout) = (Some(&run.signals), io::stdout());
-    match write_interruptibly(&stdout, text.as_bytes(), signals, run.deadline) {
+    match write_patiently(io::stdout(), text.as_bytes(), run.patience) {
         Ok(written) if written == text.len() => {
             Ok(run.caught.map_or(status::DONE, status::signalled))
         }
-        Ok(_) => Err(Stop::interrupted(signals, "the reader of the summary")?.into()),
+        Ok(_) => Err(Stop::interrupted(run.patience, "the reader of the summary").into()),
         Err(error) => Err(match Stop::stdout(error) {
             Stop::Stdout(error) => Error::Summary(error),
             closed => closed.into(),

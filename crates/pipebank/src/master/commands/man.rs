@@ -6,7 +6,7 @@ use clap_mangen::roff::{Roff, roman};
 
 use bank::script::printable;
 
-use crate::master::shared::{Error, Stop, status, write_out};
+use crate::master::shared::{Error, Stop, nearest, status, write_out};
 
 /// Print a manual page (roff): `master man | man -l -`
 #[derive(Debug, Args)]
@@ -33,9 +33,14 @@ pub(crate) fn run(options: &ManOptions, master: Command) -> Result<u8, Error> {
     master.build();
     let command = match &options.subcommand {
         None => &mut master,
-        Some(name) => master
-            .find_subcommand_mut(name)
-            .ok_or_else(|| Error::NoPage(printable(name.as_bytes()).to_string()))?,
+        Some(name) => {
+            let names = master.get_subcommands().map(Command::get_name);
+            let missing = Error::NoPage {
+                name: printable(name.as_bytes()).to_string(),
+                meant: nearest(name, names).map(str::to_owned),
+            };
+            master.find_subcommand_mut(name).ok_or(missing)?
+        }
     };
     let usage = command.render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ").to_owned();

@@ -10,7 +10,7 @@ use clap::Args;
 use reference::outcomes::{Outcome, Outcomes, What, determined, outcomes};
 use serde::Serialize;
 
-use crate::master::shared::{Colour, Error, checked_script, name_of, status, write_out};
+use crate::master::shared::{Colour, Error, Files, checked_script, name_of, status, write_out};
 
 /// Show every snapshot that a small script can print, and in how many orders
 ///
@@ -52,7 +52,7 @@ pub(crate) struct OutcomesOptions {
 
 /// Shows what a script can print.
 pub(crate) fn run(options: &OutcomesOptions) -> Result<u8, Error> {
-    let script = checked_script(&options.script)?;
+    let script = checked_script(&options.script, &mut Files::default())?;
     let found = outcomes(&script, What::Snapshots, options.most);
     let text = match options {
         OutcomesOptions { check: true, .. } => check(&found),

@@ -10,41 +10,65 @@ mod options;
 mod pictures;
 mod show;
 
-use std::fs::File;
-use std::io::{self, BufReader, IsTerminal};
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
-use bank::script::{self, Refusal, ScriptReader, Statement};
+use bank::script::{self, Refusal, ScriptReader};
 use history::Header;
-use pipes::{Signals, Terminal};
+use pipes::{Patience, Read, Terminal};
+use sha2::{Digest, Sha256};
 
 use self::lines::Source;
 use self::options::Placement;
 use self::pictures::Picture;
-use crate::master::chronicle::{Chronicle, HistoryFile, Kept, Sha256Reader};
+use crate::master::chronicle::{Chronicle, HistoryFile, Kept};
 use crate::master::cluster::Cluster;
 use crate::master::ending::Ending;
 use crate::master::results::Format;
 use crate::master::session::{Session, Settings};
-use crate::master::shared::{Error, Stop, Teller, inherit_little, name_of, prompt::Prompt, status};
+use crate::master::shared::{
+    Error, Files, LAST_WORDS, Stop, Teller, inherit_little, name_of, prompt::Prompt, status,
+};
 
 pub(crate) use self::options::{HELP, ScriptOptions};
-
-/// How long results that are ready may take to be written when the run is ended from outside.
-const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// A script is read in pieces of this many bytes.
 const PIECE: usize = 64 * 1024;
 
 /// Runs a script.
 pub(crate) fn run(options: ScriptOptions) -> Result<u8, Error> {
+    let (painter, timeout) = (options.system.painter(), options.system.timeout);
+    let patience = Patience::hold(timeout).map_err(Error::not_started)?;
+    let ran = run_within(options, &patience);
+    Ok(ran.unwrap_or_else(|error| error.tell(painter, &patience)))
+}
+
+fn run_within(options: ScriptOptions, patience: &Patience) -> Result<u8, Error> {
     let file = options.script.clone();
     let file = file.as_deref().filter(|path| *path != Path::new("-"));
     let path = file.map_or_else(|| "-".to_owned(), name_of);
     // Of no use but for a history, and not for nothing.
     let is_recorded = options.history.is_some() || !options.diagram.is_empty();
-    let (source, sha256) = read(file, &path, options.check, is_recorded)?;
+    let digest = is_recorded.then(Sha256::new);
+    let mut files = Files::default();
+    let (source, sha256) = match file {
+        None => {
+            files.add(io::stdin(), "the script (standard input)");
+            files.add_streams()?;
+            match options.check {
+                true => read_script(io::stdin(), &path, None, patience)?,
+                false => (Source::Input, None),
+            }
+        }
+        Some(file) => {
+            let opened = pipes::open_to_read(file);
+            let opened = opened.map_err(|error| Error::Io(error).in_file(&path))?;
+            files.add(&opened, format!("the script {path}"));
+            files.add_streams()?;
+            read_script(opened, &path, digest, patience)?
+        }
+    };
     if options.check {
         return Ok(status::DONE);
     }
@@ -53,56 +77,45 @@ pub(crate) fn run(options: ScriptOptions) -> Result<u8, Error> {
         script: Some(path.clone().into()),
         sha256: sha256.map(Into::into),
     };
-    let (session, source, pictures) = prepare(options, path, source, header)?;
+    let (session, source, pictures) = prepare(options, path, source, header, files, patience)?;
     Ok(to_its_end(session, source, &pictures))
 }
 
-/// Reads the script and checks it, unless it is to be read line by line; with the file's digest, if
-/// that is wanted.
-fn read(
-    file: Option<&Path>,
+/// Reads and checks a script; with its digest, where that is wanted.
+fn read_script(
+    input: impl AsFd,
     path: &str,
-    is_whole: bool,
-    is_digested: bool,
+    mut digest: Option<Sha256>,
+    patience: &Patience,
 ) -> Result<(Source, Option<String>), Error> {
-    let Some(file) = file else {
-        return Ok(match is_whole {
-            true => (
-                Source::Script(read_script(&mut io::stdin().lock(), path)?),
-                None,
-            ),
-            false => (Source::Input, None),
-        });
-    };
-    let opened = File::open(file).map_err(|error| Error::Io(error).in_file(path))?;
-    if !is_digested {
-        let script = read_script(&mut BufReader::with_capacity(PIECE, opened), path)?;
-        return Ok((Source::Script(script), None));
-    }
-    let mut input = BufReader::with_capacity(PIECE, Sha256Reader::new(opened));
-    let script = read_script(&mut input, path)?;
-    let sha256 = input.into_inner().finish();
-    Ok((Source::Script(script), Some(sha256)))
-}
-
-/// Reads and checks a script.
-fn read_script(input: &mut dyn io::BufRead, path: &str) -> Result<Vec<Statement>, Error> {
     let refused = |refusals: Vec<Refusal>| Error::Refused {
         path: path.to_owned(),
         refusals,
     };
     let mut reader = ScriptReader::default();
+    let mut buffer = vec![0; PIECE];
     loop {
-        let piece = match input.fill_buf() {
-            Ok([]) => return reader.finish().map_err(refused),
-            Ok(piece) => piece,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(Error::Io(error).in_file(path)),
-        };
-        reader.push(piece).map_err(refused)?;
-        let length = piece.len();
-        input.consume(length);
+        let read = pipes::read_patiently(&input, &mut buffer, patience);
+        match read.map_err(|error| Error::Io(error).in_file(path))? {
+            None => {
+                let input = if path == "-" { "standard input" } else { path };
+                return Err(Stop::interrupted(patience, &format!("the end of {input}")).into());
+            }
+            Some(Read::End) => break,
+            Some(Read::Bytes(count)) => {
+                if let Some(digest) = &mut digest {
+                    digest.update(&buffer[..count]);
+                }
+                reader.push(&buffer[..count]).map_err(refused)?;
+            }
+        }
     }
+    let statements = reader.finish().map_err(refused)?;
+    let sha256 = digest.map(|digest| {
+        let digest = digest.finalize();
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    });
+    Ok((Source::Script(statements), sha256))
 }
 
 /// Everything else that can go wrong before anything is started.
@@ -111,25 +124,30 @@ fn prepare(
     path: String,
     mut source: Source,
     header: Header,
-) -> Result<(Session, Source, Vec<Picture>), Error> {
+    mut files: Files,
+    patience: &Patience,
+) -> Result<(Session<'_>, Source, Vec<Picture>), Error> {
     let programs = options.system.programs()?;
-    // Before signals are held: what the path names may have to be waited for.
-    let script = options.script.as_deref().filter(|_| path != "-");
     let history = options.history.as_deref();
-    let file = history.map(|history| HistoryFile::create(history, script));
+    let file = history.map(|history| HistoryFile::open(history, &mut files, patience));
     let file = file.transpose()?;
-    let pictures = Picture::open_all(&options.diagram, options.image, &[script, history])?;
+    let pictures = Picture::open_all(&options.diagram, options.image, &mut files, patience)?;
     inherit_little()?;
     if let Source::Script(statements) = &source {
         let nodes = script::most_nodes(statements);
-        Cluster::check_room(nodes, format!("{path}: the {nodes} nodes of this script"))?;
+        let who = match nodes {
+            1 => format!("{path}: this script and its node"),
+            _ => format!("{path}: the {nodes} nodes of this script"),
+        };
+        Cluster::check_room(nodes, who)?;
     }
     if options.cpus == Placement::One {
         // Where that is not allowed, it is only slower.
         let _ = pipes::stay_on_this_cpu();
     }
-    let signals = Signals::hold().map_err(Error::not_started)?;
-    let run_dir = options.system.run_dir()?;
+    // Before the prompt, whose editor has a thread of its own.
+    let cluster = Cluster::new(programs, options.system.run_dir()?, patience);
+    let cluster = cluster.map_err(Error::not_started)?;
 
     let mut teller = Teller::Stderr(options.system.painter());
     let at_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
@@ -155,16 +173,18 @@ fn prepare(
             (false, false) => Format::Text { arrow: "→" },
         },
         ascii: options.ascii,
-        timeout: options.system.timeout,
         window: options.window as usize,
         nodes: source.nodes(),
-        programs,
     };
-    let session = Session::new(settings, signals, run_dir, chronicle, teller);
-    Ok((session.map_err(Error::NotStarted)?, source, pictures))
+    let session = Session::new(settings, cluster, chronicle, teller);
+    let session = session.map_err(Error::NotStarted)?;
+    if let Some(chronicle) = &session.chronicle {
+        chronicle.empty_file()?;
+    }
+    Ok((session, source, pictures))
 }
 
-fn to_its_end(mut session: Session, source: Source, pictures: &[Picture]) -> u8 {
+fn to_its_end(mut session: Session<'_>, source: Source, pictures: &[Picture]) -> u8 {
     // The line editor may be in the middle of a line when the run ends.
     let terminal = matches!(source, Source::Prompt(_)).then(Terminal::remember);
     let seed = session.settings.seed;
@@ -176,8 +196,15 @@ fn to_its_end(mut session: Session, source: Source, pictures: &[Picture]) -> u8 
         Ok(()) => standing(&session),
         Err(stop) => end_early(&mut session, stop),
     };
-    if !draw(&mut session, pictures) && status == status::DONE {
-        status = status::FAILED;
+    match draw(&mut session, pictures) {
+        Ok(false) if status == status::DONE => status = status::FAILED,
+        Ok(_) => {}
+        Err(stop) => {
+            if !stop.is_silent() {
+                last_words(&mut session, &format!("master: {stop}"));
+            }
+            status = stop.status();
+        }
     }
     if matches!(status, status::FAILED | status::BROKEN) {
         last_words(
@@ -189,21 +216,23 @@ fn to_its_end(mut session: Session, source: Source, pictures: &[Picture]) -> u8 
 }
 
 /// Draws the run, once it is over, and returns whether that has succeeded.
-fn draw(session: &mut Session, pictures: &[Picture]) -> bool {
+fn draw(session: &mut Session<'_>, pictures: &[Picture]) -> Result<bool, Stop> {
     let chronicle = session.chronicle.take();
     let Some(kept) = chronicle.and_then(|chronicle| chronicle.kept) else {
-        return true;
+        return Ok(true);
     };
-    pictures::write_all(pictures, &kept, &mut |text| last_words(session, text))
+    let patience = session.patience;
+    pictures::write_all(pictures, kept, patience, &mut |text| {
+        last_words(session, text);
+    })
 }
 
 /// Tells something when the run is over: nobody is waited for any more.
-fn last_words(session: &mut Session, text: &str) {
-    let deadline = Some(Instant::now() + LAST_WORDS);
-    let _ = session.teller.tell(text, None, deadline);
+fn last_words(session: &mut Session<'_>, text: &str) {
+    let _ = session.teller.tell(text, &Patience::brief(LAST_WORDS));
 }
 
-fn standing(session: &Session) -> u8 {
+fn standing(session: &Session<'_>) -> u8 {
     match (session.broken, session.failed) {
         (true, _) => status::BROKEN,
         (false, true) => status::FAILED,
@@ -211,17 +240,17 @@ fn standing(session: &Session) -> u8 {
     }
 }
 
-fn end_early(session: &mut Session, stop: Stop) -> u8 {
-    session.results.deadline = Some(Instant::now() + LAST_WORDS);
-    let _ = session.results.flush(None);
+fn end_early(session: &mut Session<'_>, stop: Stop) -> u8 {
+    let patience = Patience::brief(LAST_WORDS);
+    let _ = session.results.flush(&patience);
     session.results.give_up();
     // Whoever does not answer will not end by itself either.
     let ending = match stop {
         Stop::TimedOut { .. } => Ending::AtOnce,
         _ => Ending::Signalled,
     };
-    let ended = session.end(ending);
-    let lost = session.give_up_history();
+    let ended = session.end(ending, &patience);
+    let lost = session.give_up_history(&patience);
     let status = match &stop {
         Stop::Strict => standing(session),
         stop => stop.status(),

@@ -3,13 +3,14 @@
 //! It only reads the history and writes the verdicts: the checker itself is `history::Verifier`.
 
 use std::fmt::Write;
+use std::io::BufRead;
 use std::path::PathBuf;
 
 use clap::Args;
 use history::{Judged, Overall, Reader, Report, Verdict, Verifier, Violation};
 use serde::Serialize;
 
-use crate::master::shared::{Colour, Error, Painter, name_of, open, status, write_out};
+use crate::master::shared::{Colour, Error, Files, Painter, name_of, open, status, write_out};
 
 /// Judge the snapshots of a history, whoever wrote it
 ///
@@ -52,7 +53,8 @@ pub(crate) struct VerifyOptions {
 pub(crate) fn run(options: &VerifyOptions) -> Result<u8, Error> {
     let name = name_of(&options.history);
     let tell = |text: &str| Painter::new(options.color).tell(&format!("{name}: {text}"));
-    let report = read(options, tell).map_err(|error| error.in_file(&name))?;
+    let input = open(&options.history, &mut Files::default())?;
+    let report = read(input, options.reorder, tell).map_err(|error| error.in_file(&name))?;
     let text = match options.json {
         true => to_json(&report)?,
         false => to_text(&report, options.reorder),
@@ -65,12 +67,12 @@ pub(crate) fn run(options: &VerifyOptions) -> Result<u8, Error> {
     })
 }
 
-fn read(options: &VerifyOptions, tell: impl Fn(&str)) -> Result<Report, Error> {
-    let mut verifier = match options.reorder {
+fn read(input: impl BufRead, is_reordered: bool, tell: impl Fn(&str)) -> Result<Report, Error> {
+    let mut verifier = match is_reordered {
         true => Verifier::reordering(),
         false => Verifier::new(),
     };
-    let mut reader = Reader::new(open(&options.history)?)?;
+    let mut reader = Reader::new(input)?;
     while let Some(event) = reader.next_event()? {
         verifier.on_event(&event, reader.line());
     }
@@ -87,6 +89,7 @@ fn read(options: &VerifyOptions, tell: impl Fn(&str)) -> Result<Report, Error> {
 fn to_text(report: &Report, reordered: bool) -> String {
     let mut text = String::new();
     let is_one = report.systems <= 1;
+    let mut snapshots = report.snapshots.iter().peekable();
     for system in 1..=report.systems {
         let of_it = match is_one {
             true => String::new(),
@@ -101,7 +104,7 @@ fn to_text(report: &Report, reordered: bool) -> String {
             };
             let _ = writeln!(text, "{whose}: invalid\n{violation}");
         }
-        for judged in report.snapshots.iter().filter(|it| it.system == system) {
+        while let Some(judged) = snapshots.next_if(|it| it.system == system) {
             let _ = write!(text, "{of_it}snapshot {}: ", judged.snapshot);
             say(&mut text, judged, broken, reordered);
         }

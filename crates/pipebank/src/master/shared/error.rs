@@ -8,7 +8,7 @@ use std::io;
 use bank::audit::Unsound;
 use bank::master::{Broken, Fate};
 use bank::script::{Refusal, printable};
-use pipes::{Shortage, Signals};
+use pipes::{Patience, Shortage};
 use rustyline::error::ReadlineError;
 use snapshot::SnapshotId;
 
@@ -49,14 +49,24 @@ impl From<Broken> for Stop {
 
 impl Stop {
     /// Why waiting for `whom` was cut short: a signal came, else the time ran out.
-    pub(crate) fn interrupted(signals: Option<&Signals>, whom: &str) -> Result<Self, Self> {
-        let caught = signals.map(Signals::next_caught).transpose()?.flatten();
-        Ok(match caught {
-            Some(caught) => Self::Signal(caught.0),
-            None => Self::TimedOut {
+    pub(crate) fn interrupted(patience: &Patience, whom: &str) -> Self {
+        match patience.next_caught() {
+            Ok(Some(caught)) => Self::Signal(caught.0),
+            Ok(None) => Self::TimedOut {
                 waited_for: whom.to_owned(),
             },
-        })
+            Err(error) => error.into(),
+        }
+    }
+
+    /// An error where a signal has come or the time is over: for whatever could go on for ever
+    /// without having to wait.
+    pub(crate) fn heed(patience: &Patience, whom: &str) -> Result<(), Self> {
+        match (patience.next_caught()?, patience.is_late()) {
+            (Some(caught), _) => Err(Self::Signal(caught.0)),
+            (None, true) => Err(Self::interrupted(patience, whom)),
+            (None, false) => Ok(()),
+        }
     }
 
     /// Why standard output cannot be written.
@@ -102,8 +112,8 @@ pub(crate) enum Error {
     ClockOfNoTrace,
     #[error("master: --no-markers and --compact are for images, and no .svg is to be written")]
     SettingOfNoImage,
-    #[error("master: there is no page on `{0}`")]
-    NoPage(String),
+    #[error("master: there is no page on `{name}`{}", asked_back(meant.as_deref()))]
+    NoPage { name: String, meant: Option<String> },
 
     // Before anything is started.
     #[error("{}", shown(path, refusals))]
@@ -124,18 +134,36 @@ pub(crate) enum Error {
     )]
     NoProgram { name: &'static str, dir: String },
     #[error(
+        "master: where this program itself is cannot be found out ({0}), and beside it would be \
+         `node` and `observer`; `--bin-dir DIR` says where they are"
+    )]
+    NoPlace(io::Error),
+    #[error(
         "master: --history needs a file, and not `-`: standard output is for results (a file that \
          is called so is `./-`)"
     )]
     HistoryToStdout,
-    #[error("{history}: the history would overwrite the script; --history needs another file")]
-    OverwritesScript { history: String },
-    #[error("{history}: the history cannot be written: {source}")]
-    History { history: String, source: io::Error },
-    #[error("{picture}: the picture would overwrite {other}; --diagram needs another file")]
-    Overwrites { picture: String, other: String },
-    #[error("{picture}: the picture cannot be written: {source}")]
-    Picture { picture: String, source: io::Error },
+    #[error("{file}: {what} would overwrite {other}; {option} needs another file")]
+    Overwrites {
+        file: String,
+        what: &'static str,
+        other: String,
+        option: &'static str,
+    },
+    #[error(
+        "master: standard output is {read}: results would be written into what is read; \
+         `> FILE` sends them to another file"
+    )]
+    ResultsInto { read: String },
+    /// Where this would be written, it would be in what is read.
+    #[error("standard error is a file that is read")]
+    MessagesInto,
+    #[error("{file}: {what} cannot be written: {source}")]
+    Unwritable {
+        file: String,
+        what: &'static str,
+        source: io::Error,
+    },
     #[error("master: the prompt cannot be shown: {0}")]
     Prompt(#[from] ReadlineError),
     #[error("{0}")]
@@ -144,6 +172,11 @@ pub(crate) enum Error {
     NotStarted(Stop),
 
     // A script or a history that is read.
+    #[error(
+        "it looks like a script, and not like a history: `master --history RUN.jsonl FILE` runs a \
+         script and leaves one"
+    )]
+    IsScript,
     #[error("{file}: {}", printable(source.to_string().as_bytes()))]
     In { file: String, source: Box<Self> },
     #[error(transparent)]
@@ -192,8 +225,8 @@ pub(crate) enum Error {
     Json(#[from] serde_json::Error),
     #[error("{0}: the picture is cut off: nobody read the rest of it")]
     CutOff(String),
-    #[error("{file}: it cannot be written: {source}")]
-    Output { file: String, source: io::Error },
+    #[error(transparent)]
+    Lost(Box<Self>),
 }
 
 impl From<pipes::Error> for Error {
@@ -221,7 +254,7 @@ impl Error {
             Self::Unsound { .. } | Self::Money { .. } | Self::Transfers { .. } | Self::Json(_) => {
                 status::BROKEN
             }
-            Self::HistoryLost { .. } | Self::Summary(_) | Self::CutOff(_) | Self::Output { .. } => {
+            Self::HistoryLost { .. } | Self::Summary(_) | Self::CutOff(_) | Self::Lost(_) => {
                 status::FAILED
             }
             // Everything else is noticed before anything starts.
@@ -229,12 +262,14 @@ impl Error {
         }
     }
 
-    /// Reports it on standard error, and returns its status.
-    pub(crate) fn tell(&self, painter: Painter) -> u8 {
-        if !matches!(self, Self::Stop(stop) if stop.is_silent()) {
-            painter.tell(&self.to_string());
-        }
-        self.status()
+    /// Reports it on standard error, and returns its status; or that of what has cut that short.
+    pub(crate) fn tell(&self, painter: Painter, patience: &Patience) -> u8 {
+        let told = match self {
+            Self::Stop(stop) if stop.is_silent() => Ok(()),
+            Self::MessagesInto => Ok(()),
+            _ => painter.tell_within(&self.to_string(), patience),
+        };
+        told.map_or_else(|stop| stop.status(), |()| self.status())
     }
 
     /// The same, about this file.
@@ -252,6 +287,10 @@ pub(crate) fn status_of(fate: &Fate) -> u8 {
         true => status::BROKEN,
         false => status::FAILED,
     }
+}
+
+fn asked_back(meant: Option<&str>) -> String {
+    meant.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
 }
 
 fn shown(path: &str, refusals: &[Refusal]) -> String {

@@ -3,13 +3,16 @@
 //! * [`error`]: what can go wrong, and the exit status of each;
 //! * [`system`]: the options of whatever starts a system, and what is done before it starts;
 //! * [`paint`], [`tell`]: messages on standard error, and their colours;
-//! * [`streams`]: files that are read, and results on standard output;
+//! * [`streams`]: files that are read, and results on standard output; [`files`]: those that are written;
 //! * [`run_dir`]: the directory of `--run-dir`;
 //! * [`drawing`]: histories as pictures;
+//! * [`meant`]: words that were mistyped;
 //! * [`prompt`]: the line editor at a terminal.
 
 mod drawing;
 mod error;
+mod files;
+mod meant;
 mod paint;
 pub(super) mod prompt;
 mod run_dir;
@@ -19,9 +22,11 @@ mod tell;
 
 pub(super) use self::drawing::{Drawable, ImageOptions, Output};
 pub(super) use self::error::{Error, Stop, status_of};
+pub(super) use self::files::{Files, OutputFile, Purpose};
+pub(super) use self::meant::nearest;
 pub(super) use self::paint::{Colour, Painter};
 pub(super) use self::run_dir::{Pids, RunDir};
-pub(super) use self::streams::{checked_script, name_of, open, write_out};
+pub(super) use self::streams::{checked_script, name_of, open, read_whole, write_out};
 pub(super) use self::system::{Programs, SystemOptions, inherit_little, seconds};
-pub(super) use self::tell::Teller;
+pub(super) use self::tell::{LAST_WORDS, Teller};
 pub(super) use crate::status;

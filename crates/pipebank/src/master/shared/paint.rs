@@ -1,10 +1,11 @@
 //! Colours on standard error, where they are wanted.
 
-use std::io::Write;
-
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use clap::{Args, ColorChoice};
+use pipes::Patience;
+
+use super::error::Stop;
 
 const PLACE: Style = Style::new().bold();
 const CARET: Style = AnsiColor::Red.on_default().bold();
@@ -65,9 +66,20 @@ impl Painter {
         }
     }
 
-    /// Writes a message, in one piece. Where nobody can hear it, that is nobody's failure.
+    /// Writes a message, however long it takes: for what can be ended at any time.
     pub(crate) fn tell(self, text: &str) {
+        let _ = self.tell_within(text, &Patience::default());
+    }
+
+    /// Writes a message, waiting while nobody reads it, as long as `patience` lasts. Where nobody can
+    /// hear it, that is nobody's failure.
+    pub(crate) fn tell_within(self, text: &str, patience: &Patience) -> Result<(), Stop> {
         let line = self.paint(text) + "\n";
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        match pipes::write_patiently(std::io::stderr(), line.as_bytes(), patience) {
+            Ok(count) if count < line.len() => {
+                Err(Stop::interrupted(patience, "the reader of standard error"))
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 }

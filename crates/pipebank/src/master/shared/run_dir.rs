@@ -3,11 +3,12 @@
 //! Holds `pids.json` and nothing else, is ours alone (mode 0700), and is left as it was found.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, TryLockError};
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use pipes::Directory;
 use serde::Serialize;
 
 use super::streams::name_of;
@@ -45,10 +46,20 @@ pub(crate) enum RunDirError {
 pub(crate) struct RunDir {
     dir: PathBuf,
     /// Locked as long as this master lives.
-    _lock: File,
-    /// Master made it, so master removes it.
-    created: bool,
+    held: Directory,
+    /// A master made it, so a master removes it.
+    is_made: bool,
 }
+
+/// For us alone.
+const PRIVATE: u32 = 0o700;
+
+/// The sticky bit, which means nothing else on such a directory: a master made it and has not locked
+/// it yet. Whoever locks it first, which may be another, removes it in the end.
+const UNCLAIMED: u32 = 0o1000;
+
+/// How often it may be removed by another master between two steps of this one.
+const TRIES: usize = 1000;
 
 impl RunDir {
     /// Makes the directory, or takes one that is there, if it is ours and holds at most what a
@@ -56,69 +67,84 @@ impl RunDir {
     pub(crate) fn open(dir: &Path) -> Result<Self, RunDirError> {
         // Without what is at its end in `link/` and `link/.`, where a link would not be seen.
         let dir: &Path = &dir.components().collect::<PathBuf>();
-        let io = |doing, source| RunDirError::Io {
-            dir: dir.to_owned(),
-            doing,
-            source,
-        };
-        let created = match fs::DirBuilder::new().mode(0o700).create(dir) {
-            // The umask may have taken away more than nothing.
-            Ok(()) => fs::set_permissions(dir, fs::Permissions::from_mode(0o700))
-                .map(|()| true)
-                .map_err(|source| io("set its mode", source))?,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                check(dir)?;
-                false
+        let mut tries = 0;
+        loop {
+            let is_new = match Directory::make(dir, PRIVATE | UNCLAIMED) {
+                Ok(()) => true,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+                Err(source) => return Err(io(dir, "create it", source)),
+            };
+            tries += 1;
+            match Self::take(dir, is_new) {
+                // A master that had it has removed it meanwhile.
+                Err(RunDirError::Io { source, .. })
+                    if source.kind() == io::ErrorKind::NotFound && tries < TRIES => {}
+                taken => return taken,
             }
-            Err(error) => return Err(io("create it", error)),
-        };
-        let lock = File::open(dir).map_err(|source| io("open it", source))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                dir: dir.to_owned(),
-                _lock: lock,
-                created,
-            }),
-            Err(TryLockError::WouldBlock) => Err(RunDirError::NotOurs {
-                dir: dir.to_owned(),
-                what: "in use by another master".to_owned(),
-            }),
-            Err(TryLockError::Error(source)) => Err(io("lock it", source)),
         }
+    }
+
+    /// Takes the directory; an error of the kind `NotFound` where it is not there, or not any more.
+    fn take(dir: &Path, is_new: bool) -> Result<Self, RunDirError> {
+        check(dir)?;
+        let held = Directory::open(dir).map_err(|source| io(dir, "open it", source))?;
+        match held.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(RunDirError::NotOurs {
+                    dir: dir.to_owned(),
+                    what: "in use by another master".to_owned(),
+                });
+            }
+            Err(TryLockError::Error(source)) => return Err(io(dir, "lock it", source)),
+        }
+        // What was opened may have been removed before it was locked, and be another one by now.
+        if !held.is_at(dir) {
+            return Err(io(dir, "lock it", io::ErrorKind::NotFound.into()));
+        }
+        check(dir)?;
+        let set_mode = || {
+            let is_unclaimed = held.mode()? & UNCLAIMED != 0;
+            if is_unclaimed {
+                held.set_mode(PRIVATE)?;
+            }
+            Ok(is_unclaimed)
+        };
+        let is_unclaimed = set_mode().map_err(|source| io(dir, "set its mode", source))?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            held,
+            is_made: is_new || is_unclaimed,
+        })
     }
 
     /// Replaces the file in one step: a reader sees the old one or the new one.
     pub(crate) fn publish(&self, pids: &Pids) -> Result<(), RunDirError> {
-        let draft = self.dir.join(DRAFT);
-        let write = || -> io::Result<()> {
-            let _ = fs::remove_file(&draft);
-            let mut options = fs::OpenOptions::new();
-            let mut file = options
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&draft)?;
-            let mut text = serde_json::to_string(pids)?;
-            text.push('\n');
-            file.write_all(text.as_bytes())?;
-            fs::rename(&draft, self.dir.join(FILE))
+        let write = || {
+            let text = serde_json::to_string(pids)? + "\n";
+            self.held.replace(FILE, DRAFT, text.as_bytes())
         };
-        write().map_err(|source| RunDirError::Io {
-            dir: self.dir.clone(),
-            doing: "write pids.json",
-            source,
-        })
+        write().map_err(|source| io(&self.dir, "write pids.json", source))
     }
 }
 
 impl Drop for RunDir {
+    /// Still locked: nobody takes it before it is as it was.
     fn drop(&mut self) {
         // Whoever took them away already has done the work.
-        let _ = fs::remove_file(self.dir.join(FILE));
-        let _ = fs::remove_file(self.dir.join(DRAFT));
-        if self.created {
+        let _ = self.held.remove(FILE);
+        let _ = self.held.remove(DRAFT);
+        if self.is_made && self.held.is_at(&self.dir) {
             let _ = fs::remove_dir(&self.dir);
         }
+    }
+}
+
+fn io(dir: &Path, doing: &'static str, source: io::Error) -> RunDirError {
+    RunDirError::Io {
+        dir: dir.to_owned(),
+        doing,
+        source,
     }
 }
 
@@ -129,11 +155,7 @@ fn check(dir: &Path) -> Result<(), RunDirError> {
             what,
         })
     };
-    let io = |doing, source| RunDirError::Io {
-        dir: dir.to_owned(),
-        doing,
-        source,
-    };
+    let io = |doing, source| io(dir, doing, source);
     let found = fs::symlink_metadata(dir).map_err(|source| io("look at it", source))?;
     if found.is_symlink() {
         return not_ours("a symbolic link".to_owned());
@@ -141,12 +163,10 @@ fn check(dir: &Path) -> Result<(), RunDirError> {
     if !found.is_dir() {
         return not_ours("not a directory".to_owned());
     }
-    // What this process creates belongs to its effective user, and so does its /proc entry.
-    let ours = fs::metadata("/proc/self").map_err(|source| io("find out who we are", source))?;
-    if found.uid() != ours.uid() {
+    if !pipes::is_ours(&found) {
         return not_ours("another user's".to_owned());
     }
-    if found.mode() & 0o777 != 0o700 {
+    if found.mode() & 0o777 != PRIVATE {
         return not_ours(format!(
             "open to others (mode {:04o}); `chmod 700` would close it",
             found.mode() & 0o7777

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::hash::{BuildHasher, RandomState};
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -67,12 +68,10 @@ impl SystemOptions {
 
     /// Looks for the programs of the other processes.
     pub(crate) fn programs(&self) -> Result<Programs, Error> {
-        let beside_master = || {
-            let exe = env::current_exe().ok();
-            exe.and_then(|exe| Some(exe.parent()?.to_owned()))
-                .unwrap_or_else(|| PathBuf::from("."))
+        let dir = match &self.bin_dir {
+            Some(dir) => dir.clone(),
+            None => beside(env::current_exe)?,
         };
-        let dir = self.bin_dir.clone().unwrap_or_else(beside_master);
         let find = |name| {
             let path = dir.join(name);
             let dir = name_of(&dir);
@@ -88,6 +87,14 @@ impl SystemOptions {
     }
 }
 
+/// The directory of the program that this finds.
+fn beside(program: impl FnOnce() -> io::Result<PathBuf>) -> Result<PathBuf, Error> {
+    // It is asked of /proc, which need not be there.
+    let mut path = program().map_err(Error::NoPlace)?;
+    path.pop();
+    Ok(path)
+}
+
 /// What is to be done before the first child starts, and holds for the children too.
 pub(crate) fn inherit_little() -> Result<(), Error> {
     pipes::close_inherited_on_exec().map_err(Error::not_started)?;
@@ -101,5 +108,27 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, Error> {
     match Duration::try_from_secs_f64(seconds) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
         _ => Err(Error::Endless),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::PathBuf;
+
+    use super::beside;
+
+    #[test]
+    fn where_no_program_can_be_found_without_proc_the_message_says_so() {
+        let found = beside(|| Ok(PathBuf::from("/bin/master")));
+        assert_eq!(found.unwrap(), PathBuf::from("/bin"));
+        let gone = beside(|| Err(io::ErrorKind::NotFound.into()));
+        let told = gone.unwrap_err().to_string();
+        let expected =
+            "master: where this program itself is cannot be found out (entity not found)";
+        assert!(
+            told.starts_with(expected) && told.contains("--bin-dir DIR"),
+            "{told}"
+        );
     }
 }

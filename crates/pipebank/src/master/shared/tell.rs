@@ -1,12 +1,15 @@
 //! Messages of a session, on standard error or above the prompt.
 
-use std::time::Instant;
+use std::time::Duration;
 
-use pipes::Signals;
+use pipes::Patience;
 
 use super::error::Stop;
 use super::paint::Painter;
 use super::prompt::Above;
+
+/// How long what is ready to be said may take to be written when a run has ended.
+pub(crate) const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// Where a session's messages go.
 pub(crate) enum Teller {
@@ -23,29 +26,14 @@ impl Teller {
         }
     }
 
-    /// Tells a message, waiting while nobody reads it, but no longer than until a signal arrives
-    /// or the deadline passes.
-    pub(crate) fn tell(
-        &mut self,
-        text: &str,
-        signals: Option<&Signals>,
-        deadline: Option<Instant>,
-    ) -> Result<(), Stop> {
-        let painter = match self {
+    /// Tells a message, as [`Painter::tell_within`] does.
+    pub(crate) fn tell(&mut self, text: &str, patience: &Patience) -> Result<(), Stop> {
+        match self {
             Self::Above(painter, above) => {
                 above(&painter.paint(text));
-                return Ok(());
+                Ok(())
             }
-            Self::Stderr(painter) => painter,
-        };
-        let line = painter.paint(text) + "\n";
-        let stderr = std::io::stderr();
-        match pipes::write_interruptibly(&stderr, line.as_bytes(), signals, deadline) {
-            Ok(count) if count < line.len() => {
-                Err(Stop::interrupted(signals, "the reader of standard error")?)
-            }
-            // Where nobody can hear it, that is nobody's failure.
-            Ok(_) | Err(_) => Ok(()),
+            Self::Stderr(painter) => painter.tell_within(text, patience),
         }
     }
 }

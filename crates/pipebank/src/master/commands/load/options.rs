@@ -28,7 +28,8 @@ impl FromStr for SnapshotEvery {
 /// Run the bank by itself under full load, and take snapshots meanwhile
 ///
 /// Every node makes random transfers to all others as fast as it can and receives what comes, while
-/// the observer takes one snapshot after the other and audits each. The traffic is never stopped:
+/// the observer takes one snapshot after the other and audits each. A transfer is of 1 at least, or of
+/// nothing while the account is empty. The traffic is never stopped:
 /// whatever is in transit belongs to the snapshot, and balances and transit add up to the same total
 /// in every snapshot.
 ///
@@ -49,7 +50,8 @@ Sixteen accounts for ten seconds, a snapshot every 100 ms.
 Exit status:
 
   0        it ran as asked
-  1        a process died, or the summary cannot be written
+  1        a process died: the summary is of what was measured until then;
+           or the summary cannot be written
   2        the command line is malformed, something it names is missing or
            cannot be used, or a limit of the system is too low for this
            number of nodes; nothing was started

@@ -2,105 +2,123 @@
 
 use std::time::{Duration, Instant};
 
-use pipes::Signals;
+use pipes::Patience;
 
+use super::heard::{Count, Heard};
 use super::options::{Extent, LoadOptions, SnapshotEvery};
 use super::progress::Progress;
 use super::summary::{Outcome, Snapshots};
 use crate::master::cluster::{Cluster, SIGNALS};
 use crate::master::mesh;
-use crate::master::shared::{Error, Painter, Stop};
+use crate::master::shared::{Error, LAST_WORDS, Painter, Stop};
 use bank::id::{NodeId, Place};
 use bank::master::{Effect, Master, Process, Settings};
 use bank::messages::{Answer, CHUNK, Command, Reply, Request};
 use bank::script::{self, Statement};
 
-/// What has been heard from the processes.
-#[derive(Debug, Default)]
-struct Heard {
-    /// How many nodes have generated all they will.
-    generated: usize,
-    rested: bool,
-    /// For each node: to how many of its peers it has said that it sent how much.
-    told: Vec<usize>,
-    /// For each node: how many transfers were sent to it.
-    owed: Vec<u64>,
-    settled: usize,
-    received: u64,
-    balances: u128,
-    /// For the progress line: how many have answered, and what they have received so far.
-    counted: (usize, u64),
-}
+/// How long a load that a signal has ended may take to come to rest: who has not by then never will.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// A load run.
-pub(super) struct Run {
+pub(super) struct Run<'p> {
     options: LoadOptions,
     deposits: u64,
     pub(super) seed: u64,
-    pub(super) signals: Signals,
-    pub(super) cluster: Cluster,
+    pub(super) patience: &'p Patience,
+    pub(super) cluster: Cluster<'p>,
     pub(super) snapshots: Snapshots,
     pub(super) progress: Progress,
-    pub(super) deadline: Option<Instant>,
     /// The signal that ends it early.
     pub(super) caught: Option<i32>,
+    /// Until when everybody has to have come to rest after that.
+    grace: Option<Instant>,
     painter: Painter,
     nodes: usize,
     heard: Heard,
 }
 
-impl Run {
+impl<'p> Run<'p> {
     pub(super) fn new(
         options: LoadOptions,
         deposits: u64,
         seed: u64,
-        signals: Signals,
-        cluster: Cluster,
+        patience: &'p Patience,
+        cluster: Cluster<'p>,
     ) -> Self {
         let nodes = options.nodes as usize;
         Self {
             deposits,
             seed,
-            signals,
+            patience,
             cluster,
             snapshots: Snapshots::default(),
             progress: Progress::none(),
             caught: None,
+            grace: None,
             painter: options.system.painter(),
             nodes,
             heard: Heard {
                 told: vec![0; nodes],
                 owed: vec![0; nodes],
+                counts: vec![Count::default(); nodes],
                 ..Heard::default()
             },
-            deadline: options
-                .system
-                .timeout
-                .map(|timeout| Instant::now() + timeout),
             options,
         }
     }
 
-    /// Runs it; afterwards the processes still are there.
+    /// Runs it; afterwards the processes still are there. Where one of them has died meanwhile, what was
+    /// measured until then comes of it all the same.
     pub(super) fn drive(&mut self) -> Result<Outcome, Error> {
-        self.narrate(&format!("the seed is {}", self.seed));
+        self.narrate(&format!("the seed is {}", self.seed))?;
         self.set_up()?;
-        self.narrate("the load begins");
+        self.narrate("the load begins")?;
         let began = Instant::now();
+        match self.load(began) {
+            Ok(elapsed) => {
+                self.balance_the_books()?;
+                Ok(self.outcome(elapsed, None))
+            }
+            Err(died @ Error::Died { .. }) => {
+                let elapsed = began.elapsed();
+                self.count_the_rest()?;
+                Ok(self.outcome(elapsed, Some(died)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Everything from the first transfer to the last balance; returns how long the transfers took.
+    fn load(&mut self, began: Instant) -> Result<Duration, Error> {
         self.begin()?;
         self.go_on(began)?;
-        self.narrate("nobody sends any more");
+        self.narrate("nobody sends any more")?;
         self.come_to_rest()?;
         let elapsed = began.elapsed();
         self.wait_until("the observer to finish its snapshots", |heard, run| {
             heard.rested || run.options.snapshot_every == SnapshotEvery::Never
         })?;
-        self.balance_the_books(elapsed)
+        Ok(elapsed)
+    }
+
+    /// Somebody has died: asks the living what they have received. Who does not say so soon never
+    /// will.
+    fn count_the_rest(&mut self) -> Result<(), Error> {
+        let until = Instant::now() + GRACE;
+        self.ask_for_counts()?;
+        while !self.heard.is_counted() && self.caught.is_none() {
+            if Instant::now() >= until || self.patience.is_late() {
+                break;
+            }
+            self.wait(Some(until))?;
+            self.take_everything()?;
+            self.next_death();
+        }
+        Ok(())
     }
 
     /// Starts and connects everybody, as a script would.
     fn set_up(&mut self) -> Result<(), Error> {
-        self.cluster.poller.watch_bytes(&self.signals, SIGNALS)?;
         let mut master = Master::new(Settings {
             seed: self.seed,
             window: usize::MAX,
@@ -114,6 +132,7 @@ impl Run {
         };
         let commands = [script::Command::StartMaster].into_iter();
         for command in commands.chain(self.places().map(create)) {
+            Stop::heed(self.patience, "the nodes to start")?;
             master.execute(Statement { line: 0, command })?;
             self.carry_out(&mut master)?;
         }
@@ -193,7 +212,7 @@ impl Run {
                 told_to_rest = true;
                 end = None;
                 self.tell_everybody(&Command::Rest)?;
-                self.narrate("the nodes are told to rest");
+                self.narrate("the nodes are told to rest")?;
             }
             if self
                 .progress
@@ -201,7 +220,9 @@ impl Run {
                 .is_some_and(|next| Instant::now() >= next)
             {
                 self.progress.asked();
-                self.tell_everybody(&Command::Count)?;
+                if self.heard.is_counted() {
+                    self.ask_for_counts()?;
+                }
             }
             let wake = [end, self.progress.next()].into_iter().flatten().min();
             self.hear(wake, "the nodes to stop generating")?;
@@ -232,10 +253,8 @@ impl Run {
     }
 
     /// The final audit: nothing is in transit, so the balances are all there is.
-    fn balance_the_books(&self, elapsed: Duration) -> Result<Outcome, Error> {
-        let Heard {
-            received, balances, ..
-        } = self.heard;
+    fn balance_the_books(&self) -> Result<(), Error> {
+        let (received, balances) = (self.heard.received(), self.heard.balances);
         let sent = self.heard.owed.iter().sum();
         if received != sent {
             return Err(Error::Transfers { sent, received });
@@ -246,21 +265,40 @@ impl Run {
                 found: balances,
             });
         }
-        Ok(Outcome {
+        Ok(())
+    }
+
+    fn outcome(&self, elapsed: Duration, died: Option<Error>) -> Outcome {
+        Outcome {
             nodes: self.options.nodes,
             balance: self.options.balance,
             seed: self.seed,
-            transfers: received,
+            transfers: self.heard.received(),
             elapsed,
             total: self.deposits,
             cpu: Duration::ZERO,
-        })
+            died,
+        }
     }
 
     /// Tells what master does, where that was asked for.
-    fn narrate(&self, what: &str) {
-        if self.options.system.verbose {
-            self.painter.tell(&format!("master: {what}"));
+    fn narrate(&mut self, what: &str) -> Result<(), Error> {
+        match self.options.system.verbose {
+            true => self.tell(&format!("master: {what}")),
+            false => Ok(()),
+        }
+    }
+
+    /// Tells something. A signal that cuts it short is the first, and ends the load; after one, nobody
+    /// is waited for any more.
+    pub(super) fn tell(&mut self, text: &str) -> Result<(), Error> {
+        if self.caught.is_some() {
+            let _ = self.painter.tell_within(text, &Patience::brief(LAST_WORDS));
+            return Ok(());
+        }
+        match self.painter.tell_within(text, self.patience) {
+            Err(Stop::Signal(number)) => self.on_signal(number),
+            told => Ok(told?),
         }
     }
 
@@ -279,6 +317,13 @@ impl Run {
         Ok(())
     }
 
+    fn ask_for_counts(&mut self) -> Result<(), Error> {
+        for count in &mut self.heard.counts {
+            count.asked += 1;
+        }
+        self.tell_everybody(&Command::Count)
+    }
+
     fn wait_until(
         &mut self,
         waited_for: &str,
@@ -293,6 +338,12 @@ impl Run {
     /// Waits until somebody says something, or until `wake`, and takes it in.
     fn hear(&mut self, wake: Option<Instant>, waited_for: &str) -> Result<(), Error> {
         self.wait(wake)?;
+        self.take_everything()?;
+        self.check(waited_for)
+    }
+
+    /// Takes in what everybody has said.
+    fn take_everything(&mut self) -> Result<(), Error> {
         while let Some(answer) = self.cluster.answer()? {
             self.take_answer(answer)?;
         }
@@ -301,40 +352,62 @@ impl Run {
                 self.take_reply(place, reply)?;
             }
         }
-        self.check(waited_for)
+        Ok(())
     }
 
     /// Waits until somebody has said something, or until `wake`.
     fn wait(&mut self, wake: Option<Instant>) -> Result<(), Error> {
-        let until = [wake, self.deadline].into_iter().flatten().min();
+        let until = [wake, self.grace].into_iter().flatten().min();
         let own = self.cluster.wait(until)?;
         if own.contains(&SIGNALS)
-            && let Some(caught) = self.signals.next_caught()?
+            && let Some(caught) = self.patience.next_caught()?
         {
-            // The second one is for those who do not want to wait for the summary.
-            if self.caught.replace(caught.0).is_some() {
-                return Err(Stop::Signal(caught.0).into());
-            }
+            return self.on_signal(caught.0);
         }
         Ok(())
     }
 
+    /// The first signal ends the load; the second one is for those who do not want to wait for the
+    /// summary.
+    fn on_signal(&mut self, number: i32) -> Result<(), Error> {
+        self.grace = Some(Instant::now() + GRACE);
+        match self.caught.replace(number) {
+            None => Ok(()),
+            Some(_) => Err(Stop::Signal(number).into()),
+        }
+    }
+
     /// Nobody has died, and there is time left.
     fn check(&mut self, waited_for: &str) -> Result<(), Error> {
-        if let Some((dead, fate)) = self.cluster.take_news().into_iter().next() {
-            let who = match dead {
-                Process::Node(place) => format!("node {}", id_of(place)),
-                Process::Observer => "the observer".to_owned(),
-            };
-            return Err(Error::Died { who, fate });
+        if let Some(died) = self.next_death() {
+            return Err(died);
         }
-        match self.deadline {
-            Some(deadline) if Instant::now() >= deadline => {
-                let waited_for = waited_for.to_owned();
-                Err(Stop::TimedOut { waited_for }.into())
+        if self.patience.is_late() {
+            let waited_for = waited_for.to_owned();
+            return Err(Stop::TimedOut { waited_for }.into());
+        }
+        match (self.caught, self.grace) {
+            (Some(number), Some(grace)) if Instant::now() >= grace => {
+                Err(Stop::Signal(number).into())
             }
             _ => Ok(()),
         }
+    }
+
+    /// The first of those that have died since it was asked last.
+    fn next_death(&mut self) -> Option<Error> {
+        let mut first = None;
+        for (dead, fate) in self.cluster.take_news() {
+            let who = match dead {
+                Process::Node(place) => {
+                    self.heard.counts[place.index()].is_dead = true;
+                    format!("node {}", id_of(place))
+                }
+                Process::Observer => "the observer".to_owned(),
+            };
+            first.get_or_insert(Error::Died { who, fate });
+        }
+        first
     }
 
     fn take_answer(&mut self, answer: Answer) -> Result<(), Error> {
@@ -373,11 +446,11 @@ impl Run {
         match reply {
             Reply::Generated => heard.generated += 1,
             Reply::Counted { received } => {
-                heard.counted.0 += 1;
-                heard.counted.1 += received;
-                if heard.counted.0 == self.nodes {
-                    let (_, received) = std::mem::take(&mut heard.counted);
-                    self.progress.show(received, &self.snapshots);
+                let count = &mut heard.counts[place.index()];
+                count.answered += 1;
+                count.received = received;
+                if heard.is_counted() {
+                    self.progress.show(heard.received(), &self.snapshots);
                 }
             }
             Reply::SentTo { transfers } => {
@@ -390,7 +463,7 @@ impl Run {
             }
             Reply::Settled { received, balance } => {
                 heard.settled += 1;
-                heard.received += received;
+                heard.counts[place.index()].received = received;
                 heard.balances += u128::from(balance);
             }
             reply => {

@@ -6,6 +6,8 @@ use std::time::Duration;
 use indicatif::HumanCount;
 use serde::Serialize;
 
+use crate::master::shared::Error;
+
 /// The version of the JSON summary's schema; it changes when a reader of the old one would go
 /// wrong.
 const JSON_SCHEMA: u32 = 1;
@@ -37,7 +39,7 @@ impl Snapshots {
     }
 }
 
-/// A load run that went well.
+/// A load run that went well, or up to the death of a process.
 #[derive(Debug, Serialize)]
 pub(super) struct Summary {
     schema: u32,
@@ -54,6 +56,10 @@ pub(super) struct Summary {
     total: u64,
     cpu_seconds: f64,
     seed: u64,
+    /// Who died and how, where that ended the run: what the dead had received is not known, and the
+    /// last balances are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    died: Option<String>,
 }
 
 /// Milliseconds; nothing where there was no snapshot.
@@ -79,7 +85,7 @@ struct TransfersInTransit {
 }
 
 /// What a run is known by, and what it brought beside its snapshots.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) nodes: u32,
     pub(super) balance: u64,
@@ -88,6 +94,8 @@ pub(super) struct Outcome {
     pub(super) elapsed: Duration,
     pub(super) total: u64,
     pub(super) cpu: Duration,
+    /// The death that ended it.
+    pub(super) died: Option<Error>,
 }
 
 impl Summary {
@@ -125,6 +133,10 @@ impl Summary {
             total: outcome.total,
             cpu_seconds: outcome.cpu.as_secs_f64(),
             seed: outcome.seed,
+            died: match outcome.died {
+                Some(Error::Died { who, fate }) => Some(format!("{who} died ({fate})")),
+                _ => None,
+            },
         }
     }
 
@@ -133,7 +145,13 @@ impl Summary {
     }
 
     pub(super) fn text(&self) -> String {
-        let mut rows = vec![
+        let died = self.died.iter();
+        let mut rows: Vec<_> = died.map(|died| ("cut short", died.clone())).collect();
+        let (at_least, is_whole) = match self.died {
+            Some(_) => ("at least ", false),
+            None => ("", true),
+        };
+        rows.extend([
             (
                 "nodes",
                 format!(
@@ -144,9 +162,13 @@ impl Summary {
             ),
             (
                 "transfers",
-                format!("{} in {:.2} s", HumanCount(self.transfers), self.seconds),
+                format!(
+                    "{at_least}{} in {:.2} s",
+                    HumanCount(self.transfers),
+                    self.seconds
+                ),
             ),
-            ("rate", format!("{} a second", short(self.rate))),
+            ("rate", format!("{at_least}{} a second", short(self.rate))),
             (
                 "snapshots",
                 format!(
@@ -154,7 +176,7 @@ impl Summary {
                     HumanCount(self.snapshots as u64)
                 ),
             ),
-        ];
+        ]);
         if let (Some(p50), Some(p99), Some(max)) = (
             self.latency_ms.p50,
             self.latency_ms.p99,
@@ -166,17 +188,19 @@ impl Summary {
         if let (Some(median), Some(max)) = (self.in_transit.median, self.in_transit.max) {
             let mut money = format!("median {}, max {}", HumanCount(median), HumanCount(max));
             if let Some(transfers) = self.in_transit.transfers.median {
-                let _ = write!(money, " (median {} transfers)", HumanCount(transfers));
+                let plural = if transfers == 1 { "" } else { "s" };
+                let transfers = HumanCount(transfers);
+                let _ = write!(money, " (median {transfers} transfer{plural})");
             }
             rows.push(("in transit", money));
         }
-        let total = match self.snapshots {
-            0 => format!("{}, as at first", HumanCount(self.total)),
-            _ => format!(
-                "{}, in every snapshot and at the end",
-                HumanCount(self.total)
-            ),
+        let seen = match (self.snapshots, is_whole) {
+            (0, true) => "as at first",
+            (0, false) => "at first",
+            (_, true) => "in every snapshot and at the end",
+            (_, false) => "in every snapshot",
         };
+        let total = format!("{}, {seen}", HumanCount(self.total));
         rows.push(("total", total));
         rows.push(("CPU", format!("{:.2} s", self.cpu_seconds)));
         rows.push(("seed", self.seed.to_string()));

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use bank::script::{Checker, Command, Line, LineSplitter, Statement};
+use bank::script::{Checker, Command, Line, LineSplitter, Problem, Statement};
 use pipes::{Input, Read};
 
 use super::show;
@@ -45,34 +45,53 @@ impl Source {
     }
 }
 
+/// The lines so far.
+#[derive(Default)]
+struct Before {
+    checker: Checker,
+    /// What was said of one of them and is so of those after it too: that is said once.
+    said: Option<Problem>,
+}
+
+/// Whether there is more to be read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum More {
+    Perhaps,
+    /// The whole text is no script.
+    No,
+}
+
 fn run_input(session: &mut Session) -> Result<(), Stop> {
     let input = Input::standard();
-    let mut checker = Checker::new();
+    let mut before = Before::default();
     let mut lines = LineSplitter::new();
     let mut buffer = vec![0; 64 * 1024];
     loop {
         while let Some(line) = lines.next_line() {
-            run_line(session, &mut checker, &line)?;
+            if run_line(session, &mut before, &line)? == More::No {
+                return Ok(());
+            }
         }
         if !input.is_ready()? {
             session.wait_for_input(&input)?;
         }
+        session.heed()?;
         match input.read(&mut buffer)? {
             Read::Bytes(count) => lines.push(&buffer[..count]),
             Read::End => break,
         }
     }
     match lines.finish() {
-        Some(line) => run_line(session, &mut checker, &line),
+        Some(line) => run_line(session, &mut before, &line).map(drop),
         None => Ok(()),
     }
 }
 
 fn run_prompt(session: &mut Session, mut prompt: Prompt) -> Result<(), Stop> {
-    let mut checker = Checker::new();
+    let mut before = Before::default();
     let mut number = 0;
     loop {
-        let mut ids: Vec<_> = checker.ids().collect();
+        let mut ids: Vec<_> = before.checker.ids().collect();
         ids.sort();
         let ids = ids.iter().map(ToString::to_string).collect();
         match session.wait_for_line(&mut prompt, ids)? {
@@ -91,7 +110,9 @@ fn run_prompt(session: &mut Session, mut prompt: Prompt) -> Result<(), Stop> {
                         typed if show::obey(session, number, typed, columns)? => {}
                         _ => {
                             let text = text.as_bytes();
-                            run_line(session, &mut checker, &Line { number, text })?;
+                            // Whoever types wants an answer to every line.
+                            before.said = None;
+                            run_line(session, &mut before, &Line { number, text })?;
                         }
                     }
                 }
@@ -101,23 +122,37 @@ fn run_prompt(session: &mut Session, mut prompt: Prompt) -> Result<(), Stop> {
 }
 
 /// One line of a session: refused, or executed.
-fn run_line(session: &mut Session, checker: &mut Checker, line: &Line<'_>) -> Result<(), Stop> {
-    match checker.line(line.number, line.text) {
-        Ok(None) => Ok(()),
-        Ok(Some(command)) => session.execute(Statement {
-            line: line.number,
-            command,
-        }),
-        Err(refusals) => {
-            session.drain()?;
-            session.failed = true;
-            for refusal in refusals {
-                session.tell(&refusal.display("-").to_string())?;
-            }
-            match session.settings.strict {
-                true => Err(Stop::Strict),
-                false => Ok(()),
-            }
+fn run_line(session: &mut Session, before: &mut Before, line: &Line<'_>) -> Result<More, Stop> {
+    let refusals = match before.checker.line(line.number, line.text) {
+        Ok(None) => return Ok(More::Perhaps),
+        Ok(Some(command)) => {
+            before.said = None;
+            session.execute(Statement {
+                line: line.number,
+                command,
+            })?;
+            return Ok(More::Perhaps);
         }
+        Err(refusals) => refusals,
+    };
+    session.heed()?;
+    session.drain()?;
+    session.failed = true;
+    let mut more = More::Perhaps;
+    for refusal in refusals {
+        if refusal.problem.is_of_the_whole() {
+            more = More::No;
+        }
+        if refusal.problem.stays() {
+            if before.said.as_ref() == Some(&refusal.problem) {
+                continue;
+            }
+            before.said = Some(refusal.problem.clone());
+        }
+        session.tell(&refusal.display("-").to_string())?;
+    }
+    match session.settings.strict {
+        true => Err(Stop::Strict),
+        false => Ok(more),
     }
 }
