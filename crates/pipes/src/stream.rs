@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::termios::{self, SetArg, Termios};
+use nix::sys::termios::{self, FlushArg, LocalFlags, SetArg, Termios};
 use nix::unistd;
 
 use crate::{Error, Patience};
@@ -87,6 +87,25 @@ impl Terminal {
     #[must_use]
     pub fn remember() -> Self {
         Self(termios::tcgetattr(io::stdin()).ok())
+    }
+
+    /// The same, and until then each key is handed over as it is pressed, and not shown; those that
+    /// send signals still do.
+    #[must_use]
+    pub fn key_by_key() -> Self {
+        let terminal = Self::remember();
+        if let Some(settings) = &terminal.0 {
+            let mut settings = settings.clone();
+            settings.local_flags &= !(LocalFlags::ICANON | LocalFlags::ECHO);
+            let _ = termios::tcsetattr(io::stdin(), SetArg::TCSADRAIN, &settings);
+        }
+        terminal
+    }
+
+    /// Forgets what has been typed and not been read yet.
+    pub fn forget_typed() {
+        // Where there is no terminal, nothing has been typed.
+        let _ = termios::tcflush(io::stdin(), FlushArg::TCIFLUSH);
     }
 }
 

@@ -163,6 +163,15 @@ pub struct CommandHelp {
     pub(super) required: usize,
 }
 
+impl CommandHelp {
+    /// Whether its argument at this place, counted from 0, names a node that is there already.
+    #[must_use]
+    pub fn takes_node(&self, place: usize) -> bool {
+        let takes_id = self.quantities.get(place) == Some(&Quantity::Id);
+        takes_id && self.keyword != Keyword::CreateNode
+    }
+}
+
 /// `Send FROM TO AMOUNT`
 impl fmt::Display for CommandHelp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

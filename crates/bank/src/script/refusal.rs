@@ -42,7 +42,15 @@ impl Refusal {
     pub fn display<'a>(&'a self, path: &'a str) -> impl fmt::Display + 'a {
         InFile {
             refusal: self,
-            path,
+            path: Some(path),
+        }
+    }
+
+    /// The same without the place, for whoever has just typed the line.
+    pub fn without_place(&self) -> impl fmt::Display + '_ {
+        InFile {
+            refusal: self,
+            path: None,
         }
     }
 }
@@ -274,7 +282,7 @@ impl Refusal {
 
 struct InFile<'a> {
     refusal: &'a Refusal,
-    path: &'a str,
+    path: Option<&'a str>,
 }
 
 impl fmt::Display for InFile<'_> {
@@ -288,11 +296,17 @@ impl fmt::Display for InFile<'_> {
             width,
         } = self.refusal;
         let (indent, width) = (usize::from(*indent), usize::from(*width));
-        let path = printable(self.path.as_bytes());
+        let path = self.path.map(|path| printable(path.as_bytes()));
         if problem.is_of_the_whole() {
-            return write!(f, "{path}: {problem}");
+            return match path {
+                Some(path) => write!(f, "{path}: {problem}"),
+                None => write!(f, "{problem}"),
+            };
         }
-        writeln!(f, "{path}:{line}:{column}: {problem}")?;
+        if let Some(path) = path {
+            write!(f, "{path}:{line}:{column}: ")?;
+        }
+        writeln!(f, "{problem}")?;
         writeln!(f, "    {echo}")?;
         write!(f, "    {:indent$}{:^<width$}", "", "")
     }

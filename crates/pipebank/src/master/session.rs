@@ -22,7 +22,7 @@ use super::ending::Ending;
 use super::mesh;
 use super::results::{Format, Results};
 use super::shared::{
-    Error, Stop, Teller,
+    Error, Stop, Teller, columns, fit,
     prompt::{Prompt, Typed},
 };
 use super::table::table;
@@ -33,8 +33,9 @@ use bank::script::{Command, Statement};
 /// What the command line says of a session.
 #[derive(Debug)]
 pub(super) struct Settings {
-    /// How the script is called in messages.
-    pub(super) path: String,
+    /// How the script is called in messages; `None` at a prompt, where the line that is meant has just
+    /// been typed.
+    pub(super) path: Option<String>,
     pub(super) seed: u64,
     pub(super) strict: bool,
     pub(super) verbose: bool,
@@ -198,7 +199,7 @@ impl<'p> Session<'p> {
             Effect::Table(rows) => {
                 let rows = rows.iter().map(|row| (row, self.cluster.pid(row.place)));
                 let text = table(rows);
-                self.tell(&text)?;
+                self.show(&fit(&text, columns()))?;
             }
             Effect::StartObserver => {
                 self.cluster.start_observer()?;
@@ -374,6 +375,13 @@ impl<'p> Session<'p> {
         }
     }
 
+    /// Shows on stderr, just as it is, what is no message; as `tell` after everything before it.
+    pub(super) fn show(&mut self, text: &str) -> Result<(), Stop> {
+        self.write_history(self.patience)?;
+        self.results.flush(self.patience)?;
+        self.teller.show(text, self.patience)
+    }
+
     /// Tells what master does, where that was asked for (`--verbose`).
     pub(super) fn narrate(&mut self, what: impl FnOnce() -> String) -> Result<(), Stop> {
         match self.settings.verbose {
@@ -387,8 +395,9 @@ impl<'p> Session<'p> {
         self.heed()?;
         self.failed = true;
         self.broken |= failure.is_internal();
-        let text = format!("{}:{line}: `{command}`: {failure}", self.settings.path);
-        self.tell(&text)?;
+        let place = self.settings.path.as_ref();
+        let place = place.map_or_else(String::new, |path| format!("{path}:{line}: "));
+        self.tell(&format!("{place}`{command}`: {failure}"))?;
         match self.settings.strict {
             true => Err(Stop::Strict),
             false => Ok(()),

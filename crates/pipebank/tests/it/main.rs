@@ -31,5 +31,7 @@ mod system_limits;
 mod teardown;
 mod terminal;
 mod tidy;
+mod tty;
 mod verify;
+mod widths;
 mod windows;

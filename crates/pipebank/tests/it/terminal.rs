@@ -1,157 +1,9 @@
 //! `master` at a terminal: the prompt, its keys, and the terminal's state afterwards.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::Instant;
+use nix::sys::signal::Signal::{SIGHUP, SIGKILL, SIGTERM};
+use testing::{Folder, gone, signal};
 
-use nix::fcntl::OFlag;
-use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
-use nix::sys::signal::Signal::{SIGKILL, SIGTERM};
-use nix::sys::termios::{LocalFlags, tcgetattr};
-use testing::{Folder, Master, PATIENCE, Pids, Process, gone, master, signal};
-
-const CTRL_C: &str = "\x03";
-const CTRL_D: &str = "\x04";
-const TAB: &str = "\t";
-const UP: &str = "\x1b[A";
-const ENTER: &str = "\r";
-const PROMPT: &str = "pipebank> ";
-/// What the line editor writes when it begins to read a line (bracketed paste on), and only then:
-/// the prompt itself is drawn again at many keys.
-const BEGINS_TO_READ: &str = "\x1b[?2004h";
-
-/// A master whose three standard streams are one terminal.
-struct Session {
-    master: Master,
-    keyboard: PtyMaster,
-    screen: mpsc::Receiver<Vec<u8>>,
-    /// All that was written to the terminal, and how much of it has been waited for.
-    shown: String,
-    seen: usize,
-    /// Keeps the terminal, whose settings are looked at.
-    terminal: File,
-}
-
-impl Session {
-    fn start(arguments: &[&str]) -> Self {
-        Self::start_with(arguments, &[])
-    }
-
-    fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let keyboard = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).unwrap();
-        grantpt(&keyboard).unwrap();
-        unlockpt(&keyboard).unwrap();
-        let terminal = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .custom_flags(OFlag::O_NOCTTY.bits())
-            .open(ptsname_r(&keyboard).unwrap())
-            .unwrap();
-        let stream = || Stdio::from(terminal.try_clone().unwrap());
-        // A session of its own, so that the terminal's keys reach it.
-        let mut command = Command::new("setsid");
-        command
-            .args(["--ctty", master(), "--seed", "1", "--run-dir", "run"])
-            .args(arguments)
-            .env("TERM", "xterm")
-            .env_remove("NO_COLOR")
-            .env_remove("CLICOLOR_FORCE")
-            .envs(variables.iter().copied())
-            .stdin(stream())
-            .stdout(stream())
-            .stderr(stream());
-        let (sender, screen) = mpsc::channel();
-        let mut reader = File::from(
-            std::os::fd::AsFd::as_fd(&keyboard)
-                .try_clone_to_owned()
-                .unwrap(),
-        );
-        thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(count @ 1..) = reader.read(&mut buffer) {
-                if sender.send(buffer[..count].to_vec()).is_err() {
-                    return;
-                }
-            }
-        });
-        Self {
-            master: Master::start_as_is_in(Folder::new(), command),
-            keyboard,
-            screen,
-            shown: String::new(),
-            seen: 0,
-            terminal,
-        }
-    }
-
-    fn type_keys(&mut self, keys: &str) {
-        self.keyboard.write_all(keys.as_bytes()).unwrap();
-    }
-
-    /// Types a line once there is a prompt.
-    #[track_caller]
-    fn command(&mut self, line: &str) {
-        self.prompt();
-        self.type_keys(line);
-        self.type_keys(ENTER);
-    }
-
-    /// Waits for the next prompt.
-    #[track_caller]
-    fn prompt(&mut self) {
-        self.expect(BEGINS_TO_READ);
-        self.expect(PROMPT);
-    }
-
-    /// Waits until this is on the screen, after what was waited for before.
-    #[track_caller]
-    fn expect(&mut self, text: &str) -> String {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let new = &self.shown[self.seen..];
-            if let Some(at) = new.find(text) {
-                let before = new[..at].to_owned();
-                self.seen += at + text.len();
-                return before;
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.screen.recv_timeout(left) {
-                Ok(bytes) => self.shown += &String::from_utf8_lossy(&bytes),
-                Err(error) => panic!(
-                    "waited for {text:?} ({error}); the screen: {:?}",
-                    self.shown
-                ),
-            }
-        }
-    }
-
-    fn pids(&mut self) -> Pids {
-        let pids = self.master.pids();
-        self.master.remember(&pids);
-        pids
-    }
-
-    /// Whether the terminal edits lines itself and echoes: its state before the prompt.
-    fn is_cooked(&self) -> bool {
-        let flags = tcgetattr(&self.terminal).unwrap().local_flags;
-        flags.contains(LocalFlags::ICANON | LocalFlags::ECHO | LocalFlags::ISIG)
-    }
-
-    #[track_caller]
-    fn expect_end(mut self, status: i32) {
-        let ended = self.master.wait();
-        assert_eq!(ended.signal(), None);
-        let family: Vec<Process> = self.master.family().to_vec();
-        gone(&family);
-        assert!(self.is_cooked(), "the terminal is left as it was found");
-        assert_eq!(ended.code(), Some(status), "{:?}", self.shown);
-    }
-}
+use crate::tty::{CTRL_C, CTRL_D, ENTER, PROMPT, Session, TAB, UP};
 
 #[test]
 fn a_command_that_is_typed_at_the_prompt_is_carried_out() {
@@ -212,6 +64,20 @@ fn what_is_refused_or_fails_at_the_prompt_is_told_and_the_session_goes_on() {
 }
 
 #[test]
+fn messages_at_the_prompt_have_no_place_before_them() {
+    let mut session = Session::start_with(&[], &[("NO_COLOR", "1")]);
+    session.command("Sned 1 2 3");
+    session.expect("\nunknown command `Sned`; did you mean `Send`?\r\n    Sned 1 2 3\r\n    ^^^^");
+    session.command("StartMaster");
+    session.command("CollectState");
+    session.expect("\n`CollectState`: ");
+    session.prompt();
+    assert!(!session.shown.contains("-:"), "{:?}", session.shown);
+    session.type_keys(CTRL_D);
+    session.expect_end(1);
+}
+
+#[test]
 fn help_lists_the_commands() {
     let mut session = Session::start(&[]);
     session.command("help");
@@ -229,6 +95,68 @@ fn help_lists_the_commands() {
 }
 
 #[test]
+fn a_session_begins_with_where_help_is() {
+    let mut session = Session::start(&[]);
+    session.expect("`help` lists the commands");
+    session.prompt();
+    session.type_keys(CTRL_D);
+    session.expect_end(0);
+}
+
+#[test]
+fn a_byte_that_is_not_utf_8_does_not_end_the_session() {
+    let mut session = Session::start(&[]);
+    session.command("StartMaster");
+    session.prompt();
+    // What follows in the same breath must not be taken for a line.
+    session.type_bytes(b"CreateNode 1 5\xff\rquit\r");
+    session.expect("not UTF-8");
+    session.expect(PROMPT);
+    session.expect("CreateNode 1 5\u{fffd}");
+    // The line is as it was, and can be mended.
+    session.type_keys(&format!("\x7f0{ENTER}"));
+    session.command("BeginSnapshot 1");
+    session.expect("Started by Node 1");
+    session.command("CollectState");
+    session.command("PrintSnapshot");
+    session.expect("node 1 = 50");
+    // The same where the rest of a sequence never comes, and inside of what is pasted.
+    for bytes in [&b"\xc3\r"[..], b"\x1b[200~Kill\xe9All\rquit\r\x1b[201~"] {
+        session.prompt();
+        session.type_bytes(bytes);
+        session.expect("not UTF-8");
+        session.expect(PROMPT);
+        session.expect("\u{fffd}");
+        session.type_keys(CTRL_C);
+    }
+    session.prompt();
+    session.type_keys(CTRL_D);
+    session.expect_end(0);
+}
+
+#[test]
+fn a_first_interrupt_clears_the_line_and_says_how_to_leave() {
+    let mut session = Session::start(&[]);
+    session.command("StartMaster");
+    session.prompt();
+    session.type_keys(&format!("CreateNode 1 100{CTRL_C}"));
+    session.expect("Ctrl-C once more ends the session");
+    // Not in a row: something was typed in between, entered or not.
+    session.command("CreateNode 1 7");
+    session.prompt();
+    for _ in 0..2 {
+        session.type_keys(&format!("Crea{CTRL_C}"));
+        session.expect("Ctrl-C once more ends the session");
+        session.prompt();
+    }
+    session.type_keys(&format!("BeginSnapshot 1{ENTER}"));
+    session.expect("Started by Node 1");
+    session.prompt();
+    session.type_keys(CTRL_D);
+    session.expect_end(0);
+}
+
+#[test]
 fn tab_completes_commands_and_node_ids() {
     let mut session = Session::start(&[]);
     session.command("StartMaster");
@@ -241,8 +169,7 @@ fn tab_completes_commands_and_node_ids() {
     session.prompt();
     session.type_keys(&format!("Send 5 47{TAB}3{ENTER}"));
     session.prompt();
-    session.type_keys(&format!("rec{TAB}"));
-    session.type_keys(&format!("4711{ENTER}"));
+    session.type_keys(&format!("rec{TAB} 4711{ENTER}"));
     session.prompt();
     session.type_keys(CTRL_D);
     assert!(
@@ -250,6 +177,48 @@ fn tab_completes_commands_and_node_ids() {
         "{:?}",
         session.shown
     );
+    session.expect_end(0);
+}
+
+#[test]
+fn a_second_tab_takes_nothing_back() {
+    let mut session = Session::start(&[]);
+    session.command("StartMaster");
+    for node in ["40", "41", "7"] {
+        session.command(&format!("CreateNode {node} 100"));
+    }
+    session.prompt();
+    session.type_keys(&format!("Beg{TAB}{TAB}4{TAB}"));
+    // What is possible is listed; `BeginSnapshot ` stays, and so does the 4.
+    session.expect("40");
+    session.expect("41");
+    session.type_keys(&format!("{TAB}1{ENTER}"));
+    session.expect("Started by Node 41");
+    session.prompt();
+    session.type_keys(CTRL_D);
+    session.expect_end(0);
+}
+
+#[test]
+fn tab_offers_only_what_can_stand_there() {
+    let mut session = Session::start(&[]);
+    session.command("StartMaster");
+    session.command("CreateNode 1 100");
+    session.command("CreateNode 2 100");
+    session.prompt();
+    // Not to itself: the only other node is certain. And no node where an amount is wanted.
+    session.type_keys(&format!("Send 1 {TAB}{TAB}42{ENTER}"));
+    session.prompt();
+    session.type_keys(&format!("Receive 2 {TAB}{ENTER}"));
+    session.expect("1 Transfer 42");
+    session.prompt();
+    // A new node has a new id.
+    session.type_keys(&format!("CreateNode {TAB}3 5{ENTER}"));
+    session.prompt();
+    session.type_keys(&format!("show {TAB}2{ENTER}"));
+    session.expect("earlier steps");
+    session.prompt();
+    session.type_keys(CTRL_D);
     session.expect_end(0);
 }
 
@@ -269,13 +238,15 @@ fn the_last_command_comes_back() {
 }
 
 #[test]
-fn an_interrupt_at_the_prompt_ends_with_130() {
+fn a_second_interrupt_in_a_row_ends_with_130() {
     let mut session = Session::start(&[]);
     session.command("StartMaster");
     session.command("CreateNode 1 100");
     session.prompt();
     session.pids();
     session.type_keys(&format!("Send 1{CTRL_C}"));
+    session.prompt();
+    session.type_keys(CTRL_C);
     session.expect_end(130);
 }
 
@@ -353,7 +324,7 @@ fn a_terminal_that_goes_away_ends_the_run() {
     } = session;
     // A terminal window is closed: its last descriptor goes, and with it the line.
     drop((keyboard, screen, terminal));
-    signal(master.pid(), nix::sys::signal::Signal::SIGHUP);
+    signal(master.pid(), SIGHUP);
     let ended = master.wait();
     assert_eq!(ended.code(), Some(129), "{ended:?}");
     gone(master.family());
@@ -363,14 +334,13 @@ fn a_terminal_that_goes_away_ends_the_run() {
 fn colour_is_for_terminals_and_no_color_is_honoured() {
     let mut session = Session::start(&[]);
     session.command("nonsense");
-    let place = "-:1:1:";
-    session.expect(&format!("\u{1b}[1m{place}\u{1b}[0m unknown command"));
+    session.expect("\u{1b}[1m\u{1b}[31m    ^^^^^^^^\u{1b}[0m");
     session.command("quit");
     session.expect_end(1);
 
     let mut session = Session::start_with(&[], &[("NO_COLOR", "1")]);
     session.command("nonsense");
-    session.expect(&format!("{place} unknown command"));
+    session.expect("\n    ^^^^^^^^\r\n");
     session.command("quit");
     session.expect_end(1);
 }
@@ -401,7 +371,7 @@ fn show_draws_the_last_steps_in_colour_only_where_that_is_allowed() {
     session.expect("5    |(~~~S1=0~~~#");
     session.expect("1 -> 2: a:7");
     session.command("show none");
-    session.expect("-:7: `show none`: `show N` draws the last N steps");
+    session.expect("\n`show none`: `show N` draws the last N steps");
     session.prompt();
     assert!(!session.shown.contains("\u{1b}[38"), "{:?}", session.shown);
     session.type_keys(CTRL_D);

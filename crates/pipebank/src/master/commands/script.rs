@@ -152,18 +152,19 @@ fn prepare(
     let mut teller = Teller::Stderr(options.system.painter());
     let at_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     if matches!(source, Source::Input) && at_terminal {
-        let (prompt, above) = Prompt::start()?;
+        let (prompt, above) = Prompt::start(teller.painter())?;
         source = Source::Prompt(prompt);
         if io::stderr().is_terminal() {
             teller = Teller::Above(teller.painter(), above);
         }
     }
+    let is_typed = matches!(source, Source::Prompt(_));
 
     let kept = (!pictures.is_empty()).then(Kept::new);
-    let recent = matches!(source, Source::Prompt(_)).then(show::recent);
+    let recent = is_typed.then(show::recent);
     let chronicle = Chronicle::begin(file, kept, recent, &header);
     let settings = Settings {
-        path,
+        path: (!is_typed).then_some(path),
         seed: header.seed.unwrap_or_default(),
         strict: options.strict,
         verbose: options.system.verbose,

@@ -1,4 +1,4 @@
-//! Colours on standard error, where they are wanted.
+//! Messages on standard error: as wide as the terminal, and coloured where that is wanted.
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
@@ -6,6 +6,7 @@ use clap::{Args, ColorChoice};
 use pipes::Patience;
 
 use super::error::Stop;
+use super::fit::{columns, fit, is_caret};
 
 const PLACE: Style = Style::new().bold();
 const CARET: Style = AnsiColor::Red.on_default().bold();
@@ -36,19 +37,25 @@ impl Painter {
         Self { is_colourful }
     }
 
-    /// A message with its place in bold and its carets in red, or just as it is.
-    pub(crate) fn paint(self, text: &str) -> String {
+    /// Whether there are colours.
+    pub(crate) fn is_colourful(self) -> bool {
+        self.is_colourful
+    }
+
+    /// A message that fits the terminal, with its place in bold and its carets in red where there are
+    /// colours.
+    pub(crate) fn message(self, text: &str) -> String {
+        let text = fit(text, columns());
         if !self.is_colourful {
-            return text.to_owned();
+            return text;
         }
         let mut painted = String::new();
         for (number, line) in text.split('\n').enumerate() {
             if number > 0 {
                 painted.push('\n');
             }
-            let is_caret = line.contains('^') && line.chars().all(|c| " ^".contains(c));
             match line.split_once(": ") {
-                _ if is_caret => painted += &format!("{CARET}{line}{CARET:#}"),
+                _ if is_caret(line) => painted += &format!("{CARET}{line}{CARET:#}"),
                 Some((place, rest)) if !line.starts_with(' ') => {
                     painted += &format!("{PLACE}{place}:{PLACE:#} {rest}");
                 }
@@ -74,7 +81,12 @@ impl Painter {
     /// Writes a message, waiting while nobody reads it, as long as `patience` lasts. Where nobody can
     /// hear it, that is nobody's failure.
     pub(crate) fn tell_within(self, text: &str, patience: &Patience) -> Result<(), Stop> {
-        let line = self.paint(text) + "\n";
+        self.write(&self.message(text), patience)
+    }
+
+    /// The same with what is to stay as it is.
+    pub(crate) fn write(self, text: &str, patience: &Patience) -> Result<(), Stop> {
+        let line = format!("{text}\n");
         match pipes::write_patiently(std::io::stderr(), line.as_bytes(), patience) {
             Ok(count) if count < line.len() => {
                 Err(Stop::interrupted(patience, "the reader of standard error"))

@@ -30,10 +30,21 @@ impl Teller {
     pub(crate) fn tell(&mut self, text: &str, patience: &Patience) -> Result<(), Stop> {
         match self {
             Self::Above(painter, above) => {
-                above(&painter.paint(text));
+                above(&painter.message(text));
                 Ok(())
             }
             Self::Stderr(painter) => painter.tell_within(text, patience),
+        }
+    }
+
+    /// Shows what is no message, just as it is: a drawing, a table.
+    pub(crate) fn show(&mut self, text: &str, patience: &Patience) -> Result<(), Stop> {
+        match self {
+            Self::Above(_, above) => {
+                above(text);
+                Ok(())
+            }
+            Self::Stderr(painter) => painter.write(text, patience),
         }
     }
 }

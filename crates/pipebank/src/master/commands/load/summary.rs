@@ -1,9 +1,8 @@
 //! What a load run comes to: figures, and how they are shown.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::time::Duration;
 
-use indicatif::HumanCount;
 use serde::Serialize;
 
 use crate::master::shared::Error;
@@ -217,6 +216,22 @@ impl Summary {
 fn quantile(sorted: &[u64], percent: usize) -> Option<u64> {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).copied()
+}
+
+/// A number with a comma before every three digits: `1,234,567`.
+struct HumanCount(u64);
+
+impl fmt::Display for HumanCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.to_string();
+        for (at, digit) in digits.char_indices() {
+            if at > 0 && (digits.len() - at).is_multiple_of(3) {
+                f.write_char(',')?;
+            }
+            f.write_char(digit)?;
+        }
+        Ok(())
+    }
 }
 
 /// A rate with three digits.

@@ -90,13 +90,16 @@ fn run_input(session: &mut Session) -> Result<(), Stop> {
 fn run_prompt(session: &mut Session, mut prompt: Prompt) -> Result<(), Stop> {
     let mut before = Before::default();
     let mut number = 0;
+    session.tell(prompt::GREETING)?;
     loop {
         let mut ids: Vec<_> = before.checker.ids().collect();
         ids.sort();
         let ids = ids.iter().map(ToString::to_string).collect();
         match session.wait_for_line(&mut prompt, ids)? {
             Typed::End => return Ok(()),
-            Typed::Interrupt => return Err(Stop::Signal(2)),
+            Typed::Interrupt { is_second: true } => return Err(Stop::Signal(2)),
+            Typed::Interrupt { is_second: false } => session.tell(prompt::HOW_TO_LEAVE)?,
+            Typed::NotUtf8 => session.tell(prompt::NOT_UTF_8)?,
             Typed::Failed(reason) => {
                 return Err(Stop::Stdout(io::Error::other(reason)));
             }
@@ -105,9 +108,9 @@ fn run_prompt(session: &mut Session, mut prompt: Prompt) -> Result<(), Stop> {
                 for text in lines.split(['\n', '\r']) {
                     number += 1;
                     match text.trim() {
-                        "help" => session.tell(&prompt::help())?,
+                        "help" => session.show(&prompt::help(columns))?,
                         "quit" => return Ok(()),
-                        typed if show::obey(session, number, typed, columns)? => {}
+                        typed if show::obey(session, typed, columns)? => {}
                         _ => {
                             let text = text.as_bytes();
                             // Whoever types wants an answer to every line.
@@ -149,7 +152,11 @@ fn run_line(session: &mut Session, before: &mut Before, line: &Line<'_>) -> Resu
             }
             before.said = Some(refusal.problem.clone());
         }
-        session.tell(&refusal.display("-").to_string())?;
+        let told = match session.settings.path.as_deref() {
+            Some(path) => refusal.display(path).to_string(),
+            None => refusal.without_place().to_string(),
+        };
+        session.tell(&told)?;
     }
     match session.settings.strict {
         true => Err(Stop::Strict),

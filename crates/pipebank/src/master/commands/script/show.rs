@@ -23,7 +23,6 @@ pub(super) fn recent() -> Recent {
 /// Carries out `show [N]`, if that is what was typed, and says whether it is.
 pub(super) fn obey(
     session: &mut Session,
-    number: u64,
     typed: &str,
     columns: Option<usize>,
 ) -> Result<bool, Stop> {
@@ -40,8 +39,7 @@ pub(super) fn obey(
             session.failed = true;
             let word = bank::script::printable(word.as_bytes());
             session.tell(&format!(
-                "-:{number}: `show {word}`: `show N` draws the last N steps, and N must be a number \
-                 from 1"
+                "`show {word}`: `show N` draws the last N steps, and N must be a number from 1"
             ))?;
             return Ok(true);
         }
@@ -62,7 +60,7 @@ pub(super) fn obey(
             })
         }
     };
-    session.tell(&drawn)?;
+    session.show(&drawn)?;
     Ok(true)
 }
 

@@ -1,0 +1,101 @@
+//! What is shown at terminals of different widths: the terminal never has to break a line, and so no
+//! word, and what stands under another thing stays there.
+
+use testing::Folder;
+
+use crate::tty::{CTRL_C, CTRL_D, ROWS, Session};
+
+const WIDTHS: [u16; 3] = [40, 80, 120];
+
+/// The rows of a screen on which no line had to be broken by the terminal.
+#[track_caller]
+fn rows(session: &Session, columns: u16) -> Vec<String> {
+    let screen = session.looked_at(columns);
+    let broken = (0..ROWS).find(|row| screen.row_wrapped(*row));
+    assert_eq!(broken, None, "{columns}:\n{}", screen.contents());
+    screen.rows(0, columns).collect()
+}
+
+/// All that is written there, as words.
+fn words(rows: &[String]) -> String {
+    let words: Vec<&str> = rows.iter().flat_map(|row| row.split_whitespace()).collect();
+    words.join(" ")
+}
+
+#[test]
+fn a_refused_script_is_shown_with_its_carets_in_place() {
+    for columns in WIDTHS {
+        let place = Folder::new();
+        let script =
+            "StartMaster\nCreateNode 1 100 and far more words than this command takes here\n";
+        place.file("script.txt", script);
+        let path = place.path("script.txt");
+        let mut session = Session::start_wide(columns, &["--check", path.to_str().unwrap()]);
+        assert_eq!(session.end(), 2);
+        // The path is one word, and may be wider than the terminal.
+        let screen = session.looked_at(columns);
+        let rows: Vec<String> = screen.rows(0, columns).collect();
+        let carets = rows.iter().position(|row| row.contains("^^^")).unwrap();
+        let word = rows[carets - 1].find("and").expect("the word is there");
+        assert_eq!(rows[carets].find('^'), Some(word), "{rows:#?}");
+        assert!(!screen.row_wrapped(carets as u16 - 1), "{rows:#?}");
+    }
+}
+
+#[test]
+fn messages_and_help_at_the_prompt_end_between_words() {
+    for columns in WIDTHS {
+        let mut session = Session::start_wide(columns, &["--seed", "1"]);
+        session.command("help");
+        session.prompt();
+        let help = rows(&session, columns);
+        assert!(words(&help).contains("and node ids."), "{help:#?}");
+        for command in [
+            "StartMaster",
+            "CreateNode 1 100",
+            "CreateNode 2 200",
+            "CreateNode 3 1",
+            "Send 1 2 30",
+            "BeginSnapshot 2",
+            "CollectState",
+        ] {
+            session.type_keys(command);
+            session.type_keys("\r");
+            session.prompt();
+        }
+        let shown = rows(&session, columns);
+        let told = "`CollectState`: markers are still on their way: snapshot 1: node 1 waits for its \
+                    first marker on 2 → 1, 3 → 1;";
+        assert!(words(&shown).contains(told), "{shown:#?}");
+        session.type_keys("\x0cnodes\r");
+        session.prompt();
+        session.type_keys("show\r");
+        session.prompt();
+        let shown = words(&rows(&session, columns));
+        assert!(
+            shown.contains("and 1 marker from node 1") || shown.contains("▷"),
+            "{shown}"
+        );
+        session.type_keys(CTRL_D);
+        session.end();
+        rows(&session, columns);
+    }
+}
+
+#[test]
+fn a_load_that_is_interrupted_leaves_nothing_of_its_line_behind() {
+    for columns in WIDTHS {
+        let arguments = ["load", "--nodes", "3", "--duration", "600", "--seed", "1"];
+        let mut session = Session::start_wide(columns, &arguments);
+        session.expect("/s");
+        session.expect("snapshots");
+        rows(&session, columns);
+        session.type_keys(CTRL_C);
+        assert_eq!(session.end(), 130);
+        // The summary is a result, and as wide as it is.
+        let rows: Vec<String> = session.looked_at(columns).rows(0, columns).collect();
+        assert!(rows[0].starts_with("nodes "), "{rows:#?}");
+        let left = |row: &&String| row.contains(['█', '░', '^']);
+        assert_eq!(rows.iter().find(left), None, "{rows:#?}");
+    }
+}
