@@ -32,6 +32,8 @@ pub struct TextOptions {
     pub width: usize,
     /// How many steps are drawn: the last ones.
     pub steps: usize,
+    /// Say how many steps came before those.
+    pub earlier: bool,
     /// Only ASCII.
     pub ascii: bool,
 }
@@ -207,7 +209,8 @@ impl<'r> Picture<'r> {
     /// What comes before the rows.
     fn head(&self, hidden: usize) -> Vec<TextLine> {
         let mut lines = Vec::new();
-        if hidden > 0 {
+        if !self.options.earlier {
+        } else if hidden > 0 {
             let all = hidden + self.rows.len();
             lines.push(self.note(&format!(
                 "{hidden} earlier steps: `show {all}` has them too"

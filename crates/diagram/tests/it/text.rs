@@ -20,6 +20,7 @@ fn plain(events: &[Event], steps: usize, width: usize, ascii: bool) -> String {
     let options = TextOptions {
         width,
         steps,
+        earlier: true,
         ascii,
     };
     text(&recent(events), &options, |_, text| text.to_owned())
@@ -88,6 +89,7 @@ fn what_is_painted_is_what_is_written_and_every_snapshot_has_its_ink() {
     let options = TextOptions {
         width: 80,
         steps: 99,
+        earlier: true,
         ascii: false,
     };
     let inks = RefCell::new(Vec::new());

@@ -2,7 +2,9 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::path::Path;
+use std::process;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -15,8 +17,9 @@ use super::commands::load::LoadOptions;
 use super::commands::man::ManOptions;
 use super::commands::outcomes::OutcomesOptions;
 use super::commands::script::{self, ScriptOptions};
+use super::commands::tour::TourOptions;
 use super::commands::verify::VerifyOptions;
-use super::shared::{Colour, name_of, nearest};
+use super::shared::{Colour, columns, fit, name_of, nearest};
 use bank::script::printable;
 
 /// A distributed bank of separate processes that takes consistent snapshots of itself
@@ -42,6 +45,7 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Sub {
+    Tour(TourOptions),
     Load(LoadOptions),
     Verify(VerifyOptions),
     Diagram(DiagramOptions),
@@ -70,6 +74,7 @@ impl Cli {
     pub(super) fn colour(&self) -> Colour {
         match &self.subcommand {
             None => self.script.system.color,
+            Some(Sub::Tour(options)) => options.system.color,
             Some(Sub::Load(options)) => options.system.color,
             Some(Sub::Verify(options)) => options.color,
             Some(Sub::Diagram(options)) => options.color,
@@ -110,10 +115,8 @@ fn refuse(arguments: &[OsString], error: &clap::Error) -> ! {
     let harmless = arguments.iter().map(OsString::as_os_str);
     let harmless = harmless.map(|word| printable(word.as_encoded_bytes()).to_string());
     match Cli::try_parse_from(harmless) {
-        Err(error) => error.exit(),
-        Ok(_) => Cli::command()
-            .error(error.kind(), "the command line is malformed")
-            .exit(),
+        Err(error) => exit(&error),
+        Ok(_) => exit(&Cli::command().error(error.kind(), "the command line is malformed")),
     }
 }
 
@@ -138,6 +141,16 @@ fn refuse_surplus(arguments: &[OsString], error: &clap::Error) {
 
 /// Ends with this and how master is called.
 fn complain(what: &str) -> ! {
-    let mut command = Cli::command();
-    command.error(ErrorKind::ArgumentConflict, what).exit()
+    exit(&Cli::command().error(ErrorKind::ArgumentConflict, what))
+}
+
+/// Exits as clap does, which wraps its help to the terminal's width, but not its errors.
+fn exit(error: &clap::Error) -> ! {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    let text = fit(&error.render().ansi().to_string(), columns(io::stderr()));
+    // Where nobody can hear it, that is nobody's failure.
+    let _ = anstream::stderr().write_all(text.as_bytes());
+    process::exit(error.exit_code());
 }

@@ -10,7 +10,8 @@
 //! [`cli`] parses the command line, [`commands`] holds what it can ask for, each by itself, and
 //! [`shared`] what they have in common. [`session`] stands between [`bank::master::Master`], who
 //! decides, and everybody else; [`cluster`] holds the processes and the pipes to them, [`mesh`] lays
-//! channels, [`ending`] ends everything, [`results`] is standard output. Never here: what is to be
+//! channels, [`ending`] ends everything, [`finish`] says how that went, [`results`] is standard output,
+//! [`show`] and [`pictures`] draw the run. Never here: what is to be
 //! done for a command.
 
 mod chronicle;
@@ -18,18 +19,23 @@ mod cli;
 mod cluster;
 mod commands;
 mod ending;
+mod finish;
 mod mesh;
+mod pictures;
 mod process;
 mod results;
 mod session;
 mod shared;
+mod show;
 mod table;
 
 use clap::CommandFactory;
 use pipes::Patience;
 
 use self::cli::{Cli, Sub};
-use self::commands::{completions, determine, diagram, judge, load, man, outcomes, script, verify};
+use self::commands::{
+    completions, determine, diagram, judge, load, man, outcomes, script, tour, verify,
+};
 use self::shared::{Error, Painter};
 
 pub use self::results::JSON_SCHEMA;
@@ -44,6 +50,7 @@ pub fn run() -> u8 {
         .map_err(Error::not_started)
         .and_then(|()| match cli.subcommand {
             None => script::run(cli.script),
+            Some(Sub::Tour(options)) => tour::run(options),
             Some(Sub::Load(options)) => load::run(options),
             Some(Sub::Verify(options)) => verify::run(&options),
             Some(Sub::Diagram(options)) => diagram::run(&options),

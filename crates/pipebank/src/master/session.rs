@@ -22,7 +22,7 @@ use super::ending::Ending;
 use super::mesh;
 use super::results::{Format, Results};
 use super::shared::{
-    Error, Stop, Teller, columns, fit,
+    Error, Stop, Teller, fit,
     prompt::{Prompt, Typed},
 };
 use super::table::table;
@@ -199,7 +199,7 @@ impl<'p> Session<'p> {
             Effect::Table(rows) => {
                 let rows = rows.iter().map(|row| (row, self.cluster.pid(row.place)));
                 let text = table(rows);
-                self.show(&fit(&text, columns()))?;
+                self.show(&fit(&text, self.teller.painter().columns()))?;
             }
             Effect::StartObserver => {
                 self.cluster.start_observer()?;
@@ -278,7 +278,8 @@ impl<'p> Session<'p> {
         Ok(prompt.typed()?)
     }
 
-    fn show_everything(&mut self) -> Result<(), Stop> {
+    /// Everything that was issued is retired, and its results and history are written.
+    pub(super) fn show_everything(&mut self) -> Result<(), Stop> {
         self.drain()?;
         self.write_history(self.patience)?;
         self.results.flush(self.patience)

@@ -30,6 +30,7 @@ fn version_and_help_are_results() {
         "--ascii",
         "--color <WHEN>",
         "--bin-dir <DIR>",
+        "tour",
         "completions",
         "man",
         "Exit status",
@@ -105,7 +106,7 @@ fn a_script_that_cannot_be_read_is_told_with_its_path() {
 #[test]
 fn a_script_named_like_a_subcommand_is_run_by_its_path() {
     let place = Folder::new();
-    for name in ["man", "completions"] {
+    for name in ["man", "completions", "tour"] {
         place.file(name, EXAMPLE);
         let path = format!("./{name}");
         assert!(place.run(&[&path]).out.starts_with("Started by Node 1\n"));
@@ -380,7 +381,7 @@ fn every_page_of_the_manual_that_is_referred_to_is_printed() {
         .lines()
         .filter_map(|line| line.strip_prefix("master\\-")?.strip_suffix("(1)"))
         .collect();
-    assert!(subcommands.len() >= 5, "{main}");
+    assert!(subcommands.len() >= 6, "{main}");
     for subcommand in subcommands {
         let page = place.run(&["man", subcommand]);
         let title = format!(".TH master-{subcommand} 1");

@@ -31,6 +31,7 @@ mod system_limits;
 mod teardown;
 mod terminal;
 mod tidy;
+mod tour;
 mod tty;
 mod verify;
 mod widths;

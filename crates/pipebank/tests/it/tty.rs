@@ -175,6 +175,15 @@ impl Session {
         parser.screen().clone()
     }
 
+    /// The rows of the screen. The terminal had to break no line, which it does in the middle of words.
+    #[track_caller]
+    pub(crate) fn rows(&self, columns: u16) -> Vec<String> {
+        let screen = self.looked_at(columns);
+        let broken = (0..ROWS).find(|row| screen.row_wrapped(*row));
+        assert_eq!(broken, None, "{columns}:\n{}", screen.contents());
+        screen.rows(0, columns).collect()
+    }
+
     /// Waits until everything that was written is on the screen: the run has ended.
     #[track_caller]
     pub(crate) fn end(&mut self) -> i32 {

@@ -3,18 +3,9 @@
 
 use testing::Folder;
 
-use crate::tty::{CTRL_C, CTRL_D, ROWS, Session};
+use crate::tty::{CTRL_C, CTRL_D, Session};
 
 const WIDTHS: [u16; 3] = [40, 80, 120];
-
-/// The rows of a screen on which no line had to be broken by the terminal.
-#[track_caller]
-fn rows(session: &Session, columns: u16) -> Vec<String> {
-    let screen = session.looked_at(columns);
-    let broken = (0..ROWS).find(|row| screen.row_wrapped(*row));
-    assert_eq!(broken, None, "{columns}:\n{}", screen.contents());
-    screen.rows(0, columns).collect()
-}
 
 /// All that is written there, as words.
 fn words(rows: &[String]) -> String {
@@ -48,7 +39,7 @@ fn messages_and_help_at_the_prompt_end_between_words() {
         let mut session = Session::start_wide(columns, &["--seed", "1"]);
         session.command("help");
         session.prompt();
-        let help = rows(&session, columns);
+        let help = session.rows(columns);
         assert!(words(&help).contains("and node ids."), "{help:#?}");
         for command in [
             "StartMaster",
@@ -63,7 +54,7 @@ fn messages_and_help_at_the_prompt_end_between_words() {
             session.type_keys("\r");
             session.prompt();
         }
-        let shown = rows(&session, columns);
+        let shown = session.rows(columns);
         let told = "`CollectState`: markers are still on their way: snapshot 1: node 1 waits for its \
                     first marker on 2 → 1, 3 → 1;";
         assert!(words(&shown).contains(told), "{shown:#?}");
@@ -71,14 +62,14 @@ fn messages_and_help_at_the_prompt_end_between_words() {
         session.prompt();
         session.type_keys("show\r");
         session.prompt();
-        let shown = words(&rows(&session, columns));
+        let shown = words(&session.rows(columns));
         assert!(
             shown.contains("and 1 marker from node 1") || shown.contains("▷"),
             "{shown}"
         );
         session.type_keys(CTRL_D);
         session.end();
-        rows(&session, columns);
+        session.rows(columns);
     }
 }
 
@@ -89,7 +80,7 @@ fn a_load_that_is_interrupted_leaves_nothing_of_its_line_behind() {
         let mut session = Session::start_wide(columns, &arguments);
         session.expect("/s");
         session.expect("snapshots");
-        rows(&session, columns);
+        session.rows(columns);
         session.type_keys(CTRL_C);
         assert_eq!(session.end(), 130);
         // The summary is a result, and as wide as it is.
@@ -97,5 +88,17 @@ fn a_load_that_is_interrupted_leaves_nothing_of_its_line_behind() {
         assert!(rows[0].starts_with("nodes "), "{rows:#?}");
         let left = |row: &&String| row.contains(['█', '░', '^']);
         assert_eq!(rows.iter().find(left), None, "{rows:#?}");
+    }
+}
+
+#[test]
+fn a_malformed_command_line_is_told_without_breaking_a_word() {
+    for columns in WIDTHS {
+        let mut session = Session::start_wide(columns, &["--seed", "1", "load"]);
+        assert_eq!(session.end(), 2);
+        let told = "`load` is a subcommand, and options come after it; a script of that name is run \
+                    as `./load`";
+        let rows = session.rows(columns);
+        assert!(words(&rows).contains(told), "{rows:#?}");
     }
 }

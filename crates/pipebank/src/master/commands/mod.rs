@@ -9,4 +9,5 @@ pub(super) mod load;
 pub(super) mod man;
 pub(super) mod outcomes;
 pub(super) mod script;
+pub(super) mod tour;
 pub(super) mod verify;

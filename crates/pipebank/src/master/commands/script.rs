@@ -1,14 +1,10 @@
 //! `master SCRIPT`: runs a script, from a file, from standard input, or typed at a prompt.
 //!
 //! * `script/options.rs`: the command line;
-//! * `script/lines.rs`: the commands, one after the other;
-//! * `script/show.rs`: the prompt's word `show`;
-//! * `script/pictures.rs`: the pictures of the run, when it has ended.
+//! * `script/lines.rs`: the commands, one after the other.
 
 mod lines;
 mod options;
-mod pictures;
-mod show;
 
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
@@ -21,15 +17,16 @@ use sha2::{Digest, Sha256};
 
 use self::lines::Source;
 use self::options::Placement;
-use self::pictures::Picture;
 use crate::master::chronicle::{Chronicle, HistoryFile, Kept};
 use crate::master::cluster::Cluster;
-use crate::master::ending::Ending;
+use crate::master::finish;
+use crate::master::pictures::{self, Picture};
 use crate::master::results::Format;
 use crate::master::session::{Session, Settings};
 use crate::master::shared::{
-    Error, Files, LAST_WORDS, Stop, Teller, inherit_little, name_of, prompt::Prompt, status,
+    Error, Files, Stop, Teller, inherit_little, name_of, prompt::Prompt, status,
 };
+use crate::master::show;
 
 pub(crate) use self::options::{HELP, ScriptOptions};
 
@@ -149,7 +146,7 @@ fn prepare(
     let cluster = Cluster::new(programs, options.system.run_dir()?, patience);
     let cluster = cluster.map_err(Error::not_started)?;
 
-    let mut teller = Teller::Stderr(options.system.painter());
+    let mut teller = Teller::Stream(options.system.painter());
     let at_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     if matches!(source, Source::Input) && at_terminal {
         let (prompt, above) = Prompt::start(teller.painter())?;
@@ -186,85 +183,12 @@ fn prepare(
 }
 
 fn to_its_end(mut session: Session<'_>, source: Source, pictures: &[Picture]) -> u8 {
-    // The line editor may be in the middle of a line when the run ends.
-    let terminal = matches!(source, Source::Prompt(_)).then(Terminal::remember);
-    let seed = session.settings.seed;
-    let ran = session.narrate(|| format!("the seed is {seed}"));
-    let ran = ran.and_then(|()| source.run(&mut session));
-    let ended = ran.and_then(|()| session.finish());
-    drop(terminal);
-    let mut status = match ended {
-        Ok(()) => standing(&session),
-        Err(stop) => end_early(&mut session, stop),
-    };
-    match draw(&mut session, pictures) {
-        Ok(false) if status == status::DONE => status = status::FAILED,
-        Ok(_) => {}
-        Err(stop) => {
-            if !stop.is_silent() {
-                last_words(&mut session, &format!("master: {stop}"));
-            }
-            status = stop.status();
-        }
-    }
-    if matches!(status, status::FAILED | status::BROKEN) {
-        last_words(
-            &mut session,
-            &format!("master: the seed was {seed} (--seed {seed} draws the same again)"),
-        );
-    }
-    status
-}
-
-/// Draws the run, once it is over, and returns whether that has succeeded.
-fn draw(session: &mut Session<'_>, pictures: &[Picture]) -> Result<bool, Stop> {
-    let chronicle = session.chronicle.take();
-    let Some(kept) = chronicle.and_then(|chronicle| chronicle.kept) else {
-        return Ok(true);
-    };
-    let patience = session.patience;
-    pictures::write_all(pictures, kept, patience, &mut |text| {
-        last_words(session, text);
-    })
-}
-
-/// Tells something when the run is over: nobody is waited for any more.
-fn last_words(session: &mut Session<'_>, text: &str) {
-    let _ = session.teller.tell(text, &Patience::brief(LAST_WORDS));
-}
-
-fn standing(session: &Session<'_>) -> u8 {
-    match (session.broken, session.failed) {
-        (true, _) => status::BROKEN,
-        (false, true) => status::FAILED,
-        (false, false) => status::DONE,
-    }
-}
-
-fn end_early(session: &mut Session<'_>, stop: Stop) -> u8 {
-    let patience = Patience::brief(LAST_WORDS);
-    let _ = session.results.flush(&patience);
-    session.results.give_up();
-    // Whoever does not answer will not end by itself either.
-    let ending = match stop {
-        Stop::TimedOut { .. } => Ending::AtOnce,
-        _ => Ending::Signalled,
-    };
-    let ended = session.end(ending, &patience);
-    let lost = session.give_up_history(&patience);
-    let status = match &stop {
-        Stop::Strict => standing(session),
-        stop => stop.status(),
-    };
-    if stop.is_silent() {
-        return status;
-    }
-    last_words(session, &format!("master: {stop}"));
-    if let Err(lost) = lost {
-        last_words(session, &lost.to_string());
-    }
-    if let Err(error) = ended {
-        last_words(session, &format!("master: {error}"));
-    }
+    let status = finish::to_its_end(&mut session, |session| {
+        // The line editor may be in the middle of a line when the run ends.
+        let _terminal = matches!(source, Source::Prompt(_)).then(Terminal::remember);
+        source.run(session)
+    });
+    let status = pictures::draw(&mut session, pictures, status);
+    finish::tell_seed(&mut session, status);
     status
 }

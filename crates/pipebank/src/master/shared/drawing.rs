@@ -28,7 +28,7 @@ impl Output {
 }
 
 /// How images are set.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Copy, Debug, Args, Default)]
 pub(crate) struct ImageOptions {
     /// Draw an .svg without markers: cuts and recorded states stay
     #[arg(long)]

@@ -1,6 +1,6 @@
 //! Messages as wide as the terminal: lines end between words, and a caret stays under its word.
 
-use std::io;
+use std::os::fd::AsFd;
 
 use textwrap::{Options, WordSplitter, fill};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -11,9 +11,9 @@ const WIDEST: usize = 100;
 /// How much of a line is shown before the word that the carets point at, where not all of it fits.
 const CONTEXT: usize = 8;
 
-/// How many columns the terminal at standard error has; `None` where it is none, or does not say.
-pub(crate) fn columns() -> Option<usize> {
-    let (width, _) = terminal_size::terminal_size_of(io::stderr())?;
+/// How many columns the terminal at this stream has; `None` where it is none, or does not say.
+pub(crate) fn columns(stream: impl AsFd) -> Option<usize> {
+    let (width, _) = terminal_size::terminal_size_of(stream)?;
     Some(usize::from(width.0))
 }
 

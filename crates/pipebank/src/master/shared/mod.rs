@@ -2,7 +2,7 @@
 //!
 //! * [`error`]: what can go wrong, and the exit status of each;
 //! * [`system`]: the options of whatever starts a system, and what is done before it starts;
-//! * [`paint`], [`tell`], [`fit`]: messages on standard error, their colours and their width;
+//! * [`paint`], [`tell`], [`mod@fit`]: messages on standard error, their colours and their width;
 //! * [`streams`]: files that are read, and results on standard output; [`files`]: those that are written;
 //! * [`run_dir`]: the directory of `--run-dir`;
 //! * [`drawing`]: histories as pictures;
@@ -24,7 +24,7 @@ mod tell;
 pub(super) use self::drawing::{Drawable, ImageOptions, Output};
 pub(super) use self::error::{Error, Stop, status_of};
 pub(super) use self::files::{Files, OutputFile, Purpose};
-pub(super) use self::fit::{columns, fit};
+pub(super) use self::fit::{columns, fit, prose};
 pub(super) use self::meant::nearest;
 pub(super) use self::paint::{Colour, Painter};
 pub(super) use self::run_dir::{Pids, RunDir};

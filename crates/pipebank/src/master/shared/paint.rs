@@ -1,5 +1,7 @@
 //! Messages on standard error: as wide as the terminal, and coloured where that is wanted.
 
+use std::io;
+
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use clap::{Args, ColorChoice};
@@ -19,22 +21,53 @@ pub(crate) struct Colour {
     color: ColorChoice,
 }
 
-/// Standard error, with or without colours.
+/// Where messages are written.
+#[derive(Clone, Copy, Debug)]
+enum Stream {
+    Stdout,
+    Stderr,
+}
+
+/// A stream for messages, with or without colours.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Painter {
+    stream: Stream,
     is_colourful: bool,
 }
 
 impl Painter {
+    /// Standard error.
     pub(crate) fn new(colour: Colour) -> Self {
+        Self::on(Stream::Stderr, colour)
+    }
+
+    /// Standard output, for what consists of nothing but messages.
+    pub(crate) fn on_stdout(colour: Colour) -> Self {
+        Self::on(Stream::Stdout, colour)
+    }
+
+    fn on(stream: Stream, colour: Colour) -> Self {
+        let choice = || match stream {
+            Stream::Stdout => AutoStream::choice(&io::stdout()),
+            Stream::Stderr => AutoStream::choice(&io::stderr()),
+        };
         let is_colourful = match colour.color {
-            ColorChoice::Auto => {
-                AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
-            }
+            ColorChoice::Auto => choice() != anstream::ColorChoice::Never,
             ColorChoice::Always => true,
             ColorChoice::Never => false,
         };
-        Self { is_colourful }
+        Self {
+            stream,
+            is_colourful,
+        }
+    }
+
+    /// How many columns the terminal has; `None` where there is none, or it does not say.
+    pub(crate) fn columns(self) -> Option<usize> {
+        match self.stream {
+            Stream::Stdout => columns(io::stdout()),
+            Stream::Stderr => columns(io::stderr()),
+        }
     }
 
     /// Whether there are colours.
@@ -45,7 +78,7 @@ impl Painter {
     /// A message that fits the terminal, with its place in bold and its carets in red where there are
     /// colours.
     pub(crate) fn message(self, text: &str) -> String {
-        let text = fit(text, columns());
+        let text = fit(text, self.columns());
         if !self.is_colourful {
             return text;
         }
@@ -81,17 +114,26 @@ impl Painter {
     /// Writes a message, waiting while nobody reads it, as long as `patience` lasts. Where nobody can
     /// hear it, that is nobody's failure.
     pub(crate) fn tell_within(self, text: &str, patience: &Patience) -> Result<(), Stop> {
-        self.write(&self.message(text), patience)
+        self.write(&(self.message(text) + "\n"), patience)
     }
 
-    /// The same with what is to stay as it is.
+    /// The same with what is to stay as it is, the end of its last line included.
     pub(crate) fn write(self, text: &str, patience: &Patience) -> Result<(), Stop> {
-        let line = format!("{text}\n");
-        match pipes::write_patiently(std::io::stderr(), line.as_bytes(), patience) {
-            Ok(count) if count < line.len() => {
+        let bytes = text.as_bytes();
+        let written = match self.stream {
+            Stream::Stdout => pipes::write_patiently(io::stdout(), bytes, patience),
+            Stream::Stderr => pipes::write_patiently(io::stderr(), bytes, patience),
+        };
+        match (written, self.stream) {
+            (Ok(count), _) if count == text.len() => Ok(()),
+            (Ok(_), Stream::Stdout) => {
+                Err(Stop::interrupted(patience, "the reader of standard output"))
+            }
+            (Ok(_), Stream::Stderr) => {
                 Err(Stop::interrupted(patience, "the reader of standard error"))
             }
-            Ok(_) | Err(_) => Ok(()),
+            (Err(error), Stream::Stdout) => Err(Stop::stdout(error)),
+            (Err(_), Stream::Stderr) => Ok(()),
         }
     }
 }

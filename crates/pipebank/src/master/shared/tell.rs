@@ -1,4 +1,4 @@
-//! Messages of a session, on standard error or above the prompt.
+//! Messages of a session, on a stream or above the prompt.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ pub(crate) const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// Where a session's messages go.
 pub(crate) enum Teller {
-    /// To standard error.
-    Stderr(Painter),
+    /// To where the painter paints.
+    Stream(Painter),
     /// Above the prompt, while somebody types.
     Above(Painter, Above),
 }
@@ -22,7 +22,7 @@ pub(crate) enum Teller {
 impl Teller {
     pub(crate) fn painter(&self) -> Painter {
         match self {
-            Self::Stderr(painter) | Self::Above(painter, _) => *painter,
+            Self::Stream(painter) | Self::Above(painter, _) => *painter,
         }
     }
 
@@ -33,7 +33,7 @@ impl Teller {
                 above(&painter.message(text));
                 Ok(())
             }
-            Self::Stderr(painter) => painter.tell_within(text, patience),
+            Self::Stream(painter) => painter.tell_within(text, patience),
         }
     }
 
@@ -44,7 +44,7 @@ impl Teller {
                 above(text);
                 Ok(())
             }
-            Self::Stderr(painter) => painter.write(text, patience),
+            Self::Stream(painter) => painter.write(&format!("{text}\n"), patience),
         }
     }
 }

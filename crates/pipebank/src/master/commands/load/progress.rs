@@ -76,7 +76,8 @@ impl Progress {
         let rate = received.saturating_sub(before) as f64 / seconds;
         line.before = (now, received);
         let taken = BAR + 1 + INTERRUPT.len();
-        let room = columns().map_or(usize::MAX, |columns| columns.saturating_sub(taken));
+        let room =
+            columns(io::stderr()).map_or(usize::MAX, |columns| columns.saturating_sub(taken));
         let done = match line.extent {
             Extent::Transfers(all) => received as f64 / all as f64,
             Extent::Duration(all) => {

@@ -6,12 +6,12 @@ use std::io;
 use bank::script::{Checker, Command, Line, LineSplitter, Problem, Statement};
 use pipes::{Input, Read};
 
-use super::show;
 use crate::master::session::Session;
 use crate::master::shared::{
     Stop,
     prompt::{self, Prompt, Typed},
 };
+use crate::master::show;
 
 /// Where the commands come from.
 pub(super) enum Source {

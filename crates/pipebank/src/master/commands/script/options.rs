@@ -38,6 +38,7 @@ Commands:
   nodes                 list nodes and what waits for them, on standard error
 
 Without a script, at a terminal, a prompt reads them: try `help`.
+`master tour` explains them on a small bank, a screen at a time.
 
 Exit status:
 

@@ -1,5 +1,5 @@
-//! The pictures of a run (`--diagram FILE`): what `master diagram` would draw of its history, once
-//! every process has ended.
+//! The pictures of a run (`--diagram FILE`, and that of a tour): what `master diagram` would draw of its
+//! history, once every process has ended.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -9,9 +9,11 @@ use std::time::Duration;
 use diagram::{Format, Selection};
 use pipes::Patience;
 
-use crate::master::chronicle::{KEPT_MIB, Kept};
-use crate::master::shared::{
-    Drawable, Error, Files, ImageOptions, LAST_WORDS, Output, OutputFile, Purpose, Stop,
+use super::chronicle::{KEPT_MIB, Kept};
+use super::finish::last_words;
+use super::session::Session;
+use super::shared::{
+    Drawable, Error, Files, ImageOptions, LAST_WORDS, Output, OutputFile, Purpose, Stop, status,
 };
 
 /// A file for a picture: what is in it stays until the picture is written.
@@ -47,9 +49,30 @@ impl Picture {
     }
 }
 
+/// Draws the run, once it is over, and returns the status that it has then.
+pub(super) fn draw(session: &mut Session<'_>, pictures: &[Picture], status: u8) -> u8 {
+    let chronicle = session.chronicle.take();
+    let Some(kept) = chronicle.and_then(|chronicle| chronicle.kept) else {
+        return status;
+    };
+    let patience = session.patience;
+    match write_all(pictures, kept, patience, &mut |text| {
+        last_words(session, text)
+    }) {
+        Ok(false) if status == status::DONE => status::FAILED,
+        Ok(_) => status,
+        Err(stop) => {
+            if !stop.is_silent() {
+                last_words(session, &format!("master: {stop}"));
+            }
+            stop.status()
+        }
+    }
+}
+
 /// Writes the pictures of what was kept, and returns whether all of them are written; an error where
 /// `patience` runs out meanwhile.
-pub(super) fn write_all(
+fn write_all(
     pictures: &[Picture],
     kept: Kept,
     patience: &Patience,

@@ -1,10 +1,10 @@
-//! The word `show` of the prompt: the last steps of the run as a small diagram.
+//! The last steps of a run as a small diagram: the word `show` of the prompt, and the screens of a tour.
 
 use anstyle::{Ansi256Color, AnsiColor, Color, Style};
 use diagram::{Ink, Recent, TextOptions, text};
 
-use crate::master::session::Session;
-use crate::master::shared::Stop;
+use super::session::Session;
+use super::shared::Stop;
 
 /// How many steps are drawn where no number is typed.
 const STEPS: usize = 20;
@@ -20,7 +20,7 @@ pub(super) fn recent() -> Recent {
     Recent::default()
 }
 
-/// Carries out `show [N]`, if that is what was typed, and says whether it is.
+/// Carries out `show [N]` at the prompt, if that is what was typed, and says whether it is.
 pub(super) fn obey(
     session: &mut Session,
     typed: &str,
@@ -44,9 +44,22 @@ pub(super) fn obey(
             return Ok(true);
         }
     };
+    let columns = columns.filter(|columns| *columns > 0).unwrap_or(COLUMNS);
+    draw(session, steps, columns, true)?;
+    Ok(true)
+}
+
+/// Shows the last steps, in so many columns; where there are `earlier` ones, may say so.
+pub(super) fn draw(
+    session: &mut Session<'_>,
+    steps: usize,
+    width: usize,
+    earlier: bool,
+) -> Result<(), Stop> {
     let options = TextOptions {
-        width: columns.filter(|columns| *columns > 0).unwrap_or(COLUMNS),
+        width,
         steps,
+        earlier,
         ascii: session.settings.ascii,
     };
     let recent = session.chronicle.as_ref();
@@ -60,8 +73,7 @@ pub(super) fn obey(
             })
         }
     };
-    session.show(&drawn)?;
-    Ok(true)
+    session.show(&drawn)
 }
 
 fn style(ink: Ink) -> Style {
