@@ -180,6 +180,12 @@ fn it_stops_and_goes_on(browser: &mut Browser, run: &Shown) {
     // From the end it begins anew.
     browser.key(" ");
     assert!(browser.text("#status").starts_with("Step 1 of"));
+    // What is to come is faint, until Escape ends it.
+    let faintness = "getComputedStyle(drawn.moments.at(-1).group).fillOpacity < 0.5";
+    browser.key("Escape");
+    assert_eq!(browser.evaluate(faintness), false);
+    browser.key(" ");
+    assert_eq!(browser.evaluate(faintness), true);
 }
 
 /// The whole picture is placed anew only now and then, and no frame asks for a layout.
