@@ -7,6 +7,7 @@
 //! | | [`Command::Send`] | [`Reply::Sent`] or [`Reply::Refused`] |
 //! | | [`Command::Receive`] | [`Reply::Transfer`], [`Reply::Marker`] or [`Reply::Ended`] |
 //! | | [`Command::AwaitTake`] | [`Reply::Began`] or [`Reply::ObserverGone`] |
+//! | | [`Command::Resume`], after either of the latter | nothing of its own |
 //! | | [`Command::ReadAhead`] | [`Reply::Ahead`] |
 //! | | [`Command::ReadToEnd`] | [`Reply::Found`] …, the last of which says so |
 //! | | [`Command::Report`] | [`Reply::Balance`] |
@@ -24,8 +25,8 @@
 //! | | [`Order::Ask`] | [`Report::Waiting`] …, then [`Report::Asked`] |
 //! | | [`Order::Give`] | [`Report::Account`], [`Report::Sent`] …, [`Report::Received`] …, [`Report::Transit`] …, then [`Report::Given`] |
 //!
-//! In a script a node answers every command with one reply, in the order of the commands, so neither
-//! carries a number: the n-th reply belongs to the n-th command. What is found in a channel may be too
+//! In a script a node answers every command but `Resume` with one reply, in the order of the commands,
+//! so neither carries a number: the n-th reply belongs to the n-th command. What is found in a channel may be too
 //! long for one frame; then its reply takes several. Under load the replies to [`Command::Load`] and
 //! [`Command::Settle`] come when it is time. Who sent a frame is known by the pipe it came from.
 //!
@@ -80,6 +81,10 @@ pub enum Command {
         /// The snapshot.
         snapshot: SnapshotId,
     },
+    /// Go on: that a channel has ended, or that the observer is gone, has been heard. Until then the
+    /// node keeps the commands behind it, so that nothing a dead node has done can depend on an end
+    /// that nobody knows it has found.
+    Resume,
     /// Read a channel ahead, without receiving, until this many frames are there or it ends.
     ReadAhead {
         /// The channel's sender.
@@ -174,11 +179,13 @@ pub enum Reply {
         /// marker on every outgoing channel.
         recorded: bool,
     },
-    /// The channel's sender is dead and nothing is left in the channel.
+    /// The channel's sender is dead and nothing is left in the channel. Nothing more is carried out
+    /// until [`Command::Resume`].
     Ended,
     /// The snapshot was begun.
     Began,
-    /// The observer died before it gave the order.
+    /// The observer died before it gave the order. Nothing more is carried out until
+    /// [`Command::Resume`].
     ObserverGone,
     /// The channel is read ahead.
     Ahead {

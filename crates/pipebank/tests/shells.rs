@@ -279,8 +279,10 @@ fn a_node_whose_observer_is_dead_says_so_and_goes_on() {
     drop(node.ends.remove(0));
     assert_eq!(node.reply(), Reply::ObserverGone);
     node.command(Command::AwaitTake { snapshot });
+    node.command(Command::Resume);
     assert_eq!(node.reply(), Reply::ObserverGone);
     node.command(Command::Report);
+    node.command(Command::Resume);
     assert_eq!(node.reply(), Reply::Balance { balance: DEPOSIT });
     node.end();
 }

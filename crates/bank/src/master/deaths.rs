@@ -7,9 +7,10 @@
 //! out and which refused, what was sent and never written, what was on the way to the dead, what
 //! balance died with it.
 //!
-//! A death is told once, when it is noticed. From then on nothing is issued until it is *settled*:
+//! A death is reported once, when it is noticed. From then on nothing is issued until it is *settled*:
 //!
-//! 1. everything in flight is answered, by the living, and by what the dead had still said;
+//! 1. everything in flight is answered, by the living, and by what the dead had still said; a node that
+//!    has found the end of a channel goes on once master has heard of that;
 //! 2. every living node reads the channels from the dead to their ends, and says what is there;
 //! 3. if nobody else has died meanwhile, master comes back to what was certain, and replays all that
 //!    was in flight in the order of the script (`deaths/replay.rs`);

@@ -48,7 +48,7 @@ use self::retire::Retired;
 use crate::draw::Draw;
 use crate::id::Place;
 use crate::member::Frame;
-use crate::messages::{Answer, Reply};
+use crate::messages::{Answer, Command, Reply};
 use crate::script::Statement;
 use crate::topology::Topology;
 
@@ -349,6 +349,11 @@ impl Master {
     /// Something that cannot be.
     #[inline]
     pub fn hear(&mut self, node: Place, reply: Reply) -> Result<(), Broken> {
+        if let Reply::Ended | Reply::ObserverGone = reply
+            && self.bank.nodes.fate(node).is_none()
+        {
+            self.command(node, Command::Resume);
+        }
         if self.settling.is_some() {
             return self.hear_settling(node, reply);
         }

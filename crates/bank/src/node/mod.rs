@@ -2,7 +2,9 @@
 //!
 //! Commands are carried out one after the other, in order. One that waits (for a frame, for the
 //! observer's order) holds up those behind it: while [`Node::is_waiting`], no command may be
-//! handed in. The observer's orders are obeyed at any time.
+//! handed in. The observer's orders are obeyed at any time. Where a command finds the end of a channel,
+//! or the observer gone, the node *halts*: commands may be handed in, and are carried out once master
+//! says [`Resume`](Command::Resume), which means that it has heard of that end.
 //!
 //! ```
 //! use bank::id::{NodeId, Place};
@@ -166,6 +168,10 @@ pub struct Node {
     from: Slots,
     commands: u64,
     waiting: Option<Waiting>,
+    /// It has found an end of which master may not have heard.
+    halted: bool,
+    /// Commands that were not carried out yet.
+    backlog: VecDeque<Command>,
     /// Orders to take a snapshot whose place in the stream of commands has not come.
     takes: VecDeque<SnapshotId>,
     observer_gone: bool,
@@ -187,6 +193,8 @@ impl Node {
             from: Slots::default(),
             commands: 0,
             waiting: None,
+            halted: false,
+            backlog: VecDeque::new(),
             takes: VecDeque::new(),
             observer_gone: false,
             load: None,
@@ -245,36 +253,48 @@ impl Node {
     #[inline]
     pub fn step(&mut self, input: Input, effects: &mut Vec<Effect>) -> Result<(), NodeError> {
         match (input, self.waiting) {
+            (Input::Command(Command::Resume), None) if self.halted => {
+                self.commands += 1;
+                self.halted = false;
+            }
             (Input::Command(command), None) => {
                 self.commands += 1;
-                self.carry_out(command, effects)
+                self.backlog.push_back(command);
             }
-            (Input::Order(order), _) => self.obey(order, effects),
+            (Input::Order(order), _) => self.obey(order, effects)?,
             (Input::ObserverGone, _) => {
                 self.observer_gone = true;
-                self.go_on_taking(effects)
+                self.go_on_taking(effects)?;
             }
             (Input::Frame(frame), Some(Waiting::Frame(from))) => {
                 self.waiting = None;
-                self.received(from, frame, effects)
+                self.received(from, frame, effects)?;
             }
-            (Input::End, Some(Waiting::Frame(_))) => {
-                self.waiting = None;
-                effects.push(Effect::Reply(Reply::Ended));
-                Ok(())
-            }
+            (Input::End, Some(Waiting::Frame(_))) => self.halt(Reply::Ended, effects),
             (Input::Ahead(frames), Some(Waiting::Ahead)) => {
                 self.waiting = None;
                 effects.push(Effect::Reply(Reply::Ahead { frames }));
-                Ok(())
             }
             (Input::Found(frames), Some(Waiting::ToEnd)) => {
                 self.waiting = None;
                 found(&frames, effects);
-                Ok(())
             }
-            _ => Err(NodeError::NotAskedFor),
+            _ => return Err(NodeError::NotAskedFor),
         }
+        while self.waiting.is_none()
+            && !self.halted
+            && let Some(command) = self.backlog.pop_front()
+        {
+            self.carry_out(command, effects)?;
+        }
+        Ok(())
+    }
+
+    /// What was waited for will never come.
+    fn halt(&mut self, reply: Reply, effects: &mut Vec<Effect>) {
+        self.waiting = None;
+        self.halted = true;
+        effects.push(Effect::Reply(reply));
     }
 
     fn carry_out(&mut self, command: Command, effects: &mut Vec<Effect>) -> Result<(), NodeError> {
@@ -290,6 +310,7 @@ impl Node {
                 self.waiting = Some(Waiting::Order(snapshot));
                 self.go_on_taking(effects)?;
             }
+            Command::Resume => return Err(NodeError::NotAskedFor),
             Command::ReadAhead { from, frames } => {
                 self.waiting = Some(Waiting::Ahead);
                 let from = Incoming(self.from.get(from)?);

@@ -39,10 +39,7 @@ impl Node {
             return Ok(());
         };
         match self.takes.pop_front() {
-            None if self.observer_gone => {
-                self.waiting = None;
-                effects.push(Effect::Reply(Reply::ObserverGone));
-            }
+            None if self.observer_gone => self.halt(Reply::ObserverGone, effects),
             None => {}
             Some(ordered) if ordered != announced => {
                 return Err(NodeError::WrongOrder { ordered, announced });

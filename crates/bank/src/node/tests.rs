@@ -138,6 +138,31 @@ fn a_receive_from_a_channel_that_has_ended_ends_too() {
 }
 
 #[test]
+fn behind_an_end_nothing_is_carried_out_before_master_has_heard_of_it() {
+    let mut node = Driven::new(2);
+    let (dead, to, amount) = (Place(1), Place(2), 7);
+    let sent = [
+        Effect::Frame(Outgoing(1), transfer(amount)),
+        reply(Reply::Sent { balance: 93 }),
+    ];
+    node.command(Command::Receive { from: dead });
+    node.step(Input::End);
+    assert_eq!(node.command(Command::Send { to, amount }), []);
+    assert_eq!(node.command(Command::Receive { from: dead }), []);
+    assert_eq!(node.command(Command::Report), []);
+    let resumed = node.command(Command::Resume);
+    assert_eq!(resumed, [&sent[..], &[Effect::Take(Incoming(0))]].concat());
+    assert!(node.node.is_waiting());
+    assert_eq!(node.step(Input::End), [reply(Reply::Ended)]);
+    let resumed = node.command(Command::Resume);
+    assert_eq!(resumed, [reply(Reply::Balance { balance: 93 })]);
+    assert_eq!(node.node.commands(), 7, "the opening, too");
+
+    let early = node.try_step(Input::Command(Command::Resume));
+    assert!(matches!(early, Err(NodeError::NotAskedFor)));
+}
+
+#[test]
 fn what_nobody_has_asked_for_is_an_error() {
     let inputs = [
         Input::Frame(transfer(1)),
@@ -213,6 +238,9 @@ fn what_the_observer_ordered_before_it_died_is_done_and_nothing_else() {
     let await_second = Command::AwaitTake { snapshot: second };
     let gone = [reply(Reply::ObserverGone)];
     assert_eq!(node.command(await_second.clone()), gone);
+    assert_eq!(node.command(Command::Report), []);
+    let resumed = node.command(Command::Resume);
+    assert_eq!(resumed, [reply(Reply::Balance { balance: 100 })]);
 
     let mut node = Driven::new(1);
     assert_eq!(node.command(await_second), []);

@@ -118,6 +118,32 @@ fn traffic(seed: u64) -> String {
     text + "ReceiveAll\nCollectState\n"
 }
 
+/// A script in which some send hundreds of transfers to one that has nothing else, and is told to
+/// send on what it has: how much that is can be seen by what it refuses.
+fn crowd(seed: u64) -> String {
+    let mut draw = Draw::from_seed(seed ^ 0x00c2_0ed5);
+    let [rich, poor] = [2 + draw.pick(2), 1 + draw.pick(2)];
+    let mut text = "StartMaster\n".to_owned();
+    for node in 0..rich + poor + 1 {
+        text += &format!("CreateNode {node} {}\n", if node < rich { 9000 } else { 0 });
+    }
+    let many = 10 + draw.pick(150);
+    let sent = (0..many).map(|_| (draw.pick(rich), rich + draw.pick(poor)));
+    let sent: Vec<_> = sent.collect();
+    for (from, to) in &sent {
+        text += &format!("Send {from} {to} {}\n", 1 + draw.pick(3));
+    }
+    for (from, to) in &sent {
+        text += &format!("Receive {to} {from}\n");
+    }
+    for exponent in (0..11).rev() {
+        for from in rich..rich + poor {
+            text += &format!("Send {from} {} {}\n", rich + poor, 1 << exponent);
+        }
+    }
+    text + "ReceiveAll\n"
+}
+
 /// Removes lines from a script as long as it still fails.
 fn shrink(text: &str, fails: impl Fn(&str) -> bool) -> String {
     let mut lines: Vec<&str> = text.lines().collect();
@@ -172,10 +198,32 @@ fn without_deaths(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint>
 }
 
 fn with_deaths(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
+    with_disorder(text, seed, schedule, disorder(seed, 1 + (seed % 4) as u32))
+}
+
+/// All but one die, most of them before master has heard of the first.
+fn with_a_massacre(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
+    let mut draw = Draw::from_seed(seed ^ 0x0dea_d5ea);
+    let lines = text.lines().count();
+    let disorder = Disorder {
+        deaths: 3 + draw.pick(2) as u32,
+        from_move: 3 * lines / 2 + draw.pick(lines),
+        one_in: [10, 20, 50, 100][draw.pick(4)],
+        window: 4096,
+        tile: 16,
+        lazy: [true; 3],
+    };
+    with_disorder(text, seed, schedule, disorder)
+}
+
+fn with_disorder(
+    text: &str,
+    seed: u64,
+    schedule: u64,
+    disorder: Disorder,
+) -> Result<(), Complaint> {
     let statements = read_script(text.as_bytes()).unwrap();
-    let deaths = 1 + (seed % 4) as u32;
     let schedule = seed.wrapping_mul(31).wrapping_add(schedule);
-    let disorder = disorder(seed, deaths);
     let mut world = World::new(statements.clone(), seed, schedule, disorder);
     world.run()?;
     check(&world, &statements, &deposits(&statements))
@@ -210,4 +258,9 @@ fn whoever_dies_the_money_adds_up_and_everybody_says_the_same() {
         };
         shrunken(&text, seed, with_deaths)
     });
+}
+
+#[test]
+fn many_may_die_at_once_with_much_on_the_way_among_them() {
+    each_seed(|seed| shrunken(&crowd(seed), seed, with_a_massacre));
 }

@@ -1,16 +1,20 @@
 //! Replays what was in flight when processes died, and finds out what the dead have carried out.
 //!
-//! First as if the dead had carried out everything they were told: what they do follows from their
-//! accounts, but for two things that nobody can know, each a *choice*: whether a dead node found
-//! what another dead one had sent it, or the end of the channel; and whether the order of a dead
-//! observer had reached it. What the living have seen decides: a replay that contradicts it is given
-//! up, and the last choice that can be otherwise is made otherwise. Then backwards: needed are the
-//! commands whose effects were seen, all before them at the same node, and those whose effects these
-//! have taken. What is not needed was not carried out, and once more everything is replayed.
+//! First as if the dead had carried out everything they were told, each until it waits for what will
+//! never come. There is nothing to choose: what a node does follows from its account and from what it
+//! receives, and one that has found the end of a channel, or the observer gone, does nothing more
+//! until master has heard of that ([`Command::Resume`](crate::messages::Command::Resume)). So of what
+//! it has done without saying so, nothing comes behind an end, and where something was seen that comes
+//! behind a receive, the receive has found what was sent. Were that not so, nobody could find out in
+//! reasonable time which of the frames among the dead were taken: that is the subset sum problem.
+//!
+//! Then backwards: needed are the commands whose effects were seen, all before them at the same node,
+//! and those whose effects these have taken. What is not needed was not carried out, and once more
+//! everything is replayed.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::super::channels::{Channels, Head, Taken};
+use super::super::channels::{Channels, Taken};
 use super::super::retire::taken;
 use super::super::{Bank, Broken, Entry, Said, Step};
 use super::losses::Loss;
@@ -18,11 +22,6 @@ use super::reply_of;
 use crate::id::Place;
 use crate::member::Frame;
 use crate::messages::Reply;
-
-/// How many replays are tried at most from either side. More are needed only where three die within
-/// one window, and the third has found the end of both others' channels in the middle of a thousand
-/// frames.
-const TRIES: usize = 10_000;
 
 /// What has happened.
 pub(super) struct Explanation {
@@ -49,43 +48,6 @@ pub(super) struct Known<'k> {
 /// What a replay contradicts.
 struct Contradiction;
 
-/// The choices of a replay: those that were made otherwise than at first sight, by step.
-struct Choices {
-    /// What things are at first sight: as if the dead had lived as long as can be, or as short.
-    at_first: bool,
-    otherwise: BTreeSet<usize>,
-    /// All that were made, in order.
-    made: Vec<usize>,
-}
-
-impl Choices {
-    fn new(at_first: bool) -> Self {
-        Self {
-            at_first,
-            otherwise: BTreeSet::new(),
-            made: Vec::new(),
-        }
-    }
-
-    /// Whether what was sent was found, or what was ordered had arrived.
-    fn choose(&mut self, step: usize) -> bool {
-        self.made.push(step);
-        self.at_first != self.otherwise.contains(&step)
-    }
-
-    /// Makes the last choice otherwise that can be; whether there is one.
-    fn next(&mut self) -> bool {
-        while let Some(last) = self.made.pop() {
-            if self.otherwise.insert(last) {
-                self.made.clear();
-                return true;
-            }
-            self.otherwise.remove(&last);
-        }
-        false
-    }
-}
-
 /// Finds out what has happened, given what was certain before the first step in flight.
 pub(super) fn explain(
     bank: &Bank,
@@ -95,23 +57,12 @@ pub(super) fn explain(
     dead: &[Place],
 ) -> Result<Explanation, Broken> {
     let known = Known::new(bank, entries, said, found, dead);
-    for at_first in [true, false] {
-        let mut choices = Choices::new(at_first);
-        for _ in 0..TRIES {
-            match known.replay(&mut choices, None) {
-                Ok(whole) => {
-                    let prefixes = known.prefixes(&whole);
-                    return match known.replay(&mut choices, Some(&prefixes)) {
-                        Ok(replay) => Ok(known.explanation(replay)),
-                        Err(Contradiction) => Err(known.unexplained()),
-                    };
-                }
-                Err(Contradiction) if choices.next() => {}
-                Err(Contradiction) => return Err(known.unexplained()),
-            }
-        }
+    let whole = known.replay(None);
+    let exact = whole.and_then(|whole| known.replay(Some(&known.prefixes(&whole))));
+    match exact {
+        Ok(replay) => Ok(known.explanation(replay)),
+        Err(Contradiction) => Err(known.unexplained()),
     }
-    Err(known.unexplained())
 }
 
 /// A replay on its way.
@@ -120,12 +71,10 @@ pub(super) struct Replay {
     /// What is in the accounts of the dead.
     pub(super) balances: BTreeMap<Place, u64>,
     replies: Vec<Option<Reply>>,
-    /// Dead nodes that go no further: they wait for what will never come.
+    /// Dead nodes that go no further: what they wait for will never come.
     stuck: BTreeSet<Place>,
-    /// Channels from one dead node to another at whose end the other has been.
+    /// Channels from one dead node to another at whose end the other has said it was.
     pub(super) ended: BTreeSet<(Place, Place)>,
-    /// Dead nodes that have found the observer gone.
-    alone: BTreeSet<Place>,
     /// Which step has enqueued what is in a channel from a dead node, by (from, to).
     producers: BTreeMap<(Place, Place), VecDeque<Option<usize>>>,
     /// How much of what living readers have seen of a channel has been enqueued.
@@ -175,11 +124,7 @@ impl<'k> Known<'k> {
 
     /// Replays everything in flight; where the prefixes are given, up to these (the index of the
     /// last step that was carried out).
-    fn replay(
-        &self,
-        choices: &mut Choices,
-        prefixes: Option<&BTreeMap<Place, usize>>,
-    ) -> Result<Replay, Contradiction> {
+    fn replay(&self, prefixes: Option<&BTreeMap<Place, usize>>) -> Result<Replay, Contradiction> {
         let balances = self.dead.iter();
         let balances = balances.map(|node| (*node, self.bank.nodes[*node].balance.known));
         let mut replay = Replay {
@@ -188,7 +133,6 @@ impl<'k> Known<'k> {
             replies: Vec::with_capacity(self.entries.len()),
             stuck: BTreeSet::new(),
             ended: BTreeSet::new(),
-            alone: BTreeSet::new(),
             producers: BTreeMap::new(),
             enqueued: BTreeMap::new(),
             taken: vec![None; self.entries.len()],
@@ -199,7 +143,6 @@ impl<'k> Known<'k> {
                 self.was_enqueued(&mut replay, None, *from, to)?;
             }
         }
-        choices.made.clear();
         for (index, (entry, said)) in self.entries.iter().zip(self.said).enumerate() {
             let reply = match said {
                 Said::Reply(reply) => {
@@ -220,7 +163,7 @@ impl<'k> Known<'k> {
                     });
                     match is_over || replay.stuck.contains(&node) {
                         true => None,
-                        false => self.carry_out(&mut replay, index, &entry.step, choices)?,
+                        false => self.carry_out(&mut replay, index, &entry.step)?,
                     }
                 }
             };
@@ -304,7 +247,6 @@ impl<'k> Known<'k> {
         replay: &mut Replay,
         index: usize,
         step: &Step,
-        choices: &mut Choices,
     ) -> Result<Option<Reply>, Contradiction> {
         let reply = match step {
             Step::Opened { node, outgoing } => {
@@ -326,42 +268,20 @@ impl<'k> Known<'k> {
                 }
             }
             Step::Receive { node, from, .. } => {
-                let is_there = replay.channels.head(*from, *node) != Head::Nothing;
-                let sender_is_dead = self.bank.nodes.fate(*from).is_some();
-                let is_taken = match () {
-                    () if replay.ended.contains(&(*from, *node)) => false,
-                    () if !is_there && !sender_is_dead => {
-                        replay.stuck.insert(*node);
-                        return Ok(None);
-                    }
-                    () if is_there && self.is_dead(*from) => choices.choose(index),
-                    () => is_there,
+                let Some(taken) = self.take(replay, index, *from, *node)? else {
+                    replay.stuck.insert(*node);
+                    return Ok(None);
                 };
-                if is_taken && let Some(it) = self.take(replay, index, *from, *node)? {
-                    let balance = replay.balances.entry(*node).or_default();
-                    if let Taken::Transfer(amount) = it {
-                        *balance = balance.checked_add(amount).ok_or(Contradiction)?;
-                    }
-                    reply_of(it, *balance)
-                } else {
-                    replay.ended.insert((*from, *node));
-                    Reply::Ended
+                let balance = replay.balances.entry(*node).or_default();
+                if let Taken::Transfer(amount) = taken {
+                    *balance = balance.checked_add(amount).ok_or(Contradiction)?;
                 }
+                reply_of(taken, *balance)
             }
             Step::Begin { node, snapshot } => {
-                let is_ordered = match self.bank.observer {
-                    None => true,
-                    Some(_) if replay.alone.contains(node) => false,
-                    Some(_) => choices.choose(index),
-                };
-                if is_ordered {
-                    replay.channels.record(*node, *snapshot, 0);
-                    self.has_recorded(replay, index, *node)?;
-                    Reply::Began
-                } else {
-                    replay.alone.insert(*node);
-                    Reply::ObserverGone
-                }
+                replay.channels.record(*node, *snapshot, 0);
+                self.has_recorded(replay, index, *node)?;
+                Reply::Began
             }
             _ => return Ok(None),
         };

@@ -25,7 +25,7 @@ impl Played {
         let mut played = Self {
             master: Master::new(Settings {
                 seed: 1,
-                window: 1_000,
+                window: 5_000,
                 tile: 16,
                 history: true,
             }),
@@ -254,8 +254,8 @@ fn what_one_of_the_dead_had_from_another_the_other_had_sent() {
     );
 }
 
-/// One dead node has found nothing where another had sent something: it could not send it on, and has
-/// said that in what it did afterwards.
+/// One dead node has found nothing where another had sent something, and has said so: it could not
+/// send that on, and its next send shows it.
 #[test]
 fn one_of_the_dead_may_have_found_the_end_of_the_others_channel() {
     let mut it = Played::new(
@@ -263,9 +263,11 @@ fn one_of_the_dead_may_have_found_the_end_of_the_others_channel() {
          Send 2 3 30\nSend 2 3 9\n",
     );
     it.reply(0, Reply::Sent { balance: 70 });
+    it.reply(1, Reply::Ended);
+    assert_eq!(it.asked.last(), Some(&(Place(1), Command::Resume)));
     it.dies(0);
     it.dies(1);
-    it.silent(1, 3);
+    it.silent(1, 2);
     it.found(2, &[]);
     it.found(2, &[transfer(9)]);
     assert_eq!(
@@ -278,41 +280,80 @@ fn one_of_the_dead_may_have_found_the_end_of_the_others_channel() {
     );
 }
 
-/// Two died at once and a third had waited for a hundred frames of each: it has found neither, in one
-/// of more ways than can be tried one after the other.
+/// Two died at once and a third had waited for hundreds of frames of each: it has found the ends in
+/// the middle, has said so, and what it has done since shows what it had received.
 #[test]
-fn the_ends_of_two_channels_are_found_without_trying_everything() {
-    let many = 150;
-    let mut script = "StartMaster\nCreateNode 1 1000\nCreateNode 2 1000\nCreateNode 3 0\n\
+fn the_ends_of_two_channels_may_be_anywhere() {
+    let (many, written) = (400, 200);
+    let mut script = "StartMaster\nCreateNode 1 400000\nCreateNode 2 1000\nCreateNode 3 0\n\
                       CreateNode 4 0\n"
         .to_owned();
-    script += &"Send 1 3 1\nSend 2 3 1\n".repeat(many);
+    script += &"Send 1 3 1000\nSend 2 3 1\n".repeat(many);
     script += &"Receive 3 1\nReceive 3 2\n".repeat(many);
-    script += "Send 3 4 1\nSend 3 4 0\n";
+    script += "Send 3 4 200201\nSend 3 4 200200\n";
     let mut it = Played::new(&script);
     for sent in 1..=many as u64 {
-        let balance = 1000 - sent;
-        it.reply(0, Reply::Sent { balance });
-        it.reply(1, Reply::Sent { balance });
+        let balances = [400_000 - 1000 * sent, 1000 - sent];
+        it.reply(
+            0,
+            Reply::Sent {
+                balance: balances[0],
+            },
+        );
+        it.reply(
+            1,
+            Reply::Sent {
+                balance: balances[1],
+            },
+        );
     }
+    for received in 1..=written {
+        for (amount, balance) in [(1000, received * 1001 - 1), (1, received * 1001)] {
+            it.reply(2, Reply::Transfer { amount, balance });
+        }
+    }
+    it.reply(2, Reply::Ended);
     it.dies(0);
     it.dies(1);
+    for _ in 1..2 * (many - written as usize) {
+        it.reply(2, Reply::Ended);
+    }
     it.dies(2);
-    it.silent(2, 2 * many + 2);
-    for frames in [&[][..], &[], &[transfer(0)]] {
+    it.silent(2, 2);
+    for frames in [&[][..], &[], &[transfer(200_200)]] {
         it.found(3, frames);
     }
-    let told: Vec<&str> = it.shown.lines().rev().take(3).collect();
+    let reported: Vec<&str> = it.shown.lines().rev().take(3).collect();
     assert_eq!(
-        told,
+        reported,
         [
             "lost with node 3: its balance of 0",
-            "lost with node 2: its balance of 850, 150 transfers (150 in all) of its own that it had \
+            "lost with node 2: its balance of 600, 200 transfers (200 in all) of its own that it had \
              not written",
-            "lost with node 1: its balance of 850, 150 transfers (150 in all) of its own that it had \
+            "lost with node 1: its balance of 0, 200 transfers (200000 in all) of its own that it had \
              not written",
         ]
     );
+}
+
+/// Behind an end of which master has not heard nothing can have been carried out: what comes from
+/// behind it is a lie.
+#[test]
+fn behind_an_end_that_was_not_heard_of_nothing_was_carried_out() {
+    let mut it = Played::new(
+        "StartMaster\nCreateNode 1 100\nCreateNode 2 9\nCreateNode 3 0\nSend 1 2 30\nReceive 2 1\n\
+         Send 2 3 30\nSend 2 3 9\n",
+    );
+    it.reply(0, Reply::Sent { balance: 70 });
+    it.dies(0);
+    it.dies(1);
+    it.silent(1, 3);
+    it.found(2, &[]);
+    let frames = vec![transfer(9)];
+    let heard = it
+        .master
+        .hear(Place(2), Reply::Found { frames, last: true });
+    assert!(heard.is_err_and(|broken| broken.to_string().contains("node 2")));
 }
 
 /// What nobody can have sent is no death but a lie.
