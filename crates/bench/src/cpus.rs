@@ -10,7 +10,7 @@ pub(crate) struct Cpus(CpuSet, Vec<usize>);
 
 /// Where two processes that are measured run.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Affinity {
     /// Both on one CPU.
     One,
     /// Each on its own.
@@ -19,7 +19,7 @@ pub(crate) enum Place {
     Any,
 }
 
-impl Place {
+impl Affinity {
     pub(crate) fn key(self) -> &'static str {
         match self {
             Self::One => "one_cpu",
@@ -49,16 +49,16 @@ impl Cpus {
         self.1.len()
     }
 
-    /// Starts children in the one place, then goes to the other.
+    /// Starts children on one CPU, then goes to the other.
     pub(crate) fn apart<T>(
         &self,
-        place: Place,
+        affinity: Affinity,
         start: impl FnOnce() -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let (children, own) = match place {
-            Place::Any => (None, None),
-            Place::One => (self.1.first(), self.1.first()),
-            Place::Two => (self.1.get(1), self.1.first()),
+        let (children, own) = match affinity {
+            Affinity::Any => (None, None),
+            Affinity::One => (self.1.first(), self.1.first()),
+            Affinity::Two => (self.1.get(1), self.1.first()),
         };
         self.move_to(children)?;
         let started = start();

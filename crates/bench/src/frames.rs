@@ -9,19 +9,19 @@ use bank::account::Transfer;
 use bank::member::Frame;
 use pipes::{Fill, Flush, WaitSet};
 
-use crate::cpus::{Cpus, Place};
+use crate::cpus::{Affinity, Cpus};
 use crate::error::Error;
 use crate::raw::FRAME;
 
 /// Frames a second where each write carries a number of them.
 pub(crate) fn measure(
     cpus: &Cpus,
-    place: Place,
+    affinity: Affinity,
     frames: u64,
     in_a_write: usize,
 ) -> Result<f64, Error> {
     let path = crate::own_path()?;
-    let mut child: pipes::Child<Frame, u64> = cpus.apart(place, || {
+    let mut child: pipes::Child<Frame, u64> = cpus.apart(affinity, || {
         Ok(pipes::spawn(Path::new(&path), ["child", "count-frames"])?)
     })?;
     let mut next = || -> Result<Option<u64>, Error> {

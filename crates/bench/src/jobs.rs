@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::cpus::{Cpus, Place};
+use crate::cpus::{Affinity, Cpus};
 use crate::error::{Error, While};
 use crate::ours::{Ours, peak_memory, time_on_cpu};
 use crate::plan::{BATCH, Plan};
@@ -31,11 +31,11 @@ pub(crate) type Work = Box<dyn Fn(&Bench, &mut [Row]) -> Result<(), Error>>;
 /// Everything there is to do.
 pub(crate) fn all(plan: &Plan, cpus: usize, can_load: bool) -> Vec<Job> {
     let mut jobs = vec![codec()];
-    for place in [Place::One, Place::Two] {
-        jobs.extend([1, BATCH].map(|in_a_write| one_pipe(place, in_a_write, cpus)));
+    for affinity in [Affinity::One, Affinity::Two] {
+        jobs.extend([1, BATCH].map(|in_a_write| one_pipe(affinity, in_a_write, cpus)));
     }
     jobs.extend(scripts());
-    jobs.extend([Place::One, Place::Any].map(echo));
+    jobs.extend([Affinity::One, Affinity::Any].map(echo));
     jobs.push(receive_all());
     jobs.extend(
         plan.load_nodes
@@ -98,15 +98,15 @@ fn codec() -> Job {
     }
 }
 
-fn one_pipe(place: Place, in_a_write: usize, cpus: usize) -> Job {
+fn one_pipe(affinity: Affinity, in_a_write: usize, cpus: usize) -> Job {
     let (key, words) = match in_a_write {
         1 => ("single", "a write a frame"),
         _ => ("batch", "16 KiB a write"),
     };
-    let key = format!("pipe.{key}.{}", place.key());
-    let measure = format!("frames through one pipe, {words}, {}", place.words());
+    let key = format!("pipe.{key}.{}", affinity.key());
+    let measure = format!("frames through one pipe, {words}, {}", affinity.words());
     let mut row = Row::new(key, &measure, Unit::PerSecond);
-    if place == Place::Two && cpus < 2 {
+    if affinity == Affinity::Two && cpus < 2 {
         row = loads::skipped(row, "there is only one CPU to run on");
     }
     Job {
@@ -120,8 +120,8 @@ fn one_pipe(place: Place, in_a_write: usize, cpus: usize) -> Job {
             by_turns(
                 bench.plan.repeats,
                 &mut rows[0],
-                || frames::measure(&bench.cpus, place, frames, in_a_write),
-                || raw::pipe::measure(&bench.cpus, place, frames, in_a_write),
+                || frames::measure(&bench.cpus, affinity, frames, in_a_write),
+                || raw::pipe::measure(&bench.cpus, affinity, frames, in_a_write),
             )
         }),
     }
@@ -198,19 +198,19 @@ fn script_job(row: Row, script: Script) -> Job {
     }
 }
 
-fn echo(place: Place) -> Job {
-    let measure = format!("bare round trip to one process, {}", place.words());
+fn echo(affinity: Affinity) -> Job {
+    let measure = format!("bare round trip to one process, {}", affinity.words());
     Job {
         what: measure.clone(),
         rows: vec![Row::new(
-            format!("echo.{}", place.key()),
+            format!("echo.{}", affinity.key()),
             measure,
             Unit::PerSecond,
         )],
         work: Box::new(move |bench, rows| {
             for _ in 0..bench.plan.repeats {
                 let rate =
-                    raw::serve::measure_echo(&bench.cpus, place, bench.plan.serial_commands)?;
+                    raw::serve::measure_echo(&bench.cpus, affinity, bench.plan.serial_commands)?;
                 better(Unit::PerSecond, &mut rows[0].raw, rate);
             }
             Ok(())

@@ -52,27 +52,27 @@ pub(super) enum Taken {
 
 /// Transfers, and how much they are together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lost {
+pub struct Transfers {
     /// How many.
-    pub transfers: u64,
+    pub count: u64,
     /// How much in all.
     pub amount: u128,
 }
 
-impl Lost {
+impl Transfers {
     pub(super) fn add(&mut self, other: Self) {
-        self.transfers += other.transfers;
+        self.count += other.count;
         self.amount += other.amount;
     }
 }
 
-impl std::fmt::Display for Lost {
+impl std::fmt::Display for Transfers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let plural = if self.transfers == 1 { "" } else { "s" };
+        let plural = if self.count == 1 { "" } else { "s" };
         write!(
             f,
             "{} transfer{plural} ({} in all)",
-            self.transfers, self.amount
+            self.count, self.amount
         )
     }
 }
@@ -117,11 +117,11 @@ impl Channel {
         self.taken + self.queue.len() as u64
     }
 
-    fn transfers(&self, frames: usize) -> Lost {
-        let mut found = Lost::default();
+    fn transfers(&self, frames: usize) -> Transfers {
+        let mut found = Transfers::default();
         for enqueued in self.queue.iter().skip(frames) {
             if let Enqueued::Transfer(amount) = enqueued {
-                found.transfers += 1;
+                found.count += 1;
                 found.amount += u128::from(*amount);
             }
         }
@@ -353,7 +353,7 @@ impl Channels {
     }
 
     /// The transfers that wait in the channel behind its first frames.
-    pub(super) fn transfers_behind(&self, from: Place, to: Place, frames: usize) -> Lost {
+    pub(super) fn transfers_behind(&self, from: Place, to: Place, frames: usize) -> Transfers {
         self.channels[from.index()][to.index()].transfers(frames)
     }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use snapshot::SnapshotId;
 
-use super::effect::Told;
+use super::effect::Notice;
 use super::{Broken, Failure, Master, Waiting, WaitingNode};
 use crate::audit::{GlobalSnapshot, Unsound};
 use crate::id::{NodeId, Place};
@@ -135,7 +135,7 @@ impl Master {
         let line = Some(statement.line);
         let failure = match outcome {
             Outcome::Collected(arrived) => {
-                self.chronicle(|chronicle, out| chronicle.collected(line, arrived.values(), out));
+                self.log(|events, out| events.collected(line, arrived.values(), out));
                 self.is_what_was_asked_for(first, &arrived)?;
                 let bank = &mut self.bank;
                 for (id, snapshot) in arrived {
@@ -147,7 +147,7 @@ impl Master {
             }
             Outcome::Unsound { snapshot, reason } => {
                 let why = reason.to_string();
-                self.chronicle(|chronicle, out| chronicle.unsound(line, snapshot, why, out));
+                self.log(|events, out| events.unsound(line, snapshot, why, out));
                 // The nodes have handed all over.
                 self.fail(statement, Failure::Unsound { snapshot, reason });
                 self.bank.channels.collected();
@@ -172,14 +172,14 @@ impl Master {
         Ok(())
     }
 
-    /// Snapshots that are not collected can never be: that is told once.
+    /// Snapshots that are not collected can never be: that is reported once.
     pub(super) fn lose_snapshots(&mut self) {
         let snapshots = &mut self.bank.snapshots;
         let Some((first, last)) = snapshots.uncollected() else {
             return;
         };
         snapshots.uncollected = snapshots.begun + 1;
-        self.tell(Told::SnapshotsLost {
+        self.notify(Notice::SnapshotsLost {
             first: first.0,
             last: last.0,
         });

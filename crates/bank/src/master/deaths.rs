@@ -15,9 +15,9 @@
 //! 3. if nobody else has died meanwhile, master comes back to what was certain, and replays all that
 //!    was in flight in the order of the script (`deaths/replay.rs`);
 //! 4. everything is retired: what the dead have carried out without saying so as if they had said it,
-//!    what they have not as failed; what was lost is told, and what is in channels is known again.
+//!    what they have not as failed; what was lost is reported, and what is in channels is known again.
 //!
-//! What is told on stderr, what the history says and what can still be received come from that one
+//! What is reported on stderr, what the history says and what can still be received come from that one
 //! replay, so the money in them adds up.
 
 mod losses;
@@ -30,7 +30,7 @@ use std::collections::{BTreeMap, VecDeque};
 use self::replay::{Explanation, explain};
 use super::channels::Taken;
 use super::collect::Outcome;
-use super::effect::Told;
+use super::effect::Notice;
 use super::issue::Stage;
 use super::retire::Retired;
 use super::{Awaits, Bank, Broken, Entry, Failure, Fate, Master, Process, Said, Step};
@@ -119,12 +119,12 @@ impl Master {
         };
         match process {
             Process::Observer => {
-                self.chronicle(|chronicle, out| chronicle.died(None, None, &fate, out));
-                self.tell(Told::ObserverDied(fate.clone()));
+                self.log(|events, out| events.died(None, None, &fate, out));
+                self.notify(Notice::ObserverDied(fate.clone()));
                 self.bank.observer = Some(fate);
             }
             Process::Node(node) => {
-                self.tell(Told::NodeDied(self.bank.nodes[node].id, fate.clone()));
+                self.notify(Notice::NodeDied(self.bank.nodes[node].id, fate.clone()));
                 self.bank.nodes.die(node, fate);
             }
         }
@@ -271,9 +271,9 @@ impl Master {
         }
         self.lose_snapshots();
         for ((node, line), loss) in settling.nodes().zip(losses) {
-            self.chronicle_death(node, line);
+            self.log_death(node, line);
             let node = self.bank.nodes[node].id;
-            self.tell(Told::LostWith {
+            self.notify(Notice::LostWith {
                 node,
                 balance: loss.balance,
                 into: loss.into,
@@ -353,18 +353,18 @@ impl Master {
     }
 
     /// For the history: a node has died.
-    fn chronicle_death(&mut self, node: Place, line: Option<u64>) {
+    fn log_death(&mut self, node: Place, line: Option<u64>) {
         let node = &self.bank.nodes[node];
-        if let (Some(fate), Some(chronicle)) = (node.fate(), &mut self.chronicle) {
-            chronicle.died(line, Some(node.id), fate, &mut self.effects);
+        if let (Some(fate), Some(events)) = (node.fate(), &mut self.events) {
+            events.died(line, Some(node.id), fate, &mut self.effects);
         }
     }
 
     /// For the history: the system ends, and with it what is yet to be found out of the dead.
-    pub(super) fn chronicle_unsettled(&mut self) {
+    pub(super) fn log_unsettled(&mut self) {
         let settling = self.settling.take();
         for (node, line) in settling.iter().flat_map(|settling| settling.nodes()) {
-            self.chronicle_death(node, line);
+            self.log_death(node, line);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use history::What;
 
-use super::channels::Lost;
+use super::channels::Transfers;
 use super::failure::{Failure, Fate};
 use crate::audit::GlobalSnapshot;
 use crate::id::{NodeId, Place};
@@ -35,15 +35,15 @@ pub enum Effect {
         /// The result.
         shown: Shown,
     },
-    /// A command has failed: tell so.
+    /// A command has failed: report it.
     Fail {
         /// Its line.
         line: u64,
         /// It, and why.
         failed: Box<(script::Command, Failure)>,
     },
-    /// Tell this.
-    Tell(Box<Told>),
+    /// Report this.
+    Notify(Box<Notice>),
     /// Show the table of the `nodes` command.
     Table(Vec<Row>),
     /// Something for the history, where one is wanted, and the line that asked for it.
@@ -99,7 +99,7 @@ pub enum Shown {
 
 /// A message on stderr that belongs to no command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum Notice {
     /// A node died.
     NodeDied(NodeId, Fate),
     /// The observer died.
@@ -118,13 +118,13 @@ pub enum Told {
         /// What was in its account.
         balance: u64,
         /// What was on the way to it.
-        into: Lost,
+        into: Transfers,
         /// What it had sent but not written.
-        unwritten: Lost,
+        unwritten: Transfers,
     },
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NodeDied(node, fate) => write!(f, "node {node} died ({fate})"),
@@ -143,10 +143,10 @@ impl fmt::Display for Told {
                 unwritten,
             } => {
                 write!(f, "lost with node {node}: its balance of {balance}")?;
-                if into.transfers > 0 {
+                if into.count > 0 {
                     write!(f, ", {into} on the way to it")?;
                 }
-                if unwritten.transfers > 0 {
+                if unwritten.count > 0 {
                     write!(f, ", {unwritten} of its own that it had not written")?;
                 }
                 Ok(())
@@ -177,6 +177,6 @@ pub enum State {
         balance: u64,
         /// What waits in its incoming channels that are not empty: from whom, how many transfers,
         /// and markers.
-        waiting: Vec<(NodeId, Lost, u64)>,
+        waiting: Vec<(NodeId, Transfers, u64)>,
     },
 }

@@ -80,7 +80,7 @@ impl Master {
     fn start(&mut self, statement: &Statement) -> Issue {
         self.effects.push(Effect::StartObserver);
         self.bank = Bank::default();
-        self.chronicle(|chronicle, out| chronicle.started(statement.line, out));
+        self.log(|events, out| events.started(statement.line, out));
         Issue::Done
     }
 
@@ -92,8 +92,8 @@ impl Master {
     /// Ends the system, on this line of the script if it says so, and forgets what was known of it:
     /// also in the middle of things.
     pub fn end(&mut self, line: Option<u64>) {
-        self.chronicle_unsettled();
-        self.chronicle(|chronicle, out| chronicle.ended(line, out));
+        self.log_unsettled();
+        self.log(|events, out| events.ended(line, out));
         self.current = None;
         self.drawn = None;
         self.held = None;
@@ -143,8 +143,8 @@ impl Master {
                     self.effects.push(Effect::Request(join));
                     self.push(&statement, Step::Joined);
                 }
-                self.chronicle(|chronicle, out| chronicle.created(line, id, deposit, owing, out));
-                if self.settings.window == 1 {
+                self.log(|events, out| events.created(line, id, deposit, owing, out));
+                if self.setup.window == 1 {
                     self.connect_new_nodes();
                 }
             }
@@ -162,7 +162,7 @@ impl Master {
         };
         let new: Vec<Place> = new.into_iter().map(|(place, _)| place).collect();
         let old: Vec<Place> = (0..first.index()).map(Place::at).collect();
-        let side = self.settings.tile;
+        let side = self.setup.tile;
         let mut before: Vec<&[Place]> = old.chunks(side).collect();
         for block in new.chunks(side) {
             for other in &before {

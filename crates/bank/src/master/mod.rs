@@ -3,7 +3,7 @@
 //!
 //! Commands are *issued* in script order, as far ahead of their replies as the window allows, and
 //! *retired* in script order, when their replies have come, as a processor does with instructions;
-//! only then is a result shown or a failure told. So the output is that of strict serial execution
+//! only then is a result shown or a failure reported. So the output is that of strict serial execution
 //! (a window of 1), whatever was in flight. What a command needs to know before it can be issued,
 //! `channels.rs` knows, or it stays where it is until something in flight is retired.
 //!
@@ -21,13 +21,13 @@
 //! * `retire.rs`: what its reply brings; `collect.rs`: what the observer answers;
 //! * `deaths.rs`: what the death of a process changes;
 //! * `channels.rs`, `ready.rs`: what is known of channels;
-//! * `chronicle.rs`: the history.
+//! * `events.rs`: the history.
 
 mod channels;
-mod chronicle;
 mod collect;
 mod deaths;
 mod effect;
+mod events;
 mod failure;
 mod issue;
 mod nodes;
@@ -39,9 +39,9 @@ use std::collections::VecDeque;
 use snapshot::SnapshotId;
 
 use self::channels::{Channels, Taken, Ticket};
-use self::chronicle::Chronicle;
 use self::collect::{Outcome, Snapshots};
 use self::deaths::Settling;
+use self::events::Events;
 use self::issue::{Issue, Stage};
 use self::nodes::Nodes;
 use self::retire::Retired;
@@ -52,13 +52,13 @@ use crate::messages::{Answer, Command, Reply};
 use crate::script::Statement;
 use crate::topology::Topology;
 
-pub use self::channels::Lost;
-pub use self::effect::{Effect, Process, Row, Shown, State, Told};
+pub use self::channels::Transfers;
+pub use self::effect::{Effect, Notice, Process, Row, Shown, State};
 pub use self::failure::{Failure, Fate, Waiting, WaitingNode};
 
-/// What a master is told once and for all.
+/// What a master has to know from the beginning.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings {
+pub struct Setup {
     /// What it draws from.
     pub seed: u64,
     /// How many steps may be in flight, at least 1.
@@ -187,7 +187,7 @@ struct Bank {
 /// Master.
 #[derive(Debug)]
 pub struct Master {
-    settings: Settings,
+    setup: Setup,
     draw: Draw,
     /// The system since the last `StartMaster`; empty after `KillAll`.
     bank: Bank,
@@ -204,29 +204,29 @@ pub struct Master {
     /// What was said for the step at the front, which master cannot yet understand: somebody is dead,
     /// and it has not heard of that.
     held: Option<(Said, Process)>,
-    /// Deaths that have been told but not yet settled.
+    /// Deaths that have been reported but not yet settled.
     settling: Option<Box<Settling>>,
-    chronicle: Option<Box<Chronicle>>,
+    events: Option<Box<Events>>,
     effects: Vec<Effect>,
 }
 
 impl Master {
     /// A master before the first command.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(setup: Setup) -> Self {
         Self {
-            settings,
-            draw: Draw::from_seed(settings.seed),
+            setup,
+            draw: Draw::from_seed(setup.seed),
             bank: Bank::default(),
             current: None,
             drawn: None,
             in_flight: VecDeque::new(),
-            room: settings.window,
+            room: setup.window,
             issued: 0,
             retired: 0,
             held: None,
             settling: None,
-            chronicle: settings.history.then(Box::default),
+            events: setup.history.then(Box::default),
             effects: Vec::new(),
         }
     }
@@ -436,7 +436,7 @@ impl Master {
     /// and many replies, then travel together, and everybody wakes up half as often.
     #[inline]
     fn make_room(&mut self) {
-        let window = self.settings.window;
+        let window = self.setup.window;
         if self.in_flight.len() >= window {
             self.room = window / 2;
         } else if self.in_flight.len() <= window / 2 {
@@ -457,11 +457,11 @@ impl Master {
         command.rename(|place| self.id(place).unwrap_or(crate::id::NodeId(0)))
     }
 
-    fn tell(&mut self, told: Told) {
-        self.effects.push(Effect::Tell(Box::new(told)));
+    fn notify(&mut self, notice: Notice) {
+        self.effects.push(Effect::Notify(Box::new(notice)));
     }
 
-    /// Tells that a command failed.
+    /// Reports that a command failed.
     fn fail(&mut self, statement: &Statement, failure: Failure) {
         let command = self.by_name(statement.command);
         self.effects.push(Effect::Fail {
@@ -472,9 +472,9 @@ impl Master {
 
     /// Adds to the history, where one is wanted.
     #[inline]
-    fn chronicle(&mut self, write: impl FnOnce(&mut Chronicle, &mut Vec<Effect>)) {
-        if let Some(chronicle) = &mut self.chronicle {
-            write(chronicle, &mut self.effects);
+    fn log(&mut self, write: impl FnOnce(&mut Events, &mut Vec<Effect>)) {
+        if let Some(events) = &mut self.events {
+            write(events, &mut self.effects);
         }
     }
 }

@@ -22,9 +22,10 @@ impl Balance {
     }
 }
 
-/// How a node is: what has become of its process, of which it has one for now.
+/// The process of a node, of which it has one for now. The node, its account and what it has been
+/// commanded outlive it.
 #[derive(Clone, Debug)]
-enum Life {
+enum Incarnation {
     /// It is being started.
     Starting,
     Alive,
@@ -41,7 +42,7 @@ pub(super) struct Node {
     pub(super) balance: Balance,
     /// How many commands it was given.
     pub(super) commands: u64,
-    life: Life,
+    incarnation: Incarnation,
 }
 
 /// All nodes since `StartMaster`.
@@ -77,19 +78,19 @@ impl Nodes {
                 going: 0,
             },
             commands: 0,
-            life: Life::Starting,
+            incarnation: Incarnation::Starting,
         });
         Place::at(self.all.len() - 1)
     }
 
     /// It was started or, on this line, could not be.
     pub(super) fn started(&mut self, place: Place, failed: Option<u64>) {
-        self[place].life = failed.map_or(Life::Alive, Life::NeverCreated);
+        self[place].incarnation = failed.map_or(Incarnation::Alive, Incarnation::NeverCreated);
     }
 
     /// It has died.
     pub(super) fn die(&mut self, place: Place, fate: Fate) {
-        self[place].life = Life::Dead(fate);
+        self[place].incarnation = Incarnation::Dead(fate);
         self.first_dead.get_or_insert(place);
     }
 
@@ -100,7 +101,8 @@ impl Nodes {
     /// Every node that was started, dead or alive.
     pub(super) fn created(&self) -> impl Iterator<Item = (Place, &Node)> {
         let all = self.all.iter().enumerate();
-        let is_created = |node: &Node| matches!(node.life, Life::Alive | Life::Dead(_));
+        let is_created =
+            |node: &Node| matches!(node.incarnation, Incarnation::Alive | Incarnation::Dead(_));
         all.filter(move |(_, node)| is_created(node))
             .map(|(index, node)| (Place::at(index), node))
     }
@@ -125,8 +127,8 @@ impl Nodes {
     /// The node is, or was, there.
     pub(super) fn exists(&self, place: Place) -> Result<(), Failure> {
         let node = &self[place];
-        match node.life {
-            Life::NeverCreated(line) => Err(Failure::NeverCreated {
+        match node.incarnation {
+            Incarnation::NeverCreated(line) => Err(Failure::NeverCreated {
                 node: node.id,
                 line,
             }),
@@ -137,21 +139,21 @@ impl Nodes {
     /// The node lives.
     pub(super) fn lives(&self, place: Place) -> Result<(), Failure> {
         let node = &self[place];
-        match &node.life {
-            Life::Alive => Ok(()),
-            Life::Dead(fate) => Err(Failure::NodeDied {
+        match &node.incarnation {
+            Incarnation::Alive => Ok(()),
+            Incarnation::Dead(fate) => Err(Failure::NodeDied {
                 node: node.id,
                 fate: fate.clone(),
             }),
-            Life::Starting | Life::NeverCreated(_) => self.exists(place),
+            Incarnation::Starting | Incarnation::NeverCreated(_) => self.exists(place),
         }
     }
 }
 
 impl Node {
     pub(super) fn fate(&self) -> Option<&Fate> {
-        match &self.life {
-            Life::Dead(fate) => Some(fate),
+        match &self.incarnation {
+            Incarnation::Dead(fate) => Some(fate),
             _ => None,
         }
     }

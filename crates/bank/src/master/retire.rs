@@ -142,9 +142,9 @@ impl Master {
         let account = &mut nodes[node].balance;
         account.known = balance;
         account.going -= u128::from(amount);
-        if let Some(chronicle) = &mut self.chronicle {
+        if let Some(events) = &mut self.events {
             let channel = (nodes[node].id, nodes[to].id);
-            chronicle.sent(statement.line, channel, amount, inferred, &mut self.effects);
+            events.sent(statement.line, channel, amount, inferred, &mut self.effects);
         }
     }
 
@@ -161,7 +161,7 @@ impl Master {
         account.known = balance;
         account.going -= u128::from(amount);
         let (from, to) = (nodes[node].id, nodes[to].id);
-        self.chronicle(|chronicle, out| chronicle.refused(statement.line, (from, to), amount, out));
+        self.log(|events, out| events.refused(statement.line, (from, to), amount, out));
         let shown = Shown::Refused {
             from,
             to,
@@ -185,7 +185,7 @@ impl Master {
         let shown = match *reply {
             Reply::Transfer { amount, balance } => {
                 nodes[node].balance.known = balance;
-                self.chronicle(|chronicle, out| chronicle.received(line, (from, to), amount, out));
+                self.log(|events, out| events.received(line, (from, to), amount, out));
                 Shown::Transfer {
                     node: to,
                     from,
@@ -194,9 +194,9 @@ impl Master {
             }
             Reply::Marker { snapshot, recorded } => {
                 let recorded = recorded.then_some(nodes[node].balance.known);
-                self.chronicle(|chronicle, out| {
+                self.log(|events, out| {
                     let channel = (from, to);
-                    chronicle.marker_received(line, channel, snapshot, recorded, inferred, out);
+                    events.marker_received(line, channel, snapshot, recorded, inferred, out);
                 });
                 Shown::Marker {
                     node: to,
@@ -221,8 +221,8 @@ impl Master {
     ) {
         let node = &self.bank.nodes[node];
         let (id, balance, line) = (node.id, node.balance.known, statement.line);
-        self.chronicle(|chronicle, out| {
-            chronicle.began(line, id, snapshot, balance, inferred, out);
+        self.log(|events, out| {
+            events.began(line, id, snapshot, balance, inferred, out);
         });
         let shown = Shown::Started {
             node: id,
@@ -246,7 +246,7 @@ impl Master {
             let markers = markers.filter(|frame| matches!(frame, Frame::Marker(_)));
             let markers = markers.count() as u64;
             let transfers = bank.channels.transfers_behind(*from, to, 0);
-            let something = transfers.transfers + markers > 0;
+            let something = transfers.count + markers > 0;
             something.then(|| (bank.nodes[*from].id, transfers, markers))
         };
         let row = |place: &Place| Row {

@@ -122,7 +122,7 @@ pub enum NodeError {
 
 /// One end of a channel, beside what the account knows of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct End {
+struct Neighbour {
     /// At the other end.
     id: NodeId,
     /// Markers that have passed.
@@ -162,8 +162,8 @@ impl Slots {
 pub struct Node {
     id: NodeId,
     member: Member,
-    outgoing: Vec<End>,
-    incoming: Vec<End>,
+    outgoing: Vec<Neighbour>,
+    incoming: Vec<Neighbour>,
     to: Slots,
     from: Slots,
     commands: u64,
@@ -352,7 +352,7 @@ impl Node {
         for Peer { place, id } in outgoing {
             let to = Outgoing(self.outgoing.len());
             self.to.set(*place, to.0);
-            self.outgoing.push(End {
+            self.outgoing.push(Neighbour {
                 id: *id,
                 markers: 0,
             });
@@ -365,7 +365,7 @@ impl Node {
         }
         for Peer { place, id } in incoming {
             self.from.set(*place, self.incoming.len());
-            self.incoming.push(End {
+            self.incoming.push(Neighbour {
                 id: *id,
                 markers: 0,
             });

@@ -12,20 +12,20 @@
 //!
 //! let (mut splitter, mut checker) = (LineSplitter::new(), Checker::new());
 //! let mut names = Names::default();
-//! let mut told = String::new();
+//! let mut reported = String::new();
 //! for piece in ["StartMaster\nCreateNo", "de 1 500\nSend 1 3 20\nCollect"] {
 //!     splitter.push(piece.as_bytes());
 //!     while let Some(line) = splitter.next_line() {
 //!         match checker.line(line.number, line.text) {
-//!             Ok(Some(command)) => told += &format!("{}\n", names.follow(command)),
+//!             Ok(Some(command)) => reported += &format!("{}\n", names.follow(command)),
 //!             Ok(None) => {}
 //!             Err(refusals) => refusals
 //!                 .iter()
-//!                 .for_each(|refusal| told += &format!("{}\n", refusal.display("-"))),
+//!                 .for_each(|refusal| reported += &format!("{}\n", refusal.display("-"))),
 //!         }
 //!     }
 //! }
-//! assert_eq!(told, "\
+//! assert_eq!(reported, "\
 //! StartMaster
 //! CreateNode 1 500
 //! -:3:8: node 3 is not created by any earlier line
@@ -54,7 +54,7 @@ pub use check::Checker;
 pub use command::{COMMANDS, Command, CommandHelp, Quantity};
 pub use lines::{LINE_LIMIT, Line, LineSplitter};
 pub use printable::{Printable, Shown, printable};
-pub use refusal::{MOST_TOLD, Problem, Refusal};
+pub use refusal::{MOST_REPORTED, Problem, Refusal};
 
 /// A command and the line it stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,7 +146,7 @@ impl ScriptReader {
     ///
     /// # Errors
     ///
-    /// More places than are told ([`MOST_TOLD`]) are refused already: the reading ends here, and the
+    /// More places than are reported ([`MOST_REPORTED`]) are refused already: the reading ends here, and the
     /// last refusal says that the rest was not read.
     pub fn push(&mut self, piece: &[u8]) -> Result<(), Vec<Refusal>> {
         self.splitter.push(piece);
@@ -206,8 +206,8 @@ fn read_line(
             *statements = Vec::new();
             checker.assume_repaired(number, text);
             refusals.extend(refused);
-            if refusals.len() > MOST_TOLD {
-                refusals.truncate(MOST_TOLD + 1);
+            if refusals.len() > MOST_REPORTED {
+                refusals.truncate(MOST_REPORTED + 1);
                 if let Some(last) = refusals.last_mut() {
                     last.problem = Problem::TooMany;
                 }

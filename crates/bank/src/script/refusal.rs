@@ -1,4 +1,4 @@
-//! What is wrong with a line, where, and how it is told.
+//! What is wrong with a line, where, and how it is reported.
 
 use std::fmt;
 
@@ -10,9 +10,9 @@ use super::parse::Word;
 use super::printable::{Printable, cells, printable, window};
 use crate::id::NodeId;
 
-/// As many mistakes in a script as are told: any file may be called a script, and what is told of it
+/// As many mistakes in a script as are reported: any file may be called a script, and what is said of it
 /// must fit into memory.
-pub const MOST_TOLD: usize = 1000;
+pub const MOST_REPORTED: usize = 1000;
 
 /// A place in the script that is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub enum Problem {
     #[error("line is longer than {LINE_LIMIT} bytes")]
     LineTooLong,
     /// A file with more mistakes than that is no script.
-    #[error("more than {MOST_TOLD} mistakes: what follows was not checked")]
+    #[error("more than {MOST_REPORTED} mistakes: what follows was not checked")]
     TooMany,
     /// It is text as another system writes it.
     #[error(transparent)]

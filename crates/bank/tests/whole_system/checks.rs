@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bank::account::{Incoming, Outgoing};
 use bank::id::{NodeId, Place};
-use bank::master::Told;
+use bank::master::Notice;
 use bank::member::Frame;
 use bank::script::{Command, Statement};
 use history::{Overall, ProcessId, Verifier, What};
@@ -33,7 +33,7 @@ fn transfers<'f>(frames: impl Iterator<Item = &'f Frame>) -> u128 {
         .sum()
 }
 
-/// What the living have, what they can still receive, and what was told as lost are the deposits.
+/// What the living have, what they can still receive, and what was reported as lost are the deposits.
 fn money_adds_up(world: &World, deposits: &[(NodeId, u64)]) -> Result<(), Complaint> {
     let deposited: u128 = deposits.iter().map(|(_, amount)| u128::from(*amount)).sum();
     let living = world.nodes.iter().filter(|(place, _)| world.lives(**place));
@@ -46,10 +46,10 @@ fn money_adds_up(world: &World, deposits: &[(NodeId, u64)]) -> Result<(), Compla
         .filter(|((_, to), _)| world.lives(*to));
     let in_channels: u128 = receivable.map(|(_, pipe)| transfers(pipe.frames())).sum();
     let lost: u128 = world
-        .told
+        .notices
         .iter()
-        .map(|told| match told {
-            Told::LostWith {
+        .map(|notice| match notice {
+            Notice::LostWith {
                 balance,
                 into,
                 unwritten,
@@ -63,7 +63,7 @@ fn money_adds_up(world: &World, deposits: &[(NodeId, u64)]) -> Result<(), Compla
     }
     Err(format!(
         "of {deposited}, the living have {balances}, {in_channels} can be received, and {lost} is \
-         told as lost"
+         reported as lost"
     ))
 }
 
@@ -125,7 +125,7 @@ fn the_history_is_right(world: &World) -> Result<(), Complaint> {
     Ok(())
 }
 
-/// Of every send, the history says that it was carried out or refused, or else it is told that it
+/// Of every send, the history says that it was carried out or refused, or else it is reported that it
 /// has failed; the balance with which a node died follows from the history.
 fn the_history_and_what_is_told_agree(
     world: &World,
@@ -171,12 +171,12 @@ fn the_history_and_what_is_told_agree(
             return Err(format!("{statement:?} has {said} outcomes"));
         }
     }
-    for told in &world.told {
-        if let Told::LostWith { node, balance, .. } = told {
+    for notice in &world.notices {
+        if let Notice::LostWith { node, balance, .. } = notice {
             let history = balances.get(&ProcessId(node.0)).copied();
             if history != Some(i128::from(*balance)) {
                 return Err(format!(
-                    "node {node} is told to have died with {balance}, and the history says {history:?}"
+                    "node {node} is reported to have died with {balance}, and the history says {history:?}"
                 ));
             }
         }

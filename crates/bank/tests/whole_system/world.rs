@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bank::account::{Incoming, Outgoing};
 use bank::draw::Draw;
 use bank::id::Place;
-use bank::master::{Awaits, Effect, Failure, Fate, Master, Process, Settings, Told};
+use bank::master::{Awaits, Effect, Failure, Fate, Master, Notice, Process, Setup};
 use bank::member::Frame;
 use bank::node;
 use bank::observer;
@@ -75,7 +75,7 @@ pub struct World {
     pub stdout: String,
     /// Lines that failed, in order, and why.
     pub failures: Vec<(u64, Failure)>,
-    pub told: Vec<Told>,
+    pub notices: Vec<Notice>,
     pub history: Vec<Event>,
     pub moves: usize,
 }
@@ -85,7 +85,7 @@ pub type Complaint = String;
 
 impl World {
     pub fn new(statements: Vec<Statement>, seed: u64, schedule: u64, disorder: Disorder) -> Self {
-        let settings = Settings {
+        let settings = Setup {
             seed,
             window: disorder.window,
             tile: disorder.tile,
@@ -103,7 +103,7 @@ impl World {
             effects: Vec::new(),
             stdout: String::new(),
             failures: Vec::new(),
-            told: Vec::new(),
+            notices: Vec::new(),
             history: Vec::new(),
             moves: 0,
         }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use nix::unistd;
 
 use super::FRAME;
-use crate::cpus::{Cpus, Place};
+use crate::cpus::{Affinity, Cpus};
 use crate::error::{Error, While};
 
 /// What is read at once: as much as a pipe holds.
@@ -16,12 +16,12 @@ const READ: usize = 64 * 1024;
 /// Frames a second where each write carries a number of them.
 pub(crate) fn measure(
     cpus: &Cpus,
-    place: Place,
+    affinity: Affinity,
     frames: u64,
     in_a_write: usize,
 ) -> Result<f64, Error> {
     let read_at_once = if in_a_write == 1 { FRAME } else { READ };
-    let mut child = cpus.apart(place, || {
+    let mut child = cpus.apart(affinity, || {
         Command::new(crate::own_path()?)
             .args(["child", "count-bytes", &read_at_once.to_string()])
             .stdin(Stdio::piped())

@@ -10,7 +10,7 @@ use nix::unistd;
 
 use super::mesh::{self, Channel, Handed};
 use super::{FRAME, pipe::read_whole};
-use crate::cpus::{Cpus, Place};
+use crate::cpus::{Affinity, Cpus};
 use crate::error::{Error, While};
 use crate::scripts::Step;
 
@@ -30,7 +30,7 @@ pub(crate) fn measure(
     steps: &[Step],
     window: usize,
 ) -> Result<f64, Error> {
-    let mut children = cpus.apart(Place::One, || mesh::build(nodes, "serve"))?;
+    let mut children = cpus.apart(Affinity::One, || mesh::build(nodes, "serve"))?;
     let mut commands: Vec<Vec<u8>> = vec![Vec::new(); nodes];
     let mut replies = vec![0; READ];
     let began = Instant::now();
@@ -71,8 +71,8 @@ pub(crate) fn measure(
 }
 
 /// Round trips a second between this process and one child, with nothing in between.
-pub(crate) fn measure_echo(cpus: &Cpus, place: Place, trips: u64) -> Result<f64, Error> {
-    let mut child = cpus.apart(place, || {
+pub(crate) fn measure_echo(cpus: &Cpus, affinity: Affinity, trips: u64) -> Result<f64, Error> {
+    let mut child = cpus.apart(affinity, || {
         Command::new(crate::own_path()?)
             .args(["child", "echo"])
             .stdin(Stdio::piped())

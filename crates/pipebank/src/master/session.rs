@@ -27,7 +27,7 @@ use super::shared::{
 };
 use super::table::table;
 use bank::id::{NodeId, Place};
-use bank::master::{Awaits, Broken, Effect, Failure, Master, Process, Told};
+use bank::master::{Awaits, Broken, Effect, Failure, Master, Notice, Process};
 use bank::script::{Command, Statement};
 
 /// What the command line says of a session.
@@ -77,7 +77,7 @@ impl<'p> Session<'p> {
         cluster.publish()?;
         let results = Results::new(settings.format);
         let tile = mesh::tile(settings.nodes)?;
-        let master = Master::new(bank::master::Settings {
+        let master = Master::new(bank::master::Setup {
             seed: settings.seed,
             window: settings.window,
             tile,
@@ -189,12 +189,12 @@ impl<'p> Session<'p> {
                 }
             }
             Effect::Fail { line, failed } => self.fail(line, &failed.0, &failed.1)?,
-            Effect::Tell(told) => {
-                if let Told::NodeDied(_, fate) | Told::ObserverDied(fate) = &*told {
+            Effect::Notify(notice) => {
+                if let Notice::NodeDied(_, fate) | Notice::ObserverDied(fate) = &*notice {
                     self.failed = true;
                     self.broken |= fate.is_internal();
                 }
-                self.tell(&told.to_string())?;
+                self.tell(&notice.to_string())?;
             }
             Effect::Table(rows) => {
                 let rows = rows.iter().map(|row| (row, self.cluster.pid(row.place)));

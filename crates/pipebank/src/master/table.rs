@@ -1,6 +1,6 @@
 //! The table of the `nodes` command.
 
-use bank::master::{Lost, Row, State};
+use bank::master::{Row, State, Transfers};
 
 /// The table, with the pid of each node.
 pub(super) fn table<'r>(rows: impl Iterator<Item = (&'r Row, u32)>) -> String {
@@ -35,11 +35,11 @@ fn state(state: &State) -> String {
 }
 
 /// What is in a channel that is not empty.
-fn content(Lost { transfers, amount }: Lost, markers: u64) -> String {
+fn content(Transfers { count, amount }: Transfers, markers: u64) -> String {
     let plural = |count: u64| if count == 1 { "" } else { "s" };
-    let of_transfers = format!("{transfers} transfer{} ({amount})", plural(transfers));
+    let of_transfers = format!("{count} transfer{} ({amount})", plural(count));
     let of_markers = format!("{markers} marker{}", plural(markers));
-    match (transfers, markers) {
+    match (count, markers) {
         (_, 0) => of_transfers,
         (0, _) => of_markers,
         _ => format!("{of_transfers} and {of_markers}"),

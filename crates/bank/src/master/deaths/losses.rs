@@ -1,7 +1,7 @@
 //! What is lost with a dead node, once it is known what it has carried out.
 
-use super::super::channels::Lost;
-use super::replay::{Known, Replay};
+use super::super::channels::Transfers;
+use super::replay::{Known, Reconstruction};
 use crate::id::Place;
 
 /// What is lost with a dead node.
@@ -10,19 +10,19 @@ pub(super) struct Loss {
     /// What was in its account.
     pub(super) balance: u64,
     /// What was on the way to it.
-    pub(super) into: Lost,
+    pub(super) into: Transfers,
     /// What it had sent but not written.
-    pub(super) unwritten: Lost,
+    pub(super) unwritten: Transfers,
 }
 
 impl Loss {
     /// What one of the dead has lost, after everything was replayed. Of a transfer from one of the
     /// dead to another: it was on the way, unless the other has found the end of the channel.
-    pub(super) fn of(node: Place, known: &Known<'_>, replay: &Replay) -> Self {
+    pub(super) fn of(node: Place, known: &Known<'_>, replay: &Reconstruction) -> Self {
         let mut loss = Self {
             balance: replay.balances.get(&node).copied().unwrap_or(0),
-            into: Lost::default(),
-            unwritten: Lost::default(),
+            into: Transfers::default(),
+            unwritten: Transfers::default(),
         };
         let channels = &replay.channels;
         for from in known.bank.topology.incoming(node) {

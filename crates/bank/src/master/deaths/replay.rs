@@ -66,7 +66,7 @@ pub(super) fn explain(
 }
 
 /// A replay on its way.
-pub(super) struct Replay {
+pub(super) struct Reconstruction {
     pub(super) channels: Channels,
     /// What is in the accounts of the dead.
     pub(super) balances: BTreeMap<Place, u64>,
@@ -124,10 +124,13 @@ impl<'k> Known<'k> {
 
     /// Replays everything in flight; where the prefixes are given, up to these (the index of the
     /// last step that was carried out).
-    fn replay(&self, prefixes: Option<&BTreeMap<Place, usize>>) -> Result<Replay, Contradiction> {
+    fn replay(
+        &self,
+        prefixes: Option<&BTreeMap<Place, usize>>,
+    ) -> Result<Reconstruction, Contradiction> {
         let balances = self.dead.iter();
         let balances = balances.map(|node| (*node, self.bank.nodes[*node].balance.known));
-        let mut replay = Replay {
+        let mut replay = Reconstruction {
             channels: self.bank.channels.clone(),
             balances: balances.collect(),
             replies: Vec::with_capacity(self.entries.len()),
@@ -193,7 +196,7 @@ impl<'k> Known<'k> {
     /// A step was replied to.
     fn apply(
         &self,
-        replay: &mut Replay,
+        replay: &mut Reconstruction,
         index: usize,
         step: &Step,
         reply: &Reply,
@@ -244,7 +247,7 @@ impl<'k> Known<'k> {
     /// A dead node carries out a step that it did not reply to; what it would have replied.
     fn carry_out(
         &self,
-        replay: &mut Replay,
+        replay: &mut Reconstruction,
         index: usize,
         step: &Step,
     ) -> Result<Option<Reply>, Contradiction> {
@@ -290,7 +293,7 @@ impl<'k> Known<'k> {
 
     fn open(
         &self,
-        replay: &mut Replay,
+        replay: &mut Reconstruction,
         index: usize,
         node: Place,
         outgoing: &[Place],
@@ -305,7 +308,7 @@ impl<'k> Known<'k> {
 
     fn take(
         &self,
-        replay: &mut Replay,
+        replay: &mut Reconstruction,
         index: usize,
         from: Place,
         to: Place,
@@ -323,7 +326,7 @@ impl<'k> Known<'k> {
     /// A node has recorded its state, and its markers are in its channels.
     fn has_recorded(
         &self,
-        replay: &mut Replay,
+        replay: &mut Reconstruction,
         index: usize,
         node: Place,
     ) -> Result<(), Contradiction> {
@@ -340,7 +343,7 @@ impl<'k> Known<'k> {
     /// living readers have seen of it must agree.
     fn was_enqueued(
         &self,
-        replay: &mut Replay,
+        replay: &mut Reconstruction,
         step: Option<usize>,
         from: Place,
         to: Place,
@@ -368,7 +371,7 @@ impl<'k> Known<'k> {
     }
 
     /// The last step that each of the dead must have carried out.
-    fn prefixes(&self, whole: &Replay) -> BTreeMap<Place, usize> {
+    fn prefixes(&self, whole: &Reconstruction) -> BTreeMap<Place, usize> {
         let mut needed = whole.needed.clone();
         let mut prefixes = BTreeMap::new();
         for (index, (entry, said)) in self.entries.iter().zip(self.said).enumerate().rev() {
@@ -386,7 +389,7 @@ impl<'k> Known<'k> {
         prefixes
     }
 
-    fn explanation(&self, replay: Replay) -> Explanation {
+    fn explanation(&self, replay: Reconstruction) -> Explanation {
         let losses = self.dead.iter().map(|node| Loss::of(*node, self, &replay));
         Explanation {
             losses: losses.collect(),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::{Awaits, Effect, Fate, Master, Process, Settings};
+use super::super::{Awaits, Effect, Fate, Master, Process, Setup};
 use crate::account::Transfer;
 use crate::id::Place;
 use crate::member::Frame;
@@ -15,7 +15,7 @@ struct Played {
     master: Master,
     /// Commands that nobody has answered, in order.
     asked: Vec<(Place, Command)>,
-    /// What was shown and told, and what the history says.
+    /// What was shown and reported, and what the history says.
     shown: String,
 }
 
@@ -23,7 +23,7 @@ impl Played {
     /// Two or more nodes are created and connected; everything behind that is in flight.
     fn new(script: &str) -> Self {
         let mut played = Self {
-            master: Master::new(Settings {
+            master: Master::new(Setup {
                 seed: 1,
                 window: 5_000,
                 tile: 16,
@@ -82,7 +82,7 @@ impl Played {
                     Effect::Fail { line, failed } => {
                         writeln!(self.shown, "{line}: {}: {}", failed.0, failed.1).unwrap();
                     }
-                    Effect::Tell(told) => writeln!(self.shown, "{told}").unwrap(),
+                    Effect::Notify(notice) => writeln!(self.shown, "{notice}").unwrap(),
                     Effect::Show { line, shown } => {
                         writeln!(self.shown, "{line}: {shown:?}").unwrap();
                     }

@@ -1,10 +1,10 @@
-//! Whole files: one mistake is told once, and lines have a limit.
+//! Whole files: one mistake is reported once, and lines have a limit.
 
-use super::super::{LINE_LIMIT, LineSplitter, MOST_TOLD};
+use super::super::{LINE_LIMIT, LineSplitter, MOST_REPORTED};
 use super::{commands, rendered};
 
-/// What is told of a file, without the lines that are shown with it.
-fn told(script: &str) -> Vec<String> {
+/// What is reported of a file, without the lines that are shown with it.
+fn reported(script: &str) -> Vec<String> {
     let places = rendered(script.as_bytes());
     places.lines().step_by(3).map(str::to_owned).collect()
 }
@@ -72,7 +72,7 @@ fn one_mistake_is_not_told_again_by_the_lines_after_it() {
         ),
     ];
     for (script, wanted) in cases {
-        assert_eq!(told(script), wanted, "{script}");
+        assert_eq!(reported(script), wanted, "{script}");
     }
 }
 
@@ -85,7 +85,7 @@ fn mistakes_that_stay_are_all_told() {
         "a:4:14: an amount cannot be negative",
         "a:5:12: node 1 was already created on line 4",
     ];
-    assert_eq!(told(script), wanted);
+    assert_eq!(reported(script), wanted);
 
     // A deposit counts although its line is refused for want of a master.
     let script = "CreateNode 1 18446744073709551615\nCreateNode 2 1\n";
@@ -93,7 +93,7 @@ fn mistakes_that_stay_are_all_told() {
         "a:1:1: StartMaster comes first: put it on a line of its own before this one",
         "a:2:14: deposits since StartMaster would exceed 18446744073709551615",
     ];
-    assert_eq!(told(script), wanted);
+    assert_eq!(reported(script), wanted);
 }
 
 #[test]
@@ -125,18 +125,18 @@ fn a_line_has_a_limit_whatever_is_on_it() {
         "a:2:1: unknown command `x`",
         "a:3:1: line is longer than 65536 bytes",
     ];
-    assert_eq!(told(&script), wanted);
+    assert_eq!(reported(&script), wanted);
 }
 
 #[test]
 fn so_many_mistakes_are_told_and_no_more() {
-    let wrong = |lines: usize| told(&"Sned 1 2 3\n".repeat(lines));
-    assert_eq!(wrong(MOST_TOLD).len(), MOST_TOLD);
-    for lines in [MOST_TOLD + 1, 10 * MOST_TOLD] {
-        let told = wrong(lines);
-        assert_eq!(told.len(), MOST_TOLD + 1);
+    let wrong = |lines: usize| reported(&"Sned 1 2 3\n".repeat(lines));
+    assert_eq!(wrong(MOST_REPORTED).len(), MOST_REPORTED);
+    for lines in [MOST_REPORTED + 1, 10 * MOST_REPORTED] {
+        let reported = wrong(lines);
+        assert_eq!(reported.len(), MOST_REPORTED + 1);
         assert_eq!(
-            told[MOST_TOLD],
+            reported[MOST_REPORTED],
             "a:1001:1: more than 1000 mistakes: what follows was not checked"
         );
     }

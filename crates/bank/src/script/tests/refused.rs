@@ -11,7 +11,12 @@ fn check(before: &str, line: &str, wanted: &[&str]) {
     let script = format!("{before}{prefix}{line}");
     let wanted: String = wanted
         .chunks(2)
-        .map(|told| format!("a:{number}:{}\n    {line}\n    {}\n", told[0], told[1]))
+        .map(|reported| {
+            format!(
+                "a:{number}:{}\n    {line}\n    {}\n",
+                reported[0], reported[1]
+            )
+        })
         .collect();
     assert_eq!(rendered(script.as_bytes()), wanted);
 }
@@ -79,8 +84,8 @@ fn commands_that_are_none() {
             "^^^^",
         ),
     ];
-    for (line, told, caret) in cases {
-        check(TWO, line, &[told, caret]);
+    for (line, reported, caret) in cases {
+        check(TWO, line, &[reported, caret]);
     }
 }
 
@@ -150,8 +155,8 @@ fn missing_and_surplus_words() {
             "                ^",
         ),
     ];
-    for (line, told, caret) in cases {
-        check(TWO, line, &[told, caret]);
+    for (line, reported, caret) in cases {
+        check(TWO, line, &[reported, caret]);
     }
 }
 
@@ -162,8 +167,8 @@ fn numbers_that_are_none() {
         "x", "+5", "1_000", "1.5", "0x10", "-", "--5", "5-", "1,5", "٣", "−5", "1e3", ":", "1/2",
     ] {
         let caret = format!("         {}", "^".repeat(word.chars().count()));
-        let told = format!("10: `{word}` is not an amount: {digits}");
-        check(TWO, &format!("Send 1 2 {word}"), &[&told, &caret]);
+        let reported = format!("10: `{word}` is not an amount: {digits}");
+        check(TWO, &format!("Send 1 2 {word}"), &[&reported, &caret]);
     }
     check(
         TWO,
@@ -286,9 +291,9 @@ fn nodes_that_are_not_there_or_there_already() {
 
 #[test]
 fn deposits_that_cannot_be_counted() {
-    let told = "14: deposits since StartMaster would exceed 18446744073709551615";
+    let reported = "14: deposits since StartMaster would exceed 18446744073709551615";
     let full = "StartMaster\nCreateNode 1 18446744073709551614\nCreateNode 2 1";
-    check(full, "CreateNode 3 1", &[told, "             ^"]);
+    check(full, "CreateNode 3 1", &[reported, "             ^"]);
     check(full, "CreateNode 3 0", &[]);
     check(
         &format!("{full}\nKillAll\nStartMaster"),

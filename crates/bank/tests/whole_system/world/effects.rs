@@ -1,4 +1,4 @@
-//! What master wants done is done, and what it shows and tells is kept.
+//! What master wants done is done, and what it shows and reports is kept.
 
 use std::collections::VecDeque;
 
@@ -39,7 +39,7 @@ impl World {
             }
             Effect::Show { shown, .. } => self.show(&shown),
             Effect::Fail { line, failed } => self.failures.push((line, failed.1)),
-            Effect::Tell(told) => self.told.push(*told),
+            Effect::Notify(notice) => self.notices.push(*notice),
             Effect::Table(rows) => self.check_table(&rows)?,
             Effect::History(happened) => {
                 let (line, what) = *happened;
@@ -107,7 +107,7 @@ impl World {
             if !self.lives(row.place) {
                 continue;
             }
-            for (from, lost, markers) in waiting {
+            for (from, transfers, markers) in waiting {
                 let sender = self.nodes.iter().find(|(_, it)| it.node.id() == *from);
                 let (from, sender) = sender.ok_or("a table of strangers")?;
                 // Of whose death master has not heard, it counts on.
@@ -116,9 +116,9 @@ impl World {
                 }
                 let channel = &self.channels[&(*from, row.place)];
                 let there = channel.frames().count() as u64;
-                if there != lost.transfers + markers {
+                if there != transfers.count + markers {
                     return Err(format!(
-                        "{from} → {}: the table says {lost} and {markers} markers, and {there} \
+                        "{from} → {}: the table says {transfers} and {markers} markers, and {there} \
                          frames are there",
                         row.place
                     ));

@@ -12,7 +12,7 @@ use crate::master::cluster::{Cluster, SIGNALS};
 use crate::master::mesh;
 use crate::master::shared::{Error, LAST_WORDS, Painter, Stop};
 use bank::id::{NodeId, Place};
-use bank::master::{Effect, Master, Process, Settings};
+use bank::master::{Effect, Master, Process, Setup};
 use bank::messages::{Answer, CHUNK, Command, Reply, Request};
 use bank::script::{self, Statement};
 
@@ -119,7 +119,7 @@ impl<'p> Run<'p> {
 
     /// Starts and connects everybody, as a script would.
     fn set_up(&mut self) -> Result<(), Error> {
-        let mut master = Master::new(Settings {
+        let mut master = Master::new(Setup {
             seed: self.seed,
             window: usize::MAX,
             tile: mesh::tile(Some(self.nodes as u64))?,

@@ -29,11 +29,11 @@ type Out = Vec<Effect>;
 
 /// Makes the history.
 #[derive(Debug, Default)]
-pub(super) struct Chronicle {
+pub(super) struct Events {
     replay: Replay,
 }
 
-impl Chronicle {
+impl Events {
     /// A system begins.
     pub(super) fn started(&mut self, line: u64, out: &mut Out) {
         self.write(line, What::Start, out);

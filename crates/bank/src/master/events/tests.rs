@@ -9,7 +9,7 @@ use snapshot::SnapshotId;
 use crate::account::Transfer;
 use crate::audit::Unsound;
 use crate::id::Place;
-use crate::master::{Awaits, Effect, Fate, Master, Process, Settings};
+use crate::master::{Awaits, Effect, Fate, Master, Process, Setup};
 use crate::member::Frame;
 use crate::messages::{Answer, Reply};
 use crate::script::{Statement, read_script};
@@ -24,7 +24,7 @@ struct Run {
 impl Run {
     fn new(script: &str) -> Self {
         Self {
-            master: Master::new(Settings {
+            master: Master::new(Setup {
                 seed: 1,
                 window: 100,
                 tile: 4,
@@ -138,7 +138,7 @@ fn a_snapshot_that_failed_its_audit_is_told_and_its_markers_are_owed_no_more() {
             found: 9,
         },
     );
-    let told = reason.to_string().into();
+    let said = reason.to_string().into();
     run.say(
         Process::Observer,
         None,
@@ -154,7 +154,7 @@ fn a_snapshot_that_failed_its_audit_is_told_and_its_markers_are_owed_no_more() {
         matches!(record, What::Record { amount: 10, .. }),
         "{events:?}"
     );
-    let (snapshot, verdict) = (history::SnapshotId(1), Err(told));
+    let (snapshot, verdict) = (history::SnapshotId(1), Err(said));
     assert_eq!(*audit, What::Audit { snapshot, verdict });
     assert!(
         matches!(create, What::Create { amount: 20, .. }),
