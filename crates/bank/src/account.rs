@@ -37,16 +37,10 @@ pub struct Account {
     incoming: Vec<End>,
 }
 
-/// Why an account does not change.
+/// A deposit that an account refuses: the sum of all deposits fits in 64 bits, so money was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AccountError {
-    /// More was to be withdrawn than there is.
-    #[error("the balance is too small")]
-    TooSmall,
-    /// The balance would not fit in 64 bits. The sum of all deposits does, so money was made.
-    #[error("the balance would exceed 2^64-1: money has been made out of nothing")]
-    Overflow,
-}
+#[error("the balance would exceed 2^64-1: money has been made out of nothing")]
+pub struct Overflow;
 
 impl Account {
     /// An account with `deposit` in it and no channels.
@@ -91,12 +85,9 @@ impl Account {
         Incoming(self.incoming.len() - 1)
     }
 
-    /// Withdraws what a transfer on the channel `to` takes along.
-    ///
-    /// # Errors
-    ///
-    /// [`AccountError::TooSmall`]; nothing has changed.
-    pub fn send(&mut self, to: Outgoing, amount: u64) -> Result<Transfer, AccountError> {
+    /// Withdraws what a transfer on the channel `to` takes along; `None` where the balance is too small,
+    /// and nothing has changed.
+    pub fn send(&mut self, to: Outgoing, amount: u64) -> Option<Transfer> {
         self.sending(to, |books| books.withdraw(amount))
     }
 
@@ -104,8 +95,8 @@ impl Account {
     ///
     /// # Errors
     ///
-    /// [`AccountError::Overflow`]; nothing has changed.
-    pub fn receive(&mut self, from: Incoming, transfer: Transfer) -> Result<(), AccountError> {
+    /// [`Overflow`]; nothing has changed.
+    pub fn receive(&mut self, from: Incoming, transfer: Transfer) -> Result<(), Overflow> {
         self.receiving(from, |books| books.deposit(transfer))
     }
 
@@ -148,29 +139,25 @@ impl Books {
         self.balance
     }
 
-    /// Withdraws what a transfer takes along.
-    ///
-    /// # Errors
-    ///
-    /// [`AccountError::TooSmall`]; nothing has changed.
+    /// Withdraws what a transfer takes along; `None` where the balance is too small, and nothing has
+    /// changed.
     #[inline]
-    pub fn withdraw(&mut self, amount: u64) -> Result<Transfer, AccountError> {
-        let left = self.balance.checked_sub(amount);
-        self.balance = left.ok_or(AccountError::TooSmall)?;
+    pub fn withdraw(&mut self, amount: u64) -> Option<Transfer> {
+        self.balance = self.balance.checked_sub(amount)?;
         self.tally.extend(amount);
-        Ok(Transfer(amount))
+        Some(Transfer(amount))
     }
 
     /// Deposits what a transfer brought.
     ///
     /// # Errors
     ///
-    /// [`AccountError::Overflow`]; nothing has changed.
+    /// [`Overflow`]; nothing has changed.
     #[inline]
-    pub fn deposit(&mut self, transfer: Transfer) -> Result<(), AccountError> {
+    pub fn deposit(&mut self, transfer: Transfer) -> Result<(), Overflow> {
         let Transfer(amount) = transfer;
         let sum = self.balance.checked_add(amount);
-        self.balance = sum.ok_or(AccountError::Overflow)?;
+        self.balance = sum.ok_or(Overflow)?;
         self.tally.extend(amount);
         Ok(())
     }
@@ -185,7 +172,7 @@ mod tests {
         let mut account = Account::new(10);
         let peer = account.open_out(Place(1));
         let before = account.clone();
-        assert_eq!(account.send(peer, 11), Err(AccountError::TooSmall));
+        assert_eq!(account.send(peer, 11), None);
         assert_eq!(account, before);
     }
 
@@ -193,9 +180,9 @@ mod tests {
     fn the_whole_balance_can_be_sent_and_nothing_can_be_sent_from_nothing() {
         let mut account = Account::new(u64::MAX);
         let peer = account.open_out(Place(1));
-        assert_eq!(account.send(peer, u64::MAX), Ok(Transfer(u64::MAX)));
-        assert_eq!(account.send(peer, 0), Ok(Transfer(0)));
-        assert_eq!(account.send(peer, 1), Err(AccountError::TooSmall));
+        assert_eq!(account.send(peer, u64::MAX), Some(Transfer(u64::MAX)));
+        assert_eq!(account.send(peer, 0), Some(Transfer(0)));
+        assert_eq!(account.send(peer, 1), None);
         assert_eq!(account.outgoing()[0].tally.count, 2);
     }
 
@@ -205,7 +192,7 @@ mod tests {
         let peer = account.open_in(Place(1));
         let before = account.clone();
         let received = account.receive(peer, Transfer(1));
-        assert_eq!(received, Err(AccountError::Overflow));
+        assert_eq!(received, Err(Overflow));
         assert_eq!(account, before);
     }
 }

@@ -12,6 +12,7 @@
 
 pub mod account;
 pub mod audit;
+mod broken;
 pub mod draw;
 pub mod id;
 pub mod master;
@@ -21,3 +22,5 @@ pub mod node;
 pub mod observer;
 pub mod script;
 pub mod topology;
+
+pub use broken::Broken;

@@ -5,7 +5,8 @@
 
 use snapshot::{LocalSnapshot, Markers, Recorder, SnapshotId};
 
-use crate::account::{Account, AccountError, Books, Incoming, Outgoing, Transfer};
+use crate::Broken;
+use crate::account::{Account, Books, Incoming, Outgoing, Overflow, Transfer};
 use crate::id::Place;
 
 /// What travels on a channel between two members.
@@ -32,17 +33,6 @@ pub struct Marker {
     /// The member has recorded its state just now: the marker must go out on every outgoing
     /// channel before anything else.
     pub relay: Option<Markers>,
-}
-
-/// A rule of the bank or of the algorithm was broken; never by a user's command.
-#[derive(Debug, thiserror::Error)]
-pub enum MemberError {
-    /// The account refused a deposit.
-    #[error(transparent)]
-    Account(#[from] AccountError),
-    /// The recorder refused a marker or a beginning.
-    #[error(transparent)]
-    Snapshot(#[from] snapshot::Error<Place>),
 }
 
 impl Member {
@@ -76,12 +66,9 @@ impl Member {
         self.recorder.open_in(peer);
     }
 
-    /// Withdraws `amount`; the frame that is returned is to be sent on the channel `to`.
-    ///
-    /// # Errors
-    ///
-    /// [`AccountError::TooSmall`]: nothing has changed and nothing is to be sent.
-    pub fn send(&mut self, to: Outgoing, amount: u64) -> Result<Frame, AccountError> {
+    /// Withdraws `amount`; the frame that is returned is to be sent on the channel `to`. `None` where
+    /// the balance is too small: nothing has changed and nothing is to be sent.
+    pub fn send(&mut self, to: Outgoing, amount: u64) -> Option<Frame> {
         self.account.send(to, amount).map(Frame::Message)
     }
 
@@ -103,7 +90,7 @@ impl Member {
         &mut self,
         from: Incoming,
         frames: impl IntoIterator<Item = Frame>,
-    ) -> Result<Option<Marker>, MemberError> {
+    ) -> Result<Option<Marker>, Broken> {
         let peer = self.account.incoming()[from.0].peer;
         let recorder = &mut self.recorder;
         let first_marker = self.account.receiving(from, |books| {
@@ -113,7 +100,7 @@ impl Member {
                         recorder.on_message(peer, &transfer);
                         books.deposit(transfer)?;
                     }
-                    Frame::Marker(snapshot) => return Ok::<_, AccountError>(Some(snapshot)),
+                    Frame::Marker(snapshot) => return Ok::<_, Overflow>(Some(snapshot)),
                 }
             }
             Ok(None)
@@ -130,7 +117,7 @@ impl Member {
     /// # Errors
     ///
     /// The snapshot was recorded here already.
-    pub fn begin(&mut self, snapshot: SnapshotId) -> Result<Markers, MemberError> {
+    pub fn begin(&mut self, snapshot: SnapshotId) -> Result<Markers, Broken> {
         Ok(self.recorder.begin(snapshot, &self.account)?)
     }
 

@@ -50,7 +50,7 @@ pub enum NodeError {
     },
     /// A rule was broken.
     #[error(transparent)]
-    Rule(#[from] bank::node::NodeError),
+    Rule(#[from] bank::Broken),
 }
 
 /// Where an outgoing channel begins.

@@ -39,7 +39,7 @@ pub enum ObserverError {
     },
     /// A rule was broken.
     #[error(transparent)]
-    Rule(#[from] bank::observer::ObserverError),
+    Rule(#[from] bank::Broken),
 }
 
 /// The pipes to and from one node.

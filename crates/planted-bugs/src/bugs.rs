@@ -114,22 +114,22 @@ pub(crate) const BUGS: &[Bug] = &[
         name: "nothing-withdrawn",
         breaks: "a transfer is sent and the sender keeps the money",
         file: ACCOUNT,
-        before: "self.balance = left.ok_or(AccountError::TooSmall)?;",
-        after: "left.ok_or(AccountError::TooSmall)?;",
+        before: "self.balance = self.balance.checked_sub(amount)?;",
+        after: "self.balance.checked_sub(amount)?;",
     },
     Bug {
         name: "overdraft",
         breaks: "more can be sent than there is",
         file: ACCOUNT,
-        before: "left.ok_or(AccountError::TooSmall)?;",
-        after: "left.unwrap_or(0);",
+        before: "self.balance.checked_sub(amount)?;",
+        after: "self.balance.checked_sub(amount).unwrap_or(0);",
     },
     Bug {
         name: "sent-not-counted",
         breaks: "the tally of what was sent is not kept, so a snapshot cannot be audited",
         file: ACCOUNT,
-        before: "self.tally.extend(amount);\n        Ok(Transfer(amount))",
-        after: "Ok(Transfer(amount))",
+        before: "self.tally.extend(amount);\n        Some(Transfer(amount))",
+        after: "Some(Transfer(amount))",
     },
     Bug {
         name: "recorder-not-told",
@@ -362,3 +362,20 @@ pub(crate) const BUGS: &[Bug] = &[
         after: "(Some(sent), Some(arrived)) if sent.count >= arrived.count => None,",
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::BUGS;
+
+    #[test]
+    fn what_a_bug_changes_stands_once_in_the_sources_of_today() {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        for bug in BUGS {
+            let text = std::fs::read_to_string(workspace.join(bug.file)).expect("it is there");
+            let places = text.matches(bug.before).count();
+            assert_eq!(places, 1, "bug {}, in {}", bug.name, bug.file);
+        }
+    }
+}

@@ -114,8 +114,7 @@ impl Snapshots {
             Answer::Unsound { snapshot, reason } => Outcome::Unsound { snapshot, reason },
             Answer::NodeGone { node } => Outcome::NodeGone(node),
             Answer::Watched { .. } | Answer::Rested => {
-                let what = "the observer says that it has watched, which nobody asked for";
-                return Err(Broken::new(what));
+                return Err(Broken::NotAskedFor(format!("{answer:?}")));
             }
         };
         self.arriving.clear();
@@ -163,10 +162,10 @@ impl Master {
                         node: node.id,
                         fate,
                     },
-                    None => return Err(Broken::new(format!("node {} lives", node.id))),
+                    None => return Err(Broken::Lives(node.id)),
                 }
             }
-            Outcome::Joined => return Err(Broken::new("a collection was answered by a welcome")),
+            Outcome::Joined => return Err(Broken::NotAskedFor("a welcome".to_owned())),
         };
         self.fail(statement, failure);
         Ok(())
@@ -196,8 +195,8 @@ impl Master {
         let bank = &self.bank;
         let asked = first.0..=bank.snapshots.begun;
         if !arrived.keys().map(|id| id.0).eq(asked) {
-            let what = "the observer handed over other snapshots than were asked for";
-            return Err(Broken::new(what));
+            let what = "other snapshots than were asked for".to_owned();
+            return Err(Broken::WrongSnapshot(what));
         }
         let mut members: Vec<NodeId> = bank.nodes.created().map(|(_, node)| node.id).collect();
         members.sort();
@@ -212,9 +211,8 @@ impl Master {
                 || !snapshot.transit.keys().all(of_members)
                 || found != deposited
             {
-                return Err(Broken::new(format!(
-                    "the observer handed over snapshot {id} with {} of {} nodes and {found} of \
-                     {deposited}",
+                return Err(Broken::WrongSnapshot(format!(
+                    "snapshot {id} with {} of {} nodes and {found} of {deposited}",
                     snapshot.accounts.len(),
                     members.len()
                 )));

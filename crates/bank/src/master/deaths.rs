@@ -164,7 +164,7 @@ impl Master {
     pub(super) fn say_settling(&mut self, said: Said) -> Result<(), Broken> {
         match &mut self.settling {
             Some(settling) => settling.said.push(said),
-            None => return Err(Broken::new(format!("unasked for: {said:?}"))),
+            None => return Err(Broken::NotAskedFor(format!("{said:?}"))),
         }
         self.go_on()
     }

@@ -83,10 +83,14 @@ pub enum Failure {
         snapshot: SnapshotId,
         reason: Unsound,
     },
-    /// A process could not be started.
-    #[error("{0}")]
-    Start(String),
+    #[error(transparent)]
+    NotStarted(NotStarted),
 }
+
+/// Why a process could not be started, in the words of whoever was to start it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotStarted(pub String);
 
 impl Failure {
     /// Whether it means that the system itself is broken, not the script or the machine.

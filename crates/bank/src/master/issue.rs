@@ -2,7 +2,7 @@
 //! that carries it out, and notes what that will have changed.
 
 use super::channels::Head;
-use super::{Bank, Broken, Effect, Failure, Master, Shown, Step};
+use super::{Bank, Broken, Effect, Failure, Master, NotStarted, Shown, Step};
 use crate::id::{NodeId, Place};
 use crate::messages::{self, Opening, Peer, Request};
 use crate::script::{Command, Statement};
@@ -118,9 +118,9 @@ impl Master {
     /// # Errors
     ///
     /// Something that cannot be.
-    pub fn started(&mut self, outcome: Result<(), String>) -> Result<(), Broken> {
+    pub fn started(&mut self, outcome: Result<(), NotStarted>) -> Result<(), Broken> {
         let Some((statement, Stage::Starting(place))) = self.current.take() else {
-            return Err(Broken::new("a node was started that nobody asked for"));
+            return Err(Broken::NotAskedFor("a node was started".to_owned()));
         };
         let (line, bank) = (statement.line, &mut self.bank);
         let (id, deposit) = (bank.nodes[place].id, bank.nodes[place].deposit);
@@ -129,7 +129,7 @@ impl Master {
             Err(reason) => {
                 bank.topology.join();
                 bank.nodes.started(place, Some(line));
-                let failure = Failure::Start(reason);
+                let failure = Failure::NotStarted(reason);
                 self.push(&statement, Step::Known(Box::new(Err(failure))));
             }
             Ok(()) => {

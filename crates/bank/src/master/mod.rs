@@ -45,6 +45,7 @@ use self::events::Events;
 use self::issue::{Issue, Stage};
 use self::nodes::Nodes;
 use self::retire::Retired;
+use crate::Broken;
 use crate::draw::Draw;
 use crate::id::Place;
 use crate::member::Frame;
@@ -54,7 +55,7 @@ use crate::topology::Topology;
 
 pub use self::channels::Transfers;
 pub use self::effect::{Effect, Notice, Process, Row, Shown, State};
-pub use self::failure::{Failure, Fate, Waiting, WaitingNode};
+pub use self::failure::{Failure, Fate, NotStarted, Waiting, WaitingNode};
 
 /// What a master has to know from the beginning.
 #[derive(Clone, Copy, Debug)]
@@ -67,17 +68,6 @@ pub struct Setup {
     pub tile: usize,
     /// Whether a history is wanted.
     pub history: bool,
-}
-
-/// Something that cannot be: a process does not do what it was told to.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Broken(String);
-
-impl Broken {
-    fn new(what: impl Into<String>) -> Self {
-        Self(what.into())
-    }
 }
 
 /// Whose next word master needs to go on.
@@ -380,7 +370,7 @@ impl Master {
     #[inline]
     fn take_word(&mut self, said: Said) -> Result<(), Broken> {
         let Some(front) = self.in_flight.front() else {
-            return Err(Broken::new(format!("unasked for: {said:?}")));
+            return Err(Broken::NotAskedFor(format!("{said:?}")));
         };
         if let Some(dead) = self.bank.unheard_of_death(&front.step, &said) {
             self.held = Some((said, dead));

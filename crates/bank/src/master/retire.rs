@@ -52,15 +52,7 @@ impl Master {
                     certain,
                 },
                 Said::Reply(Reply::Refused { balance }),
-            ) => {
-                if in_turn && certain {
-                    let node = self.bank.nodes[node].id;
-                    return Err(Broken::new(format!(
-                        "node {node} refused to send {amount} with {balance} in its account \
-                         (line {})",
-                        statement.line
-                    )));
-                }
+            ) if !in_turn || !certain => {
                 if in_turn {
                     self.bank.channels.determine(node, to, false);
                 }
@@ -73,15 +65,7 @@ impl Master {
                     expected,
                 },
                 Said::Reply(reply @ (Reply::Transfer { .. } | Reply::Marker { .. })),
-            ) => {
-                if in_turn && taken(&reply) != Some(expected) {
-                    let [node, from] = [node, from].map(|place| self.bank.nodes[place].id);
-                    return Err(Broken::new(format!(
-                        "node {node} received {reply:?} from node {from} where {expected:?} was \
-                         sent (line {})",
-                        statement.line
-                    )));
-                }
+            ) if !in_turn || taken(&reply) == Some(expected) => {
                 self.received(&statement, (node, from), &reply, inferred);
             }
             (Step::Begin { node, snapshot }, Said::Reply(Reply::Began)) => {
@@ -119,11 +103,11 @@ impl Master {
                 // Fewer where its sender died by itself: that will be heard of.
                 if there <= frames => {}
             (step, said) => {
-                let Statement { line, command } = statement;
-                let command = self.by_name(*command);
-                return Err(Broken::new(format!(
-                    "`{command}` on line {line}: {step:?} was answered by {said:?}"
-                )));
+                return Err(Broken::WrongReply {
+                    command: self.by_name(statement.command),
+                    line: statement.line,
+                    said: format!("{step:?} was answered by {said:?}"),
+                });
             }
         }
         Ok(())

@@ -9,7 +9,7 @@
 
 use snapshot::SnapshotId;
 
-use super::{Effect, Node, NodeError};
+use super::{Broken, Effect, Node};
 use crate::account::{Books, Incoming, Outgoing};
 use crate::draw::{Average, NodeDraw};
 use crate::id::Place;
@@ -64,7 +64,7 @@ impl Iterator for Batch<'_> {
         let amount = self.draw.amount(self.average).max(1);
         let amount = amount.min(self.books.balance());
         // It cannot be refused: it is no more than there is.
-        self.books.withdraw(amount).map(Frame::Message).ok()
+        self.books.withdraw(amount).map(Frame::Message)
     }
 }
 
@@ -75,7 +75,7 @@ impl Node {
         quota: Option<u64>,
         pin: Option<u32>,
         effects: &mut Vec<Effect>,
-    ) -> Result<(), NodeError> {
+    ) -> Result<(), Broken> {
         self.say(effects, |_| "makes random transfers from now on".to_owned());
         self.load = Some(Load {
             draw: NodeDraw::from_seed(seed, self.id),
@@ -96,7 +96,7 @@ impl Node {
         &mut self,
         snapshot: SnapshotId,
         effects: &mut Vec<Effect>,
-    ) -> Result<(), NodeError> {
+    ) -> Result<(), Broken> {
         self.begin(snapshot, effects)?;
         self.give_if_complete(snapshot, effects);
         Ok(())
@@ -120,7 +120,7 @@ impl Node {
         ends.map(|end| end.tally.count).sum()
     }
 
-    pub(super) fn sent_to(&self, peers: &[Place]) -> Result<Vec<u64>, NodeError> {
+    pub(super) fn sent_to(&self, peers: &[Place]) -> Result<Vec<u64>, Broken> {
         let ends = self.member.account().outgoing();
         let count = |peer: &Place| Ok(ends[self.to.get(*peer)?].tally.count);
         peers.iter().map(count).collect()
@@ -138,18 +138,13 @@ impl Node {
         from: Incoming,
         frames: impl IntoIterator<Item = Frame>,
         effects: &mut Vec<Effect>,
-    ) -> Result<bool, NodeError> {
-        match self.member.receive(from, frames) {
-            Ok(None) => Ok(false),
-            Ok(Some(marker)) => {
-                self.received_marker(from, marker, effects);
-                Ok(true)
-            }
-            Err(source) => {
-                let from = self.incoming[from.0].id;
-                Err(NodeError::Member { from, source })
-            }
+    ) -> Result<bool, Broken> {
+        let marker = self.receive(from, frames)?;
+        let has_come = marker.is_some();
+        if let Some(marker) = marker {
+            self.received_marker(from, marker, effects);
         }
+        Ok(has_come)
     }
 
     #[cold]

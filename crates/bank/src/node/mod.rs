@@ -30,9 +30,10 @@ use std::collections::VecDeque;
 
 use snapshot::SnapshotId;
 
+use crate::Broken;
 use crate::account::{Incoming, Outgoing, Transfer};
 use crate::id::{NodeId, Place};
-use crate::member::{Frame, Marker, Member, MemberError};
+use crate::member::{Frame, Marker, Member};
 use crate::messages::{Command, FRAMES, Opening, Order, Peer, Reply, Report};
 
 pub use self::load::{Batch, Round};
@@ -90,36 +91,6 @@ pub enum Effect {
     Say(String),
 }
 
-/// A rule was broken, by master, by the observer or by a peer; never by a user's command.
-#[derive(Debug, thiserror::Error)]
-pub enum NodeError {
-    /// What came from a peer breaks a rule.
-    #[error("channel from node {from}: {source}")]
-    Member {
-        /// The peer.
-        from: NodeId,
-        /// The rule.
-        source: MemberError,
-    },
-    /// The observer's order breaks a rule.
-    #[error("order of the observer: {0}")]
-    Order(MemberError),
-    /// Master named a peer to which, or from which, there is no channel.
-    #[error("master named the node at place {0}, to which there is no channel")]
-    UnknownPeer(Place),
-    /// The order that came is not the one that master announced.
-    #[error("the observer ordered snapshot {ordered} where master announced {announced}")]
-    WrongOrder {
-        /// What the observer said.
-        ordered: SnapshotId,
-        /// What master said.
-        announced: SnapshotId,
-    },
-    /// Something was handed in that nobody had asked for.
-    #[error("a node was handed what it had not asked for")]
-    NotAskedFor,
-}
-
 /// One end of a channel, beside what the account knows of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Neighbour {
@@ -150,10 +121,10 @@ impl Slots {
         self.0[place.index()] = Some(slot as u32);
     }
 
-    fn get(&self, place: Place) -> Result<usize, NodeError> {
+    fn get(&self, place: Place) -> Result<usize, Broken> {
         let slot = self.0.get(place.index()).copied().flatten();
         slot.map(|slot| slot as usize)
-            .ok_or(NodeError::UnknownPeer(place))
+            .ok_or(Broken::NotConnected(place))
     }
 }
 
@@ -251,7 +222,7 @@ impl Node {
     ///
     /// A rule was broken: the node must not go on.
     #[inline]
-    pub fn step(&mut self, input: Input, effects: &mut Vec<Effect>) -> Result<(), NodeError> {
+    pub fn step(&mut self, input: Input, effects: &mut Vec<Effect>) -> Result<(), Broken> {
         match (input, self.waiting) {
             (Input::Command(Command::Resume), None) if self.halted => {
                 self.commands += 1;
@@ -279,7 +250,7 @@ impl Node {
                 self.waiting = None;
                 found(&frames, effects);
             }
-            _ => return Err(NodeError::NotAskedFor),
+            (input, _) => return Err(Broken::NotAskedFor(format!("{input:?}"))),
         }
         while self.waiting.is_none()
             && !self.halted
@@ -297,7 +268,7 @@ impl Node {
         effects.push(Effect::Reply(reply));
     }
 
-    fn carry_out(&mut self, command: Command, effects: &mut Vec<Effect>) -> Result<(), NodeError> {
+    fn carry_out(&mut self, command: Command, effects: &mut Vec<Effect>) -> Result<(), Broken> {
         match command {
             Command::Open(opening) => self.open(&opening, effects),
             Command::Send { to, amount } => self.send(to, amount, effects)?,
@@ -310,7 +281,7 @@ impl Node {
                 self.waiting = Some(Waiting::Order(snapshot));
                 self.go_on_taking(effects)?;
             }
-            Command::Resume => return Err(NodeError::NotAskedFor),
+            Command::Resume => return Err(Broken::NotAskedFor(format!("{command:?}"))),
             Command::ReadAhead { from, frames } => {
                 self.waiting = Some(Waiting::Ahead);
                 let from = Incoming(self.from.get(from)?);
@@ -375,22 +346,22 @@ impl Node {
         effects.push(Effect::Reply(Reply::Opened));
     }
 
-    fn send(&mut self, to: Place, amount: u64, effects: &mut Vec<Effect>) -> Result<(), NodeError> {
+    fn send(&mut self, to: Place, amount: u64, effects: &mut Vec<Effect>) -> Result<(), Broken> {
         let to = Outgoing(self.to.get(to)?);
         let sent = self.member.send(to, amount);
         let (balance, peer) = (self.member.account().balance(), self.outgoing[to.0].id);
         match sent {
-            Ok(frame) => {
+            Some(frame) => {
                 effects.push(Effect::Frame(to, frame));
                 effects.push(Effect::Reply(Reply::Sent { balance }));
                 self.say(effects, |_| {
                     format!("sends {amount} to node {peer}, balance {balance}")
                 });
             }
-            Err(reason) => {
+            None => {
                 effects.push(Effect::Reply(Reply::Refused { balance }));
                 self.say(effects, |_| {
-                    format!("refuses to send {amount} to node {peer}: {reason}")
+                    format!("refuses to send {amount} to node {peer}: the balance is too small")
                 });
             }
         }
@@ -403,12 +374,9 @@ impl Node {
         from: Incoming,
         frame: Frame,
         effects: &mut Vec<Effect>,
-    ) -> Result<(), NodeError> {
+    ) -> Result<(), Broken> {
         let id = self.incoming[from.0].id;
-        let marker = self
-            .member
-            .receive(from, [frame])
-            .map_err(|source| NodeError::Member { from: id, source })?;
+        let marker = self.receive(from, [frame])?;
         match (frame, marker) {
             (Frame::Message(Transfer(amount)), _) => {
                 let balance = self.member.account().balance();
@@ -436,6 +404,20 @@ impl Node {
             }
         }
         Ok(())
+    }
+
+    /// Has the member receive frames of a channel; if they break a rule, it is said whose they are.
+    #[inline]
+    fn receive(
+        &mut self,
+        from: Incoming,
+        frames: impl IntoIterator<Item = Frame>,
+    ) -> Result<Option<Marker>, Broken> {
+        let received = self.member.receive(from, frames);
+        received.map_err(|source| Broken::Channel {
+            from: self.incoming[from.0].id,
+            source: Box::new(source),
+        })
     }
 
     #[inline]

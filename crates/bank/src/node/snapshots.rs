@@ -2,18 +2,14 @@
 
 use snapshot::{Markers, SnapshotId};
 
-use super::{Effect, Node, NodeError, Waiting};
+use super::{Broken, Effect, Node, Waiting};
 use crate::account::{End, Outgoing};
 use crate::id::Place;
 use crate::member::Frame;
 use crate::messages::{CHUNK, Order, Reply, Report};
 
 impl Node {
-    pub(super) fn obey(
-        &mut self,
-        order: Order,
-        effects: &mut Vec<Effect>,
-    ) -> Result<(), NodeError> {
+    pub(super) fn obey(&mut self, order: Order, effects: &mut Vec<Effect>) -> Result<(), Broken> {
         match order {
             Order::Take { snapshot } if self.load.is_some() => self.begin_freely(snapshot, effects),
             Order::Take { snapshot } => {
@@ -34,7 +30,7 @@ impl Node {
     }
 
     /// Begins the snapshot that master has announced, once the observer has ordered it.
-    pub(super) fn go_on_taking(&mut self, effects: &mut Vec<Effect>) -> Result<(), NodeError> {
+    pub(super) fn go_on_taking(&mut self, effects: &mut Vec<Effect>) -> Result<(), Broken> {
         let Some(Waiting::Order(announced)) = self.waiting else {
             return Ok(());
         };
@@ -42,7 +38,7 @@ impl Node {
             None if self.observer_gone => self.halt(Reply::ObserverGone, effects),
             None => {}
             Some(ordered) if ordered != announced => {
-                return Err(NodeError::WrongOrder { ordered, announced });
+                return Err(Broken::WrongOrder { ordered, announced });
             }
             Some(ordered) => {
                 self.waiting = None;
@@ -57,8 +53,8 @@ impl Node {
         &mut self,
         snapshot: SnapshotId,
         effects: &mut Vec<Effect>,
-    ) -> Result<(), NodeError> {
-        let markers = self.member.begin(snapshot).map_err(NodeError::Order)?;
+    ) -> Result<(), Broken> {
+        let markers = self.member.begin(snapshot)?;
         self.broadcast(markers, effects);
         Ok(())
     }

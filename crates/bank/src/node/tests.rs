@@ -33,7 +33,7 @@ impl Driven {
         self.try_step(input).unwrap()
     }
 
-    fn try_step(&mut self, input: Input) -> Result<Vec<Effect>, NodeError> {
+    fn try_step(&mut self, input: Input) -> Result<Vec<Effect>, Broken> {
         self.node.step(input, &mut self.effects)?;
         Ok(std::mem::take(&mut self.effects))
     }
@@ -109,7 +109,7 @@ fn a_receive_that_waits_holds_up_commands_and_nothing_else() {
     node.command(Command::Receive { from });
     assert!(node.node.is_waiting());
     let early = node.try_step(Input::Command(Command::Report));
-    assert!(matches!(early, Err(NodeError::NotAskedFor)));
+    assert!(matches!(early, Err(Broken::NotAskedFor(_))));
 
     let asked = node.order(Order::Ask { snapshot });
     assert_eq!(asked.last(), Some(&Effect::Report(Report::Asked)));
@@ -159,7 +159,7 @@ fn behind_an_end_nothing_is_carried_out_before_master_has_heard_of_it() {
     assert_eq!(node.node.commands(), 7, "the opening, too");
 
     let early = node.try_step(Input::Command(Command::Resume));
-    assert!(matches!(early, Err(NodeError::NotAskedFor)));
+    assert!(matches!(early, Err(Broken::NotAskedFor(_))));
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn what_nobody_has_asked_for_is_an_error() {
     ];
     for input in inputs {
         let refused = Driven::new(1).try_step(input);
-        assert!(matches!(refused, Err(NodeError::NotAskedFor)));
+        assert!(matches!(refused, Err(Broken::NotAskedFor(_))));
     }
 }
 
@@ -183,7 +183,7 @@ fn a_channel_that_does_not_exist_is_an_error_in_either_direction() {
     let (to, from, amount) = (Place(2), Place(1), 1);
     for command in [Command::Send { to, amount }, Command::Receive { from }] {
         let refused = node.try_step(Input::Command(command));
-        assert!(matches!(refused, Err(NodeError::UnknownPeer(_))));
+        assert!(matches!(refused, Err(Broken::NotConnected(_))));
     }
 }
 
@@ -224,7 +224,7 @@ fn an_order_that_was_not_announced_is_an_error() {
     let (snapshot, other) = (FIRST, SnapshotId(2));
     node.command(Command::AwaitTake { snapshot });
     let wrong = node.try_step(Input::Order(Order::Take { snapshot: other }));
-    assert!(matches!(wrong, Err(NodeError::WrongOrder { .. })));
+    assert!(matches!(wrong, Err(Broken::WrongOrder { .. })));
 }
 
 #[test]
@@ -281,7 +281,7 @@ fn the_first_marker_is_relayed_before_it_is_reported_and_the_second_closes_a_cha
     assert_eq!(again, [Effect::Take(Incoming(1))]);
     let again = node.try_step(Input::Frame(Frame::Marker(snapshot)));
     let from = NodeId(12);
-    assert!(matches!(again, Err(NodeError::Member { from: who, .. }) if who == from));
+    assert!(matches!(again, Err(Broken::Channel { from: who, .. }) if who == from));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use std::ops::RangeInclusive;
 use snapshot::SnapshotId;
 
 use self::watch::Watch;
+use crate::Broken;
 use crate::audit::{GlobalSnapshot, Handed, audit};
 use crate::id::{NodeId, Place};
 use crate::messages::{Answer, CHUNK, Order, Peer, Report, Request};
@@ -41,22 +42,6 @@ pub enum Effect {
     Answer(Answer),
     /// For people (`--verbose`).
     Say(String),
-}
-
-/// Why the observer must not go on.
-#[derive(Debug, thiserror::Error)]
-pub enum ObserverError {
-    /// A node said something that does not belong where it was said.
-    #[error("unexpected report from node {node}: {report:?}")]
-    Unexpected {
-        /// The node.
-        node: NodeId,
-        /// What it said.
-        report: Report,
-    },
-    /// Somebody is named who has not joined.
-    #[error("the node at place {0} has not joined")]
-    UnknownNode(Place),
 }
 
 /// A node, as the observer knows it.
@@ -125,7 +110,7 @@ impl Observer {
     /// # Errors
     ///
     /// A rule was broken: the observer must not go on.
-    pub fn step(&mut self, input: Input, effects: &mut Vec<Effect>) -> Result<(), ObserverError> {
+    pub fn step(&mut self, input: Input, effects: &mut Vec<Effect>) -> Result<(), Broken> {
         match input {
             Input::Request(request) if self.collection.is_some() => {
                 self.requests.push_back(request);
@@ -144,11 +129,7 @@ impl Observer {
         Ok(())
     }
 
-    fn carry_out(
-        &mut self,
-        request: Request,
-        effects: &mut Vec<Effect>,
-    ) -> Result<(), ObserverError> {
+    fn carry_out(&mut self, request: Request, effects: &mut Vec<Effect>) -> Result<(), Broken> {
         match request {
             Request::Join {
                 node: Peer { place, id },
@@ -190,7 +171,7 @@ impl Observer {
         ids: RangeInclusive<u64>,
         round: Round,
         effects: &mut Vec<Effect>,
-    ) -> Result<(), ObserverError> {
+    ) -> Result<(), Broken> {
         if let Some((node, _)) = self.nodes.iter().find(|(_, node)| node.is_gone) {
             effects.push(Effect::Answer(Answer::NodeGone { node: *node }));
             self.collection = None;
@@ -214,7 +195,7 @@ impl Observer {
         place: Place,
         report: Report,
         effects: &mut Vec<Effect>,
-    ) -> Result<(), ObserverError> {
+    ) -> Result<(), Broken> {
         if self.watch.is_some() {
             return self.hear_watched(place, report, effects);
         }
@@ -229,7 +210,7 @@ impl Observer {
         };
         let node = self.node(place)?.id;
         let Some(left) = owed.get_mut(&place).filter(|left| **left > 0) else {
-            return Err(ObserverError::Unexpected { node, report });
+            return Err(Broken::UnexpectedReport { node, report });
         };
         let snapshot = SnapshotId(ids.end() + 1 - *left);
         match (&mut round, report) {
@@ -246,14 +227,14 @@ impl Observer {
                 waiting.entry((snapshot, node)).or_default().push(answer);
             }
             (Round::Asking(_), Report::Asked) => *left -= 1,
-            (Round::Asking(_), report) => return Err(ObserverError::Unexpected { node, report }),
+            (Round::Asking(_), report) => return Err(Broken::UnexpectedReport { node, report }),
             (Round::Gathering(parts), report) => match self.add(place, report)? {
                 Added::More => {}
                 Added::Begins(id) if id == snapshot => {}
                 Added::Begins(snapshot) => {
                     let balance = self.node(place)?.part.balance;
                     let report = Report::Account { snapshot, balance };
-                    return Err(ObserverError::Unexpected { node, report });
+                    return Err(Broken::UnexpectedReport { node, report });
                 }
                 Added::Ends(part) => {
                     *left -= 1;
@@ -267,7 +248,7 @@ impl Observer {
     }
 
     /// Adds what a report says to the part that the node is handing over.
-    fn add(&mut self, place: Place, report: Report) -> Result<Added, ObserverError> {
+    fn add(&mut self, place: Place, report: Report) -> Result<Added, Broken> {
         let peer = match &report {
             Report::Sent { to: peer, .. }
             | Report::Received { from: peer, .. }
@@ -276,7 +257,7 @@ impl Observer {
         };
         let peer = self.node(peer)?.id;
         let joined = self.nodes.get_mut(&place);
-        let joined = joined.ok_or(ObserverError::UnknownNode(place))?;
+        let joined = joined.ok_or(Broken::NotConnected(place))?;
         let Handed { balance, part } = &mut joined.part;
         Ok(match report {
             Report::Account {
@@ -304,13 +285,13 @@ impl Observer {
             }
             Report::Waiting { .. } | Report::Asked => {
                 let node = joined.id;
-                return Err(ObserverError::Unexpected { node, report });
+                return Err(Broken::UnexpectedReport { node, report });
             }
         })
     }
 
     /// Where everybody has said everything: concludes, all of the snapshots or none.
-    fn go_on_collecting(&mut self, effects: &mut Vec<Effect>) -> Result<(), ObserverError> {
+    fn go_on_collecting(&mut self, effects: &mut Vec<Effect>) -> Result<(), Broken> {
         let is_over = |collection: &mut Collection| collection.owed.values().all(|left| *left == 0);
         let Some(Collection { ids, round, .. }) = self.collection.take_if(is_over) else {
             return Ok(());
@@ -349,9 +330,9 @@ impl Observer {
         Ok(())
     }
 
-    fn lose(&mut self, place: Place, effects: &mut Vec<Effect>) -> Result<(), ObserverError> {
+    fn lose(&mut self, place: Place, effects: &mut Vec<Effect>) -> Result<(), Broken> {
         let node = self.nodes.get_mut(&place);
-        node.ok_or(ObserverError::UnknownNode(place))?.is_gone = true;
+        node.ok_or(Broken::NotConnected(place))?.is_gone = true;
         let owes = |collection: &mut Collection| collection.owed.get(&place) != Some(&0);
         if self.collection.take_if(owes).is_some() || self.watch.is_some() {
             effects.push(Effect::Answer(Answer::NodeGone { node: place }));
@@ -359,9 +340,9 @@ impl Observer {
         Ok(())
     }
 
-    fn node(&self, place: Place) -> Result<&Joined, ObserverError> {
+    fn node(&self, place: Place) -> Result<&Joined, Broken> {
         let node = self.nodes.get(&place);
-        node.ok_or(ObserverError::UnknownNode(place))
+        node.ok_or(Broken::NotConnected(place))
     }
 
     fn say(&self, effects: &mut Vec<Effect>, what: impl FnOnce() -> String) {

@@ -266,7 +266,7 @@ fn a_report_that_does_not_belong_where_it_was_said_is_an_error() {
         let mut observer = observer.0;
         let input = Input::Report(Place(0), report.clone());
         let refused = observer.step(input, &mut Vec::new());
-        let Err(ObserverError::Unexpected { node, report: what }) = refused else {
+        let Err(Broken::UnexpectedReport { node, report: what }) = refused else {
             panic!("{refused:?}");
         };
         assert_eq!((node, what), (IDS[0], report));

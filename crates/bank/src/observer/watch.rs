@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use snapshot::SnapshotId;
 
-use super::{Added, Effect, Observer, ObserverError};
+use super::{Added, Broken, Effect, Observer};
 use crate::audit::{Handed, audit};
 use crate::id::{NodeId, Place};
 use crate::messages::{Answer, Order, Report};
@@ -100,7 +100,7 @@ impl Observer {
         place: Place,
         report: Report,
         effects: &mut Vec<Effect>,
-    ) -> Result<(), ObserverError> {
+    ) -> Result<(), Broken> {
         let added = self.add(place, report)?;
         let (node, nodes) = (self.node(place)?.id, self.nodes.len());
         let Some(watch) = &mut self.watch else {

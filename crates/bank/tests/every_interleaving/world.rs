@@ -242,11 +242,11 @@ impl Bank {
         let amount = process.next_amount(from);
         let channel = process.outgoing(to);
         match process.member.send(channel, amount) {
-            Ok(frame) => {
+            Some(frame) => {
                 process.log.push(Event::Sent { to, amount });
                 self.enqueue(world, from, to, frame);
             }
-            Err(_) => world.refused = true,
+            None => world.refused = true,
         }
     }
 

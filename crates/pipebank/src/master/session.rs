@@ -26,8 +26,9 @@ use super::shared::{
     prompt::{Prompt, Typed},
 };
 use super::table::table;
+use bank::Broken;
 use bank::id::{NodeId, Place};
-use bank::master::{Awaits, Broken, Effect, Failure, Master, Notice, Process};
+use bank::master::{Awaits, Effect, Failure, Master, NotStarted, Notice, Process};
 use bank::script::{Command, Statement};
 
 /// What the command line says of a session.
@@ -232,10 +233,12 @@ impl<'p> Session<'p> {
         let present = self.cluster.started();
         let needs = Cluster::needs(Some(present), present + 1, self.tile as u64);
         let outcome = match needs.shortage() {
-            Some(shortage) => Err(format!("cannot start another node: it takes {shortage}")),
+            Some(shortage) => Err(NotStarted(format!(
+                "cannot start another node: it takes {shortage}"
+            ))),
             None => match self.cluster.start_node(place, id, deposit) {
                 Err(Stop::Pipes(error)) if !matches!(error, pipes::Error::TooManyOnTheirWay) => {
-                    Err(error.to_string())
+                    Err(NotStarted(error.to_string()))
                 }
                 started => Ok(started?),
             },

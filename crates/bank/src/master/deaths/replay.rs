@@ -399,14 +399,8 @@ impl<'k> Known<'k> {
     }
 
     fn unexplained(&self) -> Broken {
-        let ids = self
-            .dead
-            .iter()
-            .map(|node| self.bank.nodes[*node].id.to_string());
-        Broken::new(format!(
-            "what was found of node {} is what no beginning of its commands brings about",
-            ids.collect::<Vec<_>>().join(" and of node ")
-        ))
+        let ids = self.dead.iter().map(|node| self.bank.nodes[*node].id);
+        Broken::Unexplained(ids.collect())
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use bank::master::{Broken, Effect, Row, Shown, State};
+use bank::Broken;
+use bank::master::{Effect, Row, Shown, State};
 use bank::messages::{Command, Peer};
 use bank::node::Node;
 use bank::observer::Observer;

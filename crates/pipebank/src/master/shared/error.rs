@@ -5,8 +5,9 @@
 
 use std::io;
 
+use bank::Broken;
 use bank::audit::Unsound;
-use bank::master::{Broken, Fate};
+use bank::master::Fate;
 use bank::script::{Refusal, printable};
 use pipes::{Patience, Shortage};
 use rustyline::error::ReadlineError;
