@@ -3,37 +3,40 @@
 //!
 //! | from → to | frame | answered by |
 //! |---|---|---|
-//! | master → node | [`Command::Open`] | [`Reply::Opened`] |
-//! | | [`Command::Send`] | [`Reply::Sent`] or [`Reply::Refused`] |
-//! | | [`Command::Receive`] | [`Reply::Transfer`], [`Reply::Marker`] or [`Reply::Ended`] |
-//! | | [`Command::AwaitTake`] | [`Reply::Began`] or [`Reply::ObserverGone`] |
-//! | | [`Command::Resume`], after either of the latter | nothing of its own |
-//! | | [`Command::ReadAhead`] | [`Reply::Ahead`] |
-//! | | [`Command::ReadToEnd`] | [`Reply::Found`] …, the last of which says so |
-//! | | [`Command::Report`] | [`Reply::Balance`] |
-//! | | [`Command::Load`] | [`Reply::Generated`], once it has generated all it will |
-//! | | [`Command::Rest`] | nothing of its own: it hastens [`Reply::Generated`] |
-//! | | [`Command::Count`] | [`Reply::Counted`] |
-//! | | [`Command::SentTo`] | [`Reply::SentTo`] |
-//! | | [`Command::Settle`] | [`Reply::Settled`], once everything has come |
+//! | master → node | [`Instruction::Open`] | [`Reply::Opened`] |
+//! | | [`Instruction::Send`] | [`Reply::Sent`] or [`Reply::Refused`] |
+//! | | [`Instruction::Receive`] | [`Reply::Transfer`], [`Reply::Marker`] or [`Reply::Ended`] |
+//! | | [`Instruction::AwaitTake`] | [`Reply::Began`] or [`Reply::ObserverGone`] |
+//! | | [`Instruction::Resume`], the first time after either of the latter | nothing of its own |
+//! | | [`Instruction::ReadAhead`] | [`Reply::Ahead`] |
+//! | | [`Instruction::ReadToEnd`] | [`Reply::Found`] …, the last of which says so |
+//! | | [`Instruction::Report`] | [`Reply::Balance`] |
+//! | | [`Instruction::Load`] | [`Reply::Generated`], once it has generated all it will |
+//! | | [`Instruction::Rest`] | nothing of its own: it hastens [`Reply::Generated`] |
+//! | | [`Instruction::Count`] | [`Reply::Counted`] |
+//! | | [`Instruction::SentTo`] | [`Reply::SentTo`] |
+//! | | [`Instruction::Settle`] | [`Reply::Settled`], once everything has come |
 //! | master → observer | [`Request::Join`] | [`Answer::Joined`] |
 //! | | [`Request::Begin`] | nothing: the node says [`Reply::Began`] |
 //! | | [`Request::Collect`] | [`Answer::Account`], [`Answer::Transit`] …, then [`Answer::Collected`]; or [`Answer::Waiting`] …, then [`Answer::Incomplete`]; or [`Answer::Unsound`], [`Answer::NodeGone`] |
 //! | | [`Request::Watch`] | [`Answer::Watched`] for every snapshot; or [`Answer::Unsound`], [`Answer::NodeGone`] |
 //! | | [`Request::Rest`] | [`Answer::Rested`], once no snapshot is in progress |
-//! | observer → node | [`Order::Take`] | nothing: see [`Command::AwaitTake`] |
+//! | observer → node | [`Order::Take`] | nothing: see [`Instruction::AwaitTake`] |
 //! | | [`Order::Ask`] | [`Report::Waiting`] …, then [`Report::Asked`] |
 //! | | [`Order::Give`] | [`Report::Account`], [`Report::Sent`] …, [`Report::Received`] …, [`Report::Transit`] …, then [`Report::Given`] |
 //!
-//! In a script a node answers every command but `Resume` with one reply, in the order of the commands,
-//! so neither carries a number: the n-th reply belongs to the n-th command. What is found in a channel may be too
-//! long for one frame; then its reply takes several. Under load the replies to [`Command::Load`] and
-//! [`Command::Settle`] come when it is time. Who sent a frame is known by the pipe it came from.
+//! In a script a node answers every instruction but `Resume` with one reply, in the order of the
+//! instructions, so neither carries a number. What is found in a channel may be too long for one frame;
+//! then its reply takes several. Under load the replies to [`Instruction::Load`] and
+//! [`Instruction::Settle`] come when it is time. Who sent a frame is known by the pipe it came from.
+//!
+//! A *command* is what a user gives to master, in a script; what master makes of it for a node is an
+//! *instruction*.
 //!
 //! Nodes are called by their places here: names are for people. Ids travel where a node or the
 //! observer has something to say to somebody outside.
 //!
-//! Under load nobody joins, so a part that is complete stays so: from [`Command::Load`] on a node
+//! Under load nobody joins, so a part that is complete stays so: from [`Instruction::Load`] on a node
 //! begins a snapshot as soon as it is ordered to, and hands its part over by itself.
 
 mod list;
@@ -53,12 +56,12 @@ pub const CHUNK: usize = 480;
 /// How many frames of a channel one reply carries at most (12 bytes each).
 pub const FRAMES: usize = 256;
 
-/// How many channels one [`Command::Open`] opens at most: as many as one hand-over carries ends.
+/// How many channels one [`Instruction::Open`] opens at most: as many as one hand-over carries ends.
 pub const CHANNELS: usize = 240;
 
-/// Master's commands to a node.
+/// Master's instructions to a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Command {
+pub enum Instruction {
     /// Take the ends of these channels from the hatch: the write ends of the outgoing ones, then
     /// the read ends of the incoming ones. The markers of the snapshots that the node has recorded
     /// and not handed over go out first on the new channels.
@@ -76,14 +79,14 @@ pub enum Command {
         from: Place,
     },
     /// The observer's order to take this snapshot, which comes over another pipe, belongs here
-    /// in the order of commands: wait for it, and carry it out.
+    /// in the order of instructions: wait for it, and carry it out.
     AwaitTake {
         /// The snapshot.
         snapshot: SnapshotId,
     },
-    /// Go on: that a channel has ended, or that the observer is gone, has been heard. Until then the
-    /// node keeps the commands behind it, so that nothing a dead node has done can depend on an end
-    /// that nobody knows it has found.
+    /// Go on: that a channel has ended, or that the observer is gone, has been heard. The first time that
+    /// a node finds that, it keeps the instructions behind it until then, so that nothing a dead node
+    /// has done can depend on an end that nobody knows it has found.
     Resume,
     /// Read a channel ahead, without receiving, until this many frames are there or it ends.
     ReadAhead {
@@ -104,7 +107,7 @@ pub enum Command {
         /// What the choices are drawn from, together with the node's id.
         seed: u64,
         /// How many transfers to make; without it, as many as there is room for until
-        /// [`Command::Rest`].
+        /// [`Instruction::Rest`].
         quota: Option<u64>,
         /// Stay on one CPU: this one, counted among those that the node may run on.
         pin: Option<u32>,
@@ -149,7 +152,7 @@ pub struct Peer {
     pub id: NodeId,
 }
 
-/// A node's replies, one for each [`Command`], in order.
+/// A node's replies, one for each [`Instruction`], in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
     /// The channels are open; markers owed to the peers are on their way.
@@ -179,13 +182,13 @@ pub enum Reply {
         /// marker on every outgoing channel.
         recorded: bool,
     },
-    /// The channel's sender is dead and nothing is left in the channel. Nothing more is carried out
-    /// until [`Command::Resume`].
+    /// The channel's sender is dead and nothing is left in the channel. The first time,
+    /// nothing more is carried out until [`Instruction::Resume`].
     Ended,
     /// The snapshot was begun.
     Began,
-    /// The observer died before it gave the order. Nothing more is carried out until
-    /// [`Command::Resume`].
+    /// The observer died before it gave the order. The first time, nothing more is carried out until
+    /// [`Instruction::Resume`].
     ObserverGone,
     /// The channel is read ahead.
     Ahead {

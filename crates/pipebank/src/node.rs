@@ -1,7 +1,7 @@
 //! The node process: moves frames between pipes and a [`bank::node::Node`], and decides nothing.
 //!
 //! ```text
-//!            commands          orders
+//!          instructions        orders
 //!               │                │
 //!            ┌──▼────────────────▼──┐
 //!  frames ──▶│ Receiver…  value …   │──▶ frames          one pipe for every channel
@@ -11,9 +11,10 @@
 //!            replies          reports
 //! ```
 //!
-//! What comes is handed to the value, and what its effects say is done: that is all. A command that
-//! waits (for a frame, for the observer's order) holds up those behind it, but never the outboxes,
-//! nor the observer's orders. A node ends at the end of file of its commands, whatever it waits for.
+//! What comes is handed to the value, and what its effects say is done: that is all. An instruction
+//! that waits (for a frame, for the observer's order) holds up those behind it, but never the
+//! outboxes, nor the observer's orders. A node ends at the end of file of its instructions, whatever
+//! it waits for.
 //!
 //! `node/load.rs` is the loop of a node that runs freely.
 
@@ -27,10 +28,10 @@ use crate::say::say;
 use bank::account::{Incoming, Outgoing};
 use bank::id::NodeId;
 use bank::member::Frame;
-use bank::messages::{Command, Order, Reply, Report};
+use bank::messages::{Instruction, Order, Reply, Report};
 use bank::node::{Effect, Input};
 
-/// Replies that a node holds back while a command waits, in bytes: to wake master for each would
+/// Replies that a node holds back while an instruction waits, in bytes: to wake master for each would
 /// halve the rate, and what it needs to go on is on its way already.
 const HELD_BACK: usize = 16 * 1024;
 
@@ -77,7 +78,7 @@ pub struct Node {
     /// What it has said and was not done yet; empty between steps.
     effects: Vec<Effect>,
     wanted: Option<Wanted>,
-    commands: Receiver<Command>,
+    instructions: Receiver<Instruction>,
     replies: ManuallyDrop<Sender<Reply>>,
     hatch: Hatch,
     orders: Receiver<Order>,
@@ -107,7 +108,7 @@ impl Node {
         id: NodeId,
         deposit: u64,
         verbose: bool,
-        parent: pipes::Parent<Reply, Command>,
+        parent: pipes::Parent<Reply, Instruction>,
     ) -> Result<Self, NodeError> {
         let pipes::Parent {
             sender,
@@ -125,7 +126,7 @@ impl Node {
             value: bank::node::Node::new(id, deposit, verbose),
             effects: Vec::new(),
             wanted: None,
-            commands: receiver,
+            instructions: receiver,
             replies: sender,
             hatch,
             orders: orders.into_receiver(),
@@ -140,7 +141,7 @@ impl Node {
         })
     }
 
-    /// Runs until the end of file of the commands.
+    /// Runs until the end of file of the instructions.
     ///
     /// # Errors
     ///
@@ -153,13 +154,13 @@ impl Node {
             }
             self.flush()?;
             self.wait()?;
-            if self.commands.is_ended() {
+            if self.instructions.is_ended() {
                 return Ok(());
             }
         }
     }
 
-    /// Hands in what was asked for and the commands that have come, as far as the value takes them.
+    /// Hands in what was asked for and the instructions that have come, as far as the value takes them.
     fn go_on(&mut self) -> Result<(), NodeError> {
         loop {
             let input = if let Some(wanted) = self.wanted {
@@ -168,8 +169,8 @@ impl Node {
                 // For the observer's order.
                 None
             } else {
-                let command = self.commands.next_frame().map_err(on("commands"))?;
-                command.map(Input::Command)
+                let instruction = self.instructions.next_frame().map_err(on("instructions"))?;
+                instruction.map(Input::Instruction)
             };
             let Some(input) = input else {
                 return Ok(());
@@ -297,7 +298,7 @@ impl Node {
             return Ok(());
         }
         let mut set = WaitSet::new();
-        let commands = set.read(&self.commands);
+        let instructions = set.read(&self.instructions);
         let orders = set.read(&self.orders);
         if let Some(from) = self.awaited() {
             set.read(&self.incoming[from]);
@@ -312,14 +313,14 @@ impl Node {
             set.write(&self.replies);
         }
         set.wait().map_err(on("pipes"))?;
-        let (commands, orders) = (set.is_ready(commands), set.is_ready(orders));
-        self.hear(commands, orders)
+        let (instructions, orders) = (set.is_ready(instructions), set.is_ready(orders));
+        self.hear(instructions, orders)
     }
 
     /// Reads what came from master and the observer; hands in the latter's orders.
-    fn hear(&mut self, commands: bool, orders: bool) -> Result<(), NodeError> {
-        if commands {
-            self.commands.fill().map_err(on("commands"))?;
+    fn hear(&mut self, instructions: bool, orders: bool) -> Result<(), NodeError> {
+        if instructions {
+            self.instructions.fill().map_err(on("instructions"))?;
         }
         if orders {
             let fill = self.orders.fill().map_err(on("orders"))?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bank::account::Transfer;
 use bank::id::{NodeId, Place};
 use bank::member::Frame;
-use bank::messages::{Answer, Command, Opening, Order, Peer, Reply, Report, Request};
+use bank::messages::{Answer, Instruction, Opening, Order, Peer, Reply, Report, Request};
 use pipes::{Child, Death, Fill, HandOver, RawEnd, Receiver, Sender, pipe};
 use serde::de::DeserializeOwned;
 use snapshot::SnapshotId;
@@ -19,7 +19,7 @@ const DEPOSIT: u64 = 1_000_000;
 
 /// A node's process, and the observer's ends of its pipes: for orders, for reports.
 struct Node {
-    child: Child<Command, Reply>,
+    child: Child<Instruction, Reply>,
     ends: Vec<RawEnd>,
 }
 
@@ -84,8 +84,8 @@ impl Node {
         }
     }
 
-    fn command(&mut self, command: Command) {
-        say(&mut self.child.sender, &command);
+    fn instruct(&mut self, instruction: Instruction) {
+        say(&mut self.child.sender, &instruction);
     }
 
     fn reply(&mut self) -> Reply {
@@ -99,7 +99,7 @@ impl Node {
             incoming: incoming.to_vec(),
             owing: true,
         };
-        self.command(Command::Open(opening.into()));
+        self.instruct(Instruction::Open(opening.into()));
         assert_eq!(self.reply(), Reply::Opened);
     }
 
@@ -167,7 +167,7 @@ fn a_channel_holds_more_than_its_pipe() {
     let mut nodes = mesh(2);
     let (to, from, amount) = (Place(1), Place(0), 1);
     for _ in 0..TRANSFERS {
-        nodes[0].command(Command::Send { to, amount });
+        nodes[0].instruct(Instruction::Send { to, amount });
     }
     for sent in 1..=TRANSFERS {
         let balance = DEPOSIT - sent;
@@ -175,10 +175,10 @@ fn a_channel_holds_more_than_its_pipe() {
     }
     // All of them come only if what waits in the outbox is on its way while nothing is received.
     let frames = TRANSFERS;
-    nodes[1].command(Command::ReadAhead { from, frames });
+    nodes[1].instruct(Instruction::ReadAhead { from, frames });
     assert_eq!(nodes[1].reply(), Reply::Ahead { frames });
     for _ in 0..TRANSFERS {
-        nodes[1].command(Command::Receive { from });
+        nodes[1].instruct(Instruction::Receive { from });
     }
     for received in 1..=TRANSFERS {
         let balance = DEPOSIT + received;
@@ -192,8 +192,8 @@ fn a_node_that_waits_for_a_frame_obeys_the_observer_and_goes_on_when_it_comes() 
     let mut node = Node::start(0);
     let mut channel = node.open_from_test();
     let (from, snapshot) = (Place(9), SnapshotId(1));
-    node.command(Command::Receive { from });
-    node.command(Command::Report);
+    node.instruct(Instruction::Receive { from });
+    node.instruct(Instruction::Report);
     let mut ends = std::mem::take(&mut node.ends).into_iter();
     let mut orders = ends.next().unwrap().into_sender();
     say(&mut orders, &Order::Ask { snapshot });
@@ -213,16 +213,16 @@ fn a_node_that_waits_for_a_frame_obeys_the_observer_and_goes_on_when_it_comes() 
 #[test]
 fn the_end_of_its_commands_ends_a_node_whatever_it_waits_for() {
     let (from, snapshot, frames) = (Place(9), SnapshotId(1), 1);
-    for command in [
-        Command::Receive { from },
-        Command::ReadAhead { from, frames },
-        Command::ReadToEnd { from },
-        Command::AwaitTake { snapshot },
-        Command::Rest,
+    for instruction in [
+        Instruction::Receive { from },
+        Instruction::ReadAhead { from, frames },
+        Instruction::ReadToEnd { from },
+        Instruction::AwaitTake { snapshot },
+        Instruction::Rest,
     ] {
         let mut node = Node::start(0);
         let _channel = node.open_from_test();
-        node.command(command);
+        node.instruct(instruction);
         node.end();
     }
 }
@@ -245,7 +245,7 @@ fn what_a_dead_node_has_sent_is_found_and_can_still_be_received() {
     );
     drop(channel);
 
-    node.command(Command::ReadToEnd { from });
+    node.instruct(Instruction::ReadToEnd { from });
     let mut found = 0;
     loop {
         match node.reply() {
@@ -260,13 +260,13 @@ fn what_a_dead_node_has_sent_is_found_and_can_still_be_received() {
     }
     assert_eq!(found, written / FRAME);
     for _ in 0..found {
-        node.command(Command::Receive { from });
+        node.instruct(Instruction::Receive { from });
     }
     for received in 1..=found as u64 {
         let balance = DEPOSIT + amount * received;
         assert_eq!(node.reply(), Reply::Transfer { amount, balance });
     }
-    node.command(Command::Receive { from });
+    node.instruct(Instruction::Receive { from });
     assert_eq!(node.reply(), Reply::Ended);
     node.end();
 }
@@ -275,14 +275,13 @@ fn what_a_dead_node_has_sent_is_found_and_can_still_be_received() {
 fn a_node_whose_observer_is_dead_says_so_and_goes_on() {
     let mut node = Node::start(0);
     let snapshot = SnapshotId(1);
-    node.command(Command::AwaitTake { snapshot });
+    node.instruct(Instruction::AwaitTake { snapshot });
     drop(node.ends.remove(0));
     assert_eq!(node.reply(), Reply::ObserverGone);
-    node.command(Command::AwaitTake { snapshot });
-    node.command(Command::Resume);
+    node.instruct(Instruction::AwaitTake { snapshot });
+    node.instruct(Instruction::Report);
+    node.instruct(Instruction::Resume);
     assert_eq!(node.reply(), Reply::ObserverGone);
-    node.command(Command::Report);
-    node.command(Command::Resume);
     assert_eq!(node.reply(), Reply::Balance { balance: DEPOSIT });
     node.end();
 }
@@ -292,12 +291,12 @@ fn a_snapshot_is_collected_when_it_is_complete_and_never_again_after_a_death() {
     let mut nodes = mesh(2);
     let mut observer = Observer::of(&mut nodes);
     let (snapshot, amount) = (SnapshotId(1), 5);
-    nodes[0].command(Command::AwaitTake { snapshot });
+    nodes[0].instruct(Instruction::AwaitTake { snapshot });
     let node = Place(0);
     observer.request(&Request::Begin { snapshot, node });
     assert_eq!(nodes[0].reply(), Reply::Began);
     let to = Place(0);
-    nodes[1].command(Command::Send { to, amount });
+    nodes[1].instruct(Instruction::Send { to, amount });
     let (first, last) = (snapshot, snapshot);
     observer.request(&Request::Collect { first, last });
     let waiting = |place: u32, recorded, other: u32| Answer::Waiting {
@@ -310,9 +309,9 @@ fn a_snapshot_is_collected_when_it_is_complete_and_never_again_after_a_death() {
     assert_eq!(observer.answer(), waiting(1, false, 0));
     assert_eq!(observer.answer(), Answer::Incomplete);
 
-    nodes[1].command(Command::Receive { from: Place(0) });
-    nodes[0].command(Command::Receive { from: Place(1) });
-    nodes[0].command(Command::Receive { from: Place(1) });
+    nodes[1].instruct(Instruction::Receive { from: Place(0) });
+    nodes[0].instruct(Instruction::Receive { from: Place(1) });
+    nodes[0].instruct(Instruction::Receive { from: Place(1) });
     for (node, replies) in nodes.iter_mut().zip([2, 2]) {
         (0..replies).for_each(|_| drop(node.reply()));
     }
@@ -351,7 +350,7 @@ fn under_load_every_snapshot_passes_its_audit_and_all_the_money_arrives() {
     let total = u128::from(DEPOSIT) * u128::from(NODES);
     for node in &mut nodes {
         let (seed, quota, pin) = (1, None, None);
-        node.command(Command::Load { seed, quota, pin });
+        node.instruct(Instruction::Load { seed, quota, pin });
     }
     let (every_ms, concurrent) = (0, 2);
     observer.request(&Request::Watch {
@@ -382,14 +381,14 @@ fn under_load_every_snapshot_passes_its_audit_and_all_the_money_arrives() {
 
     let mut sent_to = [0; NODES as usize];
     for (place, node) in (0..).zip(&mut nodes) {
-        node.command(Command::Rest);
+        node.instruct(Instruction::Rest);
         assert_eq!(node.reply(), Reply::Generated);
         let peers: Vec<Place> = (0..NODES)
             .filter(|peer| *peer != place)
             .map(Place)
             .collect();
         let asked = peers.clone();
-        node.command(Command::SentTo { peers });
+        node.instruct(Instruction::SentTo { peers });
         let Reply::SentTo { transfers } = node.reply() else {
             panic!("another reply");
         };
@@ -399,7 +398,7 @@ fn under_load_every_snapshot_passes_its_audit_and_all_the_money_arrives() {
     }
     let mut settled = 0;
     for (node, transfers) in nodes.iter_mut().zip(sent_to) {
-        node.command(Command::Settle { transfers });
+        node.instruct(Instruction::Settle { transfers });
         let Reply::Settled { received, balance } = node.reply() else {
             panic!("another reply");
         };

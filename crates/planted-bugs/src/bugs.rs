@@ -294,8 +294,8 @@ pub(crate) const BUGS: &[Bug] = &[
         name: "on-the-way-not-lost",
         breaks: "what was on the way to a dead node is not reported as lost",
         file: LOSSES,
-        before: "if !replay.ended.contains(&(*from, node)) {",
-        after: "if false && !replay.ended.contains(&(*from, node)) {",
+        before: "if !known.has_ended(*from, node) {",
+        after: "if false && !known.has_ended(*from, node) {",
     },
     Bug {
         name: "channel-of-the-dead-not-shortened",
@@ -343,15 +343,22 @@ pub(crate) const BUGS: &[Bug] = &[
         name: "goes-on-behind-an-end",
         breaks: "a node that has found the end of a channel goes on before master has heard of it",
         file: NODE,
-        before: "self.halted = true;",
-        after: "self.halted = reply == Reply::ObserverGone;",
+        before: "self.halted = is_new;",
+        after: "self.halted = is_new && reply == Reply::ObserverGone;",
     },
     Bug {
         name: "goes-on-without-the-observer",
         breaks: "a node that has found the observer gone goes on before master has heard of it",
         file: NODE,
-        before: "self.halted = true;",
-        after: "self.halted = reply == Reply::Ended;",
+        before: "self.halted = is_new;",
+        after: "self.halted = is_new && reply == Reply::Ended;",
+    },
+    Bug {
+        name: "found-behind-a-known-end",
+        breaks: "of two dead nodes one is held to have received what the other had sent, although it had said that nothing was there",
+        file: REPLAY,
+        before: "Step::Receive { node, from, .. } if self.has_ended(*from, *node) => Reply::Ended,",
+        after: "",
     },
     // The audit itself: a watchman who sleeps.
     Bug {

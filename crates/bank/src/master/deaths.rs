@@ -1,6 +1,6 @@
 //! What the death of a process changes: one rule instead of guesses.
 //!
-//! *A node carries out its commands in order, so a dead one has carried out a prefix of them: the
+//! *A node carries out its instructions in order, so a dead one has carried out a prefix of them: the
 //! shortest that explains what the living have seen of it.* Seen is a reply that master read, and a
 //! frame that a living reader has taken, or finds in its channel when it reads it to the end.
 //! Everything follows from the prefix by replaying the accounts: which unanswered sends were carried
@@ -9,8 +9,9 @@
 //!
 //! A death is reported once, when it is noticed. From then on nothing is issued until it is *settled*:
 //!
-//! 1. everything in flight is answered, by the living, and by what the dead had still said; a node that
-//!    has found the end of a channel goes on once master has heard of that;
+//! 1. everything in flight is answered, by the living, and by what the dead had still said. Everybody is
+//!    heard as soon as he speaks: who has found the end of a channel has halted until master has heard
+//!    of that, and others, whose turn is before his, may wait for him;
 //! 2. every living node reads the channels from the dead to their ends, and says what is there;
 //! 3. if nobody else has died meanwhile, master comes back to what was certain, and replays all that
 //!    was in flight in the order of the script (`deaths/replay.rs`);
@@ -36,7 +37,7 @@ use super::retire::Retired;
 use super::{Awaits, Bank, Broken, Entry, Failure, Fate, Master, Process, Said, Step};
 use crate::id::Place;
 use crate::member::Frame;
-use crate::messages::{Command, Reply};
+use crate::messages::{Instruction, Reply};
 use crate::script::{self, Statement};
 
 /// Deaths on the way to being settled.
@@ -47,6 +48,8 @@ pub(super) struct Settling {
     asked: usize,
     /// What was said for each step in flight, from the first on; for the next one it is waited.
     said: Vec<Said>,
+    /// What others have said before it was their turn.
+    early: BTreeMap<Process, VecDeque<Said>>,
     /// Somebody who must be dead too, by what was said.
     unheard_of: Option<Process>,
     /// What living readers found in the channels of the dead, by (from, to).
@@ -71,9 +74,26 @@ impl Settling {
         }
     }
 
-    /// For how many steps in flight something was said.
-    pub(super) fn heard(&self) -> usize {
-        self.said.len()
+    /// Goes through the steps in flight, as far as somebody has said something for them.
+    fn take_turns(&mut self, in_flight: &VecDeque<Entry>) {
+        while let Some(entry) = in_flight.get(self.said.len()) {
+            let said = match entry.step.process() {
+                None => Some(Said::Nothing),
+                Some(process) => self.early.get_mut(&process).and_then(VecDeque::pop_front),
+            };
+            let Some(said) = said else {
+                return;
+            };
+            if let (Step::ToEnd { from, node }, Said::Reply(Reply::Found { frames, last })) =
+                (&entry.step, &said)
+            {
+                self.found.entry((*from, *node)).or_default().extend(frames);
+                if !last {
+                    continue;
+                }
+            }
+            self.said.push(said);
+        }
     }
 
     fn nodes(&self) -> impl Iterator<Item = (Place, Option<u64>)> {
@@ -135,35 +155,45 @@ impl Master {
         self.go_on()
     }
 
+    /// For how many steps in flight something was said.
+    pub(super) fn heard(&self) -> usize {
+        let settling = self.settling.as_ref();
+        settling.map_or(0, |settling| settling.said.len())
+    }
+
+    /// A node says that nothing more comes from somebody: the first time it waits until that is known.
+    pub(super) fn hear_of_end(&mut self, node: Place) {
+        let process = Process::Node(node);
+        let settling = self.settling.as_ref();
+        let early = settling.and_then(|settling| settling.early.get(&process));
+        let mut owed = self.in_flight.iter().skip(self.heard());
+        let mut owed = owed
+            .by_ref()
+            .filter(|it| it.step.process() == Some(process));
+        let from = match owed.nth(early.map_or(0, VecDeque::len)).map(|it| &it.step) {
+            Some(Step::Receive { from, .. }) => Process::Node(*from),
+            _ => Process::Observer,
+        };
+        if self.bank.ended.insert((from, node)) && self.bank.nodes.fate(node).is_none() {
+            self.instruct(node, Instruction::Resume);
+        }
+    }
+
     /// A dead process, which was [awaited](Master::awaits), has nothing more to say.
     ///
     /// # Errors
     ///
     /// Something that cannot be.
     pub fn silent(&mut self) -> Result<(), Broken> {
-        self.say_settling(Said::Nothing)
-    }
-
-    pub(super) fn hear_settling(&mut self, node: Place, reply: Reply) -> Result<(), Broken> {
-        let Some(settling) = &mut self.settling else {
-            return Ok(());
+        let Awaits::Word(process) = self.awaits() else {
+            return Err(Broken::NotAskedFor("silence".to_owned()));
         };
-        let next = self.in_flight.get(settling.said.len());
-        if let (Some(Step::ToEnd { from, .. }), Reply::Found { frames, last }) =
-            (next.map(|entry| &entry.step), &reply)
-        {
-            let found = settling.found.entry((*from, node)).or_default();
-            found.extend(frames);
-            if !last {
-                return Ok(());
-            }
-        }
-        self.say_settling(Said::Reply(reply))
+        self.say_settling(process, Said::Nothing)
     }
 
-    pub(super) fn say_settling(&mut self, said: Said) -> Result<(), Broken> {
+    pub(super) fn say_settling(&mut self, process: Process, said: Said) -> Result<(), Broken> {
         match &mut self.settling {
-            Some(settling) => settling.said.push(said),
+            Some(settling) => settling.early.entry(process).or_default().push_back(said),
             None => return Err(Broken::NotAskedFor(format!("{said:?}"))),
         }
         self.go_on()
@@ -174,11 +204,7 @@ impl Master {
         let Some(mut settling) = self.settling.take() else {
             return Ok(false);
         };
-        while let Some(entry) = self.in_flight.get(settling.said.len())
-            && entry.step.process().is_none()
-        {
-            settling.said.push(Said::Nothing);
-        }
+        settling.take_turns(&self.in_flight);
         if settling.said.len() < self.in_flight.len() {
             self.settling = Some(settling);
             return Ok(false);
@@ -221,7 +247,7 @@ impl Master {
         let readers: Vec<Place> = self.bank.nodes.living().collect();
         for node in readers {
             if self.bank.topology.has(from, node) {
-                self.command(node, Command::ReadToEnd { from });
+                self.instruct(node, Instruction::ReadToEnd { from });
                 self.push(&statement, Step::ToEnd { from, node });
             }
         }

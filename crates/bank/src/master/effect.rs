@@ -9,11 +9,11 @@ use super::channels::Transfers;
 use super::failure::{Failure, Fate};
 use crate::audit::GlobalSnapshot;
 use crate::id::{NodeId, Place};
-use crate::messages::{Command, Opening, Request};
+use crate::messages::{Instruction, Opening, Request};
 use crate::script;
 
 /// A process other than master.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Process {
     /// The observer.
     Observer,
@@ -24,8 +24,8 @@ pub enum Process {
 /// What is to be done for master, in order.
 #[derive(Clone, Debug)]
 pub enum Effect {
-    /// Append this command to what a node is to do.
-    Command(Place, Command),
+    /// Append this instruction to what a node is to do.
+    Instruct(Place, Instruction),
     /// Append this request to what the observer is to do.
     Request(Request),
     /// Show this result of the command on a line.
@@ -62,7 +62,7 @@ pub enum Effect {
     },
     /// Make a pipe for each of these channels, by (from, to).
     Connect(Vec<(Place, Place)>),
-    /// Hand a node its ends of channels that were made, and append [`Command::Open`].
+    /// Hand a node its ends of channels that were made, and append [`Instruction::Open`].
     Open(Place, Box<Opening>),
     /// Kill a node with SIGKILL.
     Kill(Place),

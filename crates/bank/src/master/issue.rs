@@ -212,7 +212,7 @@ impl Master {
             for to in &to {
                 self.bank.channels.open(node, *to, owing, self.issued + 1);
             }
-            self.bank.nodes[node].commands += 1;
+            self.bank.nodes[node].instructions += 1;
             self.push(statement, Step::Opened { node, outgoing: to });
             let opening = Opening {
                 outgoing,
@@ -223,11 +223,11 @@ impl Master {
         }
     }
 
-    /// A command goes to a node.
+    /// An instruction goes to a node.
     #[inline]
-    pub(super) fn command(&mut self, node: Place, command: messages::Command) {
-        self.bank.nodes[node].commands += 1;
-        self.effects.push(Effect::Command(node, command));
+    pub(super) fn instruct(&mut self, node: Place, instruction: messages::Instruction) {
+        self.bank.nodes[node].instructions += 1;
+        self.effects.push(Effect::Instruct(node, instruction));
     }
 
     fn send(
@@ -241,7 +241,7 @@ impl Master {
         self.bank.nodes.lives(to)?;
         let certain = self.bank.nodes[from].balance.reserve(amount);
         self.bank.channels.send(from, to, amount, certain);
-        self.command(from, messages::Command::Send { to, amount });
+        self.instruct(from, messages::Instruction::Send { to, amount });
         let step = Step::Send {
             node: from,
             to,
@@ -347,7 +347,7 @@ impl Master {
         let Some(expected) = channels.take(from, to, self.issued + 1) else {
             return Issue::Stalled(Stage::New);
         };
-        self.command(to, messages::Command::Receive { from });
+        self.instruct(to, messages::Instruction::Receive { from });
         let step = Step::Receive {
             node: to,
             from,
@@ -364,7 +364,7 @@ impl Master {
         self.bank.channels.record(node, snapshot, self.issued + 1);
         let request = Request::Begin { snapshot, node };
         self.effects.push(Effect::Request(request));
-        self.command(node, messages::Command::AwaitTake { snapshot });
+        self.instruct(node, messages::Instruction::AwaitTake { snapshot });
         self.push(statement, Step::Begin { node, snapshot });
         Ok(Issue::Done)
     }
@@ -424,7 +424,7 @@ impl Master {
                     let frames = self.bank.channels.len(node, reader) as u64;
                     if frames > 0 {
                         let from = node;
-                        self.command(reader, messages::Command::ReadAhead { from, frames });
+                        self.instruct(reader, messages::Instruction::ReadAhead { from, frames });
                         let node = reader;
                         self.push(statement, Step::Ahead { node, frames });
                     }
@@ -449,7 +449,7 @@ impl Master {
         }
         let living: Vec<Place> = self.bank.nodes.living().collect();
         for node in living {
-            self.command(node, messages::Command::Report);
+            self.instruct(node, messages::Instruction::Report);
             self.push(statement, Step::Balance { node });
         }
         self.push(statement, Step::Table);

@@ -34,7 +34,7 @@ mod nodes;
 mod ready;
 mod retire;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use snapshot::SnapshotId;
 
@@ -49,7 +49,7 @@ use crate::Broken;
 use crate::draw::Draw;
 use crate::id::Place;
 use crate::member::Frame;
-use crate::messages::{Answer, Command, Reply};
+use crate::messages::{Answer, Reply};
 use crate::script::Statement;
 use crate::topology::Topology;
 
@@ -170,6 +170,8 @@ struct Bank {
     channels: Channels,
     snapshots: Snapshots,
     observer: Option<Fate>,
+    /// Who has said of whom that nothing more comes from it, by (from, to).
+    ended: BTreeSet<(Process, Place)>,
     /// Nodes that were created by the last lines and have no channels yet.
     unconnected: Vec<(Place, Statement)>,
 }
@@ -289,15 +291,18 @@ impl Master {
         }
     }
 
+    /// Whether a death is being settled: then a word of any node is heard, not only of the one that is
+    /// [awaited](Self::awaits). Somebody else may wait for that.
+    #[must_use]
+    pub fn is_settling(&self) -> bool {
+        self.settling.is_some()
+    }
+
     /// The statement that is waited for, as people write it. `None` where what is waited for belongs
     /// to no statement.
     #[must_use]
     pub fn waits_for(&self) -> Option<(u64, crate::script::Command)> {
-        let heard = self
-            .settling
-            .as_ref()
-            .map_or(0, |settling| settling.heard());
-        let statement = match self.in_flight.get(heard) {
+        let statement = match self.in_flight.get(self.heard()) {
             Some(Entry {
                 step: Step::ToEnd { .. },
                 ..
@@ -314,10 +319,10 @@ impl Master {
         self.bank.nodes.get(node).map(|node| node.id)
     }
 
-    /// How many commands a node was given, as it counts them itself.
+    /// How many instructions a node was given, as it counts them itself.
     #[must_use]
-    pub fn commands(&self, node: Place) -> Option<u64> {
-        self.bank.nodes.get(node).map(|node| node.commands)
+    pub fn instructions(&self, node: Place) -> Option<u64> {
+        self.bank.nodes.get(node).map(|node| node.instructions)
     }
 
     /// How many frames of a channel its receiver has taken, as it counts them itself, once nothing is
@@ -339,13 +344,11 @@ impl Master {
     /// Something that cannot be.
     #[inline]
     pub fn hear(&mut self, node: Place, reply: Reply) -> Result<(), Broken> {
-        if let Reply::Ended | Reply::ObserverGone = reply
-            && self.bank.nodes.fate(node).is_none()
-        {
-            self.command(node, Command::Resume);
+        if let Reply::Ended | Reply::ObserverGone = reply {
+            self.hear_of_end(node);
         }
         if self.settling.is_some() {
-            return self.hear_settling(node, reply);
+            return self.say_settling(Process::Node(node), Said::Reply(reply));
         }
         self.take_word(Said::Reply(reply))
     }
@@ -360,7 +363,7 @@ impl Master {
             return Ok(());
         };
         if self.settling.is_some() {
-            return self.say_settling(Said::Outcome(Box::new(outcome)));
+            return self.say_settling(Process::Observer, Said::Outcome(Box::new(outcome)));
         }
         self.take_word(Said::Outcome(Box::new(outcome)))
     }

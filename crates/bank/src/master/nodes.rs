@@ -40,8 +40,8 @@ pub(super) struct Node {
     pub(super) id: NodeId,
     pub(super) deposit: u64,
     pub(super) balance: Balance,
-    /// How many commands it was given.
-    pub(super) commands: u64,
+    /// How many instructions it was given.
+    pub(super) instructions: u64,
     incarnation: Incarnation,
 }
 
@@ -77,7 +77,7 @@ impl Nodes {
                 known: deposit,
                 going: 0,
             },
-            commands: 0,
+            instructions: 0,
             incarnation: Incarnation::Starting,
         });
         Place::at(self.all.len() - 1)

@@ -84,7 +84,7 @@ impl Node {
             settle: None,
         });
         effects.push(Effect::RunFreely { pin });
-        // The observer's orders come over a pipe of their own, so perhaps before this command.
+        // The observer's orders come over a pipe of their own, so perhaps before this instruction.
         while let Some(snapshot) = self.takes.pop_front() {
             self.begin_freely(snapshot, effects)?;
         }

@@ -1,23 +1,24 @@
 //! A node, as a value: everything that the process around it does is said by its effects.
 //!
-//! Commands are carried out one after the other, in order. One that waits (for a frame, for the
-//! observer's order) holds up those behind it: while [`Node::is_waiting`], no command may be
-//! handed in. The observer's orders are obeyed at any time. Where a command finds the end of a channel,
-//! or the observer gone, the node *halts*: commands may be handed in, and are carried out once master
-//! says [`Resume`](Command::Resume), which means that it has heard of that end.
+//! Instructions are carried out one after the other, in order. One that waits (for a frame, for the
+//! observer's order) holds up those behind it: while [`Node::is_waiting`], no instruction may be
+//! handed in. The observer's orders are obeyed at any time. The first time that an instruction
+//! finds the end of a channel, or the observer gone, the node *halts*: instructions may be handed in,
+//! and are carried out once master says [`Resume`](Instruction::Resume), which means that it has heard
+//! of that.
 //!
 //! ```
 //! use bank::id::{NodeId, Place};
-//! use bank::messages::{Command, Opening, Peer, Reply};
+//! use bank::messages::{Instruction, Opening, Peer, Reply};
 //! use bank::node::{Effect, Input, Node};
 //!
 //! let mut node = Node::new(NodeId(7), 100, false);
 //! let mut effects = Vec::new();
 //! let peer = Peer { place: Place(1), id: NodeId(8) };
 //! let opening = Opening { outgoing: vec![peer], incoming: vec![peer], owing: true };
-//! node.step(Input::Command(Command::Open(opening.into())), &mut effects).unwrap();
-//! let send = Command::Send { to: Place(1), amount: 101 };
-//! node.step(Input::Command(send), &mut effects).unwrap();
+//! node.step(Input::Instruction(Instruction::Open(opening.into())), &mut effects).unwrap();
+//! let send = Instruction::Send { to: Place(1), amount: 101 };
+//! node.step(Input::Instruction(send), &mut effects).unwrap();
 //! assert_eq!(effects.pop(), Some(Effect::Reply(Reply::Refused { balance: 100 })));
 //! ```
 //!
@@ -34,15 +35,15 @@ use crate::Broken;
 use crate::account::{Incoming, Outgoing, Transfer};
 use crate::id::{NodeId, Place};
 use crate::member::{Frame, Marker, Member};
-use crate::messages::{Command, FRAMES, Opening, Order, Peer, Reply, Report};
+use crate::messages::{FRAMES, Instruction, Opening, Order, Peer, Reply, Report};
 
 pub use self::load::{Batch, Round};
 
 /// What happens to a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// Master's next command.
-    Command(Command),
+    /// Master's next instruction.
+    Instruction(Instruction),
     /// The observer's next order.
     Order(Order),
     /// The observer is dead: no order will come.
@@ -98,6 +99,8 @@ struct Neighbour {
     id: NodeId,
     /// Markers that have passed.
     markers: u64,
+    /// It is dead, and nothing is left in its channel to this node.
+    has_ended: bool,
 }
 
 /// What a node waits for.
@@ -137,15 +140,17 @@ pub struct Node {
     incoming: Vec<Neighbour>,
     to: Slots,
     from: Slots,
-    commands: u64,
+    instructions: u64,
     waiting: Option<Waiting>,
     /// It has found an end of which master may not have heard.
     halted: bool,
-    /// Commands that were not carried out yet.
-    backlog: VecDeque<Command>,
-    /// Orders to take a snapshot whose place in the stream of commands has not come.
+    /// Instructions that were not carried out yet.
+    backlog: VecDeque<Instruction>,
+    /// Orders to take a snapshot whose place in the stream of instructions has not come.
     takes: VecDeque<SnapshotId>,
     observer_gone: bool,
+    /// An instruction has found the observer gone.
+    was_missed: bool,
     load: Option<load::Load>,
     verbose: bool,
 }
@@ -162,12 +167,13 @@ impl Node {
             incoming: Vec::new(),
             to: Slots::default(),
             from: Slots::default(),
-            commands: 0,
+            instructions: 0,
             waiting: None,
             halted: false,
             backlog: VecDeque::new(),
             takes: VecDeque::new(),
             observer_gone: false,
+            was_missed: false,
             load: None,
             verbose,
         }
@@ -191,16 +197,16 @@ impl Node {
         &self.member
     }
 
-    /// Whether a command waits for something, so that the next one must too.
+    /// Whether an instruction waits for something, so that the next one must too.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.waiting.is_some()
     }
 
-    /// How many commands it was given: master counts the same.
+    /// How many instructions it was given: master counts the same.
     #[must_use]
-    pub fn commands(&self) -> u64 {
-        self.commands
+    pub fn instructions(&self) -> u64 {
+        self.instructions
     }
 
     /// How many frames, markers included, it has sent on a channel: the receiver will count the
@@ -224,13 +230,13 @@ impl Node {
     #[inline]
     pub fn step(&mut self, input: Input, effects: &mut Vec<Effect>) -> Result<(), Broken> {
         match (input, self.waiting) {
-            (Input::Command(Command::Resume), None) if self.halted => {
-                self.commands += 1;
+            (Input::Instruction(Instruction::Resume), None) if self.halted => {
+                self.instructions += 1;
                 self.halted = false;
             }
-            (Input::Command(command), None) => {
-                self.commands += 1;
-                self.backlog.push_back(command);
+            (Input::Instruction(instruction), None) => {
+                self.instructions += 1;
+                self.backlog.push_back(instruction);
             }
             (Input::Order(order), _) => self.obey(order, effects)?,
             (Input::ObserverGone, _) => {
@@ -241,7 +247,10 @@ impl Node {
                 self.waiting = None;
                 self.received(from, frame, effects)?;
             }
-            (Input::End, Some(Waiting::Frame(_))) => self.halt(Reply::Ended, effects),
+            (Input::End, Some(Waiting::Frame(from))) => {
+                let is_new = !std::mem::replace(&mut self.incoming[from.0].has_ended, true);
+                self.give_up(Reply::Ended, is_new, effects);
+            }
             (Input::Ahead(frames), Some(Waiting::Ahead)) => {
                 self.waiting = None;
                 effects.push(Effect::Reply(Reply::Ahead { frames }));
@@ -254,58 +263,62 @@ impl Node {
         }
         while self.waiting.is_none()
             && !self.halted
-            && let Some(command) = self.backlog.pop_front()
+            && let Some(instruction) = self.backlog.pop_front()
         {
-            self.carry_out(command, effects)?;
+            self.carry_out(instruction, effects)?;
         }
         Ok(())
     }
 
-    /// What was waited for will never come.
-    fn halt(&mut self, reply: Reply, effects: &mut Vec<Effect>) {
+    /// What was waited for will never come. Where that is new, master must hear of it.
+    fn give_up(&mut self, reply: Reply, is_new: bool, effects: &mut Vec<Effect>) {
         self.waiting = None;
-        self.halted = true;
+        self.halted = is_new;
         effects.push(Effect::Reply(reply));
     }
 
-    fn carry_out(&mut self, command: Command, effects: &mut Vec<Effect>) -> Result<(), Broken> {
-        match command {
-            Command::Open(opening) => self.open(&opening, effects),
-            Command::Send { to, amount } => self.send(to, amount, effects)?,
-            Command::Receive { from } => {
+    fn carry_out(
+        &mut self,
+        instruction: Instruction,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Broken> {
+        match instruction {
+            Instruction::Open(opening) => self.open(&opening, effects),
+            Instruction::Send { to, amount } => self.send(to, amount, effects)?,
+            Instruction::Receive { from } => {
                 let from = Incoming(self.from.get(from)?);
                 self.waiting = Some(Waiting::Frame(from));
                 effects.push(Effect::Take(from));
             }
-            Command::AwaitTake { snapshot } => {
+            Instruction::AwaitTake { snapshot } => {
                 self.waiting = Some(Waiting::Order(snapshot));
                 self.go_on_taking(effects)?;
             }
-            Command::Resume => return Err(Broken::NotAskedFor(format!("{command:?}"))),
-            Command::ReadAhead { from, frames } => {
+            Instruction::Resume => return Err(Broken::NotAskedFor(format!("{instruction:?}"))),
+            Instruction::ReadAhead { from, frames } => {
                 self.waiting = Some(Waiting::Ahead);
                 let from = Incoming(self.from.get(from)?);
                 effects.push(Effect::ReadAhead(from, frames));
             }
-            Command::ReadToEnd { from } => {
+            Instruction::ReadToEnd { from } => {
                 self.waiting = Some(Waiting::ToEnd);
                 effects.push(Effect::ReadToEnd(Incoming(self.from.get(from)?)));
             }
-            Command::Report => {
+            Instruction::Report => {
                 let balance = self.member.account().balance();
                 effects.push(Effect::Reply(Reply::Balance { balance }));
             }
-            Command::Load { seed, quota, pin } => self.start_load(seed, quota, pin, effects)?,
-            Command::Rest => self.rest(),
-            Command::Count => {
+            Instruction::Load { seed, quota, pin } => self.start_load(seed, quota, pin, effects)?,
+            Instruction::Rest => self.rest(),
+            Instruction::Count => {
                 let received = self.received_in_all();
                 effects.push(Effect::Reply(Reply::Counted { received }));
             }
-            Command::SentTo { peers } => {
+            Instruction::SentTo { peers } => {
                 let transfers = self.sent_to(&peers)?;
                 effects.push(Effect::Reply(Reply::SentTo { transfers }));
             }
-            Command::Settle { transfers } => self.settle(transfers),
+            Instruction::Settle { transfers } => self.settle(transfers),
         }
         Ok(())
     }
@@ -326,6 +339,7 @@ impl Node {
             self.outgoing.push(Neighbour {
                 id: *id,
                 markers: 0,
+                has_ended: false,
             });
             for owed in self.member.open_out(*place) {
                 if *owing {
@@ -339,6 +353,7 @@ impl Node {
             self.incoming.push(Neighbour {
                 id: *id,
                 markers: 0,
+                has_ended: false,
             });
             self.member.open_in(*place);
             self.say(effects, |_| format!("opens its channel from node {id}"));
@@ -368,7 +383,7 @@ impl Node {
         Ok(())
     }
 
-    /// The frame that a [`Command::Receive`] has waited for.
+    /// The frame that an [`Instruction::Receive`] has waited for.
     fn received(
         &mut self,
         from: Incoming,

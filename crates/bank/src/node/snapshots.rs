@@ -35,7 +35,10 @@ impl Node {
             return Ok(());
         };
         match self.takes.pop_front() {
-            None if self.observer_gone => self.halt(Reply::ObserverGone, effects),
+            None if self.observer_gone => {
+                let is_new = !std::mem::replace(&mut self.was_missed, true);
+                self.give_up(Reply::ObserverGone, is_new, effects);
+            }
             None => {}
             Some(ordered) if ordered != announced => {
                 return Err(Broken::WrongOrder { ordered, announced });

@@ -38,8 +38,8 @@ impl Driven {
         Ok(std::mem::take(&mut self.effects))
     }
 
-    fn command(&mut self, command: Command) -> Vec<Effect> {
-        self.step(Input::Command(command))
+    fn instruct(&mut self, instruction: Instruction) -> Vec<Effect> {
+        self.step(Input::Instruction(instruction))
     }
 
     fn order(&mut self, order: Order) -> Vec<Effect> {
@@ -52,26 +52,26 @@ impl Driven {
             incoming: incoming.to_vec(),
             owing,
         };
-        self.command(Command::Open(opening.into()))
+        self.instruct(Instruction::Open(opening.into()))
     }
 
     /// Receives this from that place.
     fn receive(&mut self, from: u32, frame: Frame) -> Vec<Effect> {
         let take = Effect::Take(Incoming(from as usize - 1));
         let from = Place(from);
-        assert_eq!(self.command(Command::Receive { from }), [take]);
+        assert_eq!(self.instruct(Instruction::Receive { from }), [take]);
         self.step(Input::Frame(frame))
     }
 
     /// Begins a snapshot that master has announced and the observer ordered.
     fn begin(&mut self, snapshot: SnapshotId) -> Vec<Effect> {
         self.order(Order::Take { snapshot });
-        self.command(Command::AwaitTake { snapshot })
+        self.instruct(Instruction::AwaitTake { snapshot })
     }
 
     fn load(&mut self, quota: Option<u64>) -> Vec<Effect> {
         let (seed, pin) = (1, None);
-        self.command(Command::Load { seed, quota, pin })
+        self.instruct(Instruction::Load { seed, quota, pin })
     }
 }
 
@@ -102,13 +102,13 @@ fn reply(reply: Reply) -> Effect {
 }
 
 #[test]
-fn a_receive_that_waits_holds_up_commands_and_nothing_else() {
+fn a_receive_that_waits_holds_up_instructions_and_nothing_else() {
     let mut node = Driven::new(2);
     let snapshot = FIRST;
     let from = Place(1);
-    node.command(Command::Receive { from });
+    node.instruct(Instruction::Receive { from });
     assert!(node.node.is_waiting());
-    let early = node.try_step(Input::Command(Command::Report));
+    let early = node.try_step(Input::Instruction(Instruction::Report));
     assert!(matches!(early, Err(Broken::NotAskedFor(_))));
 
     let asked = node.order(Order::Ask { snapshot });
@@ -124,7 +124,7 @@ fn a_receive_that_waits_holds_up_commands_and_nothing_else() {
     let (amount, balance) = (5, 105);
     let received = node.step(Input::Frame(transfer(amount)));
     assert_eq!(received, [reply(Reply::Transfer { amount, balance })]);
-    let begun = node.command(Command::AwaitTake { snapshot });
+    let begun = node.instruct(Instruction::AwaitTake { snapshot });
     assert_eq!(begun.last(), Some(&reply(Reply::Began)));
 }
 
@@ -132,7 +132,7 @@ fn a_receive_that_waits_holds_up_commands_and_nothing_else() {
 fn a_receive_from_a_channel_that_has_ended_ends_too() {
     let mut node = Driven::new(1);
     let from = Place(1);
-    node.command(Command::Receive { from });
+    node.instruct(Instruction::Receive { from });
     assert_eq!(node.step(Input::End), [reply(Reply::Ended)]);
     assert!(!node.node.is_waiting());
 }
@@ -145,20 +145,16 @@ fn behind_an_end_nothing_is_carried_out_before_master_has_heard_of_it() {
         Effect::Frame(Outgoing(1), transfer(amount)),
         reply(Reply::Sent { balance: 93 }),
     ];
-    node.command(Command::Receive { from: dead });
+    node.instruct(Instruction::Receive { from: dead });
     node.step(Input::End);
-    assert_eq!(node.command(Command::Send { to, amount }), []);
-    assert_eq!(node.command(Command::Receive { from: dead }), []);
-    assert_eq!(node.command(Command::Report), []);
-    let resumed = node.command(Command::Resume);
+    assert_eq!(node.instruct(Instruction::Send { to, amount }), []);
+    assert_eq!(node.instruct(Instruction::Receive { from: dead }), []);
+    assert_eq!(node.instruct(Instruction::Report), []);
+    let resumed = node.instruct(Instruction::Resume);
     assert_eq!(resumed, [&sent[..], &[Effect::Take(Incoming(0))]].concat());
-    assert!(node.node.is_waiting());
-    assert_eq!(node.step(Input::End), [reply(Reply::Ended)]);
-    let resumed = node.command(Command::Resume);
-    assert_eq!(resumed, [reply(Reply::Balance { balance: 93 })]);
-    assert_eq!(node.node.commands(), 7, "the opening, too");
-
-    let early = node.try_step(Input::Command(Command::Resume));
+    let again = [reply(Reply::Ended), reply(Reply::Balance { balance: 93 })];
+    assert_eq!(node.step(Input::End), again, "that it has ended is known");
+    let early = node.try_step(Input::Instruction(Instruction::Resume));
     assert!(matches!(early, Err(Broken::NotAskedFor(_))));
 }
 
@@ -181,8 +177,11 @@ fn a_channel_that_does_not_exist_is_an_error_in_either_direction() {
     let mut node = Driven::new(0);
     node.open(&[peer(1)], &[peer(2)], true);
     let (to, from, amount) = (Place(2), Place(1), 1);
-    for command in [Command::Send { to, amount }, Command::Receive { from }] {
-        let refused = node.try_step(Input::Command(command));
+    for instruction in [
+        Instruction::Send { to, amount },
+        Instruction::Receive { from },
+    ] {
+        let refused = node.try_step(Input::Instruction(instruction));
         assert!(matches!(refused, Err(Broken::NotConnected(_))));
     }
 }
@@ -191,7 +190,7 @@ fn a_channel_that_does_not_exist_is_an_error_in_either_direction() {
 fn a_refused_send_sends_nothing() {
     let mut node = Driven::new(1);
     let (to, amount) = (Place(1), 101);
-    let refused = node.command(Command::Send { to, amount });
+    let refused = node.instruct(Instruction::Send { to, amount });
     assert_eq!(refused, [reply(Reply::Refused { balance: 100 })]);
     assert_eq!(node.node.frames_sent(Outgoing(0)), 0);
 }
@@ -203,10 +202,10 @@ fn a_snapshot_begins_where_master_announced_it_whichever_comes_first() {
 
     let mut node = Driven::new(2);
     assert_eq!(node.order(Order::Take { snapshot }), []);
-    assert_eq!(node.command(Command::AwaitTake { snapshot }), begun);
+    assert_eq!(node.instruct(Instruction::AwaitTake { snapshot }), begun);
 
     let mut node = Driven::new(2);
-    assert_eq!(node.command(Command::AwaitTake { snapshot }), []);
+    assert_eq!(node.instruct(Instruction::AwaitTake { snapshot }), []);
     assert!(node.node.is_waiting());
     assert_eq!(node.order(Order::Take { snapshot }), begun);
     assert!(!node.node.is_waiting());
@@ -215,14 +214,14 @@ fn a_snapshot_begins_where_master_announced_it_whichever_comes_first() {
     let second = SnapshotId(2);
     node.order(Order::Take { snapshot });
     node.order(Order::Take { snapshot: second });
-    assert_eq!(node.command(Command::AwaitTake { snapshot }), begun);
+    assert_eq!(node.instruct(Instruction::AwaitTake { snapshot }), begun);
 }
 
 #[test]
 fn an_order_that_was_not_announced_is_an_error() {
     let mut node = Driven::new(1);
     let (snapshot, other) = (FIRST, SnapshotId(2));
-    node.command(Command::AwaitTake { snapshot });
+    node.instruct(Instruction::AwaitTake { snapshot });
     let wrong = node.try_step(Input::Order(Order::Take { snapshot: other }));
     assert!(matches!(wrong, Err(Broken::WrongOrder { .. })));
 }
@@ -233,17 +232,17 @@ fn what_the_observer_ordered_before_it_died_is_done_and_nothing_else() {
     let mut node = Driven::new(1);
     node.order(Order::Take { snapshot });
     assert_eq!(node.step(Input::ObserverGone), []);
-    let began = node.command(Command::AwaitTake { snapshot });
+    let began = node.instruct(Instruction::AwaitTake { snapshot });
     assert_eq!(began.last(), Some(&reply(Reply::Began)));
-    let await_second = Command::AwaitTake { snapshot: second };
+    let await_second = Instruction::AwaitTake { snapshot: second };
     let gone = [reply(Reply::ObserverGone)];
-    assert_eq!(node.command(await_second.clone()), gone);
-    assert_eq!(node.command(Command::Report), []);
-    let resumed = node.command(Command::Resume);
-    assert_eq!(resumed, [reply(Reply::Balance { balance: 100 })]);
+    assert_eq!(node.instruct(await_second.clone()), gone);
+    assert_eq!(node.instruct(await_second.clone()), []);
+    assert_eq!(node.instruct(Instruction::Resume), gone);
+    assert!(!node.node.is_waiting());
 
     let mut node = Driven::new(1);
-    assert_eq!(node.command(await_second), []);
+    assert_eq!(node.instruct(await_second), []);
     assert_eq!(node.step(Input::ObserverGone), gone);
 }
 
@@ -277,7 +276,7 @@ fn the_first_marker_is_relayed_before_it_is_reported_and_the_second_closes_a_cha
     let recorded = false;
     let second = node.receive(2, Frame::Marker(snapshot));
     assert_eq!(second, [reply(Reply::Marker { snapshot, recorded })]);
-    let again = node.command(Command::Receive { from: Place(2) });
+    let again = node.instruct(Instruction::Receive { from: Place(2) });
     assert_eq!(again, [Effect::Take(Incoming(1))]);
     let again = node.try_step(Input::Frame(Frame::Marker(snapshot)));
     let from = NodeId(12);
@@ -289,7 +288,7 @@ fn a_part_is_handed_over_once_and_only_when_it_is_complete() {
     let mut node = Driven::new(2);
     let snapshot = FIRST;
     let (to, amount) = (Place(2), 30);
-    node.command(Command::Send { to, amount });
+    node.instruct(Instruction::Send { to, amount });
     node.begin(snapshot);
     node.receive(1, transfer(5));
     let waiting = |recorded: bool, peers: &[u32]| {
@@ -335,7 +334,7 @@ fn what_is_found_in_a_channel_comes_in_as_many_replies_as_it_takes() {
     ] {
         let mut node = Driven::new(1);
         let from = Place(1);
-        let asked = node.command(Command::ReadToEnd { from });
+        let asked = node.instruct(Instruction::ReadToEnd { from });
         assert_eq!(asked, [Effect::ReadToEnd(Incoming(0))]);
         let in_channel: Vec<Frame> = (0..there as u64).map(transfer).collect();
         let effects = node.step(Input::Found(in_channel.clone()));
@@ -364,20 +363,20 @@ fn what_is_found_in_a_channel_comes_in_as_many_replies_as_it_takes() {
 fn a_channel_is_read_ahead_as_far_as_master_says() {
     let mut node = Driven::new(2);
     let (from, frames) = (Place(2), 7);
-    let asked = node.command(Command::ReadAhead { from, frames });
+    let asked = node.instruct(Instruction::ReadAhead { from, frames });
     assert_eq!(asked, [Effect::ReadAhead(Incoming(1), 7)]);
     let frames = 3;
     assert_eq!(node.step(Input::Ahead(3)), [reply(Reply::Ahead { frames })]);
 }
 
 #[test]
-fn both_ends_of_a_channel_count_the_same_frames_and_both_ends_of_a_pipe_the_same_commands() {
+fn both_ends_of_a_channel_count_the_same_frames_and_both_ends_of_a_pipe_the_same_instructions() {
     let (mut one, mut two) = (Driven::new(1), Driven::new(1));
     let (to, amount) = (Place(1), 1);
-    let mut sent = one.command(Command::Send { to, amount });
+    let mut sent = one.instruct(Instruction::Send { to, amount });
     sent.extend(one.begin(FIRST));
     sent.extend(one.begin(SnapshotId(2)));
-    sent.extend(one.command(Command::Send { to, amount }));
+    sent.extend(one.instruct(Instruction::Send { to, amount }));
     sent.extend(one.load(Some(40)));
     let round = one.node.round().unwrap();
     let push = |batch: Batch<'_>| batch.collect::<Vec<_>>();
@@ -398,7 +397,7 @@ fn both_ends_of_a_channel_count_the_same_frames_and_both_ends_of_a_pipe_the_same
     let frames = one.node.frames_sent(Outgoing(0));
     assert!(frames > 4);
     assert_eq!(two.node.frames_received(Incoming(0)), frames);
-    assert_eq!(one.node.commands(), 6, "orders are none");
+    assert_eq!(one.node.instructions(), 6, "orders are none");
 }
 
 #[test]
@@ -488,16 +487,16 @@ fn under_load_what_comes_when_it_is_time_comes_once() {
     assert_eq!(said(&mut node), []);
     node.load(None);
     assert_eq!(said(&mut node), []);
-    node.command(Command::Rest);
+    node.instruct(Instruction::Rest);
     assert_eq!(said(&mut node), [reply(Reply::Generated)]);
     assert_eq!(said(&mut node), []);
     let transfers = 2;
-    node.command(Command::Settle { transfers });
+    node.instruct(Instruction::Settle { transfers });
     for (received, frame) in (1..).zip([transfer(3), transfer(4)]) {
         assert_eq!(said(&mut node), []);
         let run = node.node.receive_run(Incoming(0), [frame], &mut Vec::new());
         assert!(!run.unwrap());
-        let counted = node.command(Command::Count);
+        let counted = node.instruct(Instruction::Count);
         assert_eq!(counted, [reply(Reply::Counted { received })]);
     }
     let (received, balance) = (2, 107);
@@ -515,7 +514,7 @@ fn only_a_verbose_node_says_what_it_does() {
         let (mut effects, snapshot) = (Vec::new(), FIRST);
         for input in [
             Input::Order(Order::Take { snapshot }),
-            Input::Command(Command::AwaitTake { snapshot }),
+            Input::Instruction(Instruction::AwaitTake { snapshot }),
         ] {
             node.step(input, &mut effects).unwrap();
         }

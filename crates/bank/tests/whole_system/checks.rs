@@ -84,14 +84,17 @@ fn master_knows_what_is_in_channels(world: &World) -> Result<(), Complaint> {
     Ok(())
 }
 
-/// Commands and frames, markers included, are counted at both ends.
+/// Instructions and frames, markers included, are counted at both ends.
 fn both_ends_count_the_same(world: &World) -> Result<(), Complaint> {
     let living = |place: &Place| world.lives(*place);
     for (place, process) in world.nodes.iter().filter(|(place, _)| living(place)) {
-        let (counted, sent) = (process.node.commands(), world.master.commands(*place));
+        let (counted, sent) = (
+            process.node.instructions(),
+            world.master.instructions(*place),
+        );
         if Some(counted) != sent {
             return Err(format!(
-                "node {place} counts {counted} commands, master {sent:?}"
+                "node {place} counts {counted} instructions, master {sent:?}"
             ));
         }
         for (slot, from) in process.incoming.iter().enumerate() {

@@ -62,6 +62,7 @@ fn disorder(seed: u64, deaths: u32) -> Disorder {
         window: [1, 4, 16, 64, 1024, 1024][draw.pick(6)],
         tile: 1 + draw.pick(4),
         lazy: [4, 2, 4].map(|one_in| draw.pick(one_in) == 0),
+        withholding: draw.pick(2) == 0,
     }
 }
 
@@ -210,6 +211,7 @@ fn with_a_massacre(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint
         window: 4096,
         tile: 16,
         lazy: [true; 3],
+        withholding: draw.pick(2) == 0,
     };
     with_disorder(text, seed, schedule, disorder)
 }

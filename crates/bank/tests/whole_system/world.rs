@@ -29,7 +29,7 @@ enum Move {
     Hear(Process),
     Silence,
     NoticeDeath(Process),
-    Command(Place),
+    Instruction(Place),
     Order(Place),
     Asked(Place),
     FindObserverGone(Place),
@@ -59,6 +59,8 @@ pub struct Disorder {
     /// Who does what he has to do only when nothing else can move: master hears, nodes write their
     /// replies, nodes write into their channels.
     pub lazy: [bool; 3],
+    /// Nodes keep their replies to themselves while they wait for a frame.
+    pub withholding: bool,
 }
 
 /// A system between two moves.
@@ -180,6 +182,13 @@ impl World {
             },
             Awaits::Nobody | Awaits::Death(_) => {}
         }
+        if self.master.is_settling() {
+            let speaking = self
+                .nodes
+                .iter()
+                .filter(|(_, it)| !it.replies.written.is_empty());
+            moves.extend(speaking.map(|(place, _)| Move::Hear(Process::Node(*place))));
+        }
         let observer = self.observer.as_ref();
         let observer_dead = observer.is_none_or(|observer| observer.life == Life::Dead);
         for (place, process) in &self.nodes {
@@ -189,8 +198,8 @@ impl World {
                     moves.push(Move::NoticeDeath(Process::Node(place)));
                 }
             } else if process.life == Life::Running {
-                if !process.commands.is_empty() && !process.node.is_waiting() {
-                    moves.push(Move::Command(place));
+                if !process.instructions.is_empty() && !process.node.is_waiting() {
+                    moves.push(Move::Instruction(place));
                 }
                 if self.can_be_had(process, place) {
                     moves.push(Move::Asked(place));
@@ -200,7 +209,8 @@ impl World {
                 } else if observer_dead && !process.noticed[2] {
                     moves.push(Move::FindObserverGone(place));
                 }
-                if !process.replies.outbox.is_empty() {
+                let withholds = self.disorder.withholding && process.node.is_waiting();
+                if !process.replies.outbox.is_empty() && !withholds {
                     moves.push(Move::WriteReplies(place));
                 }
                 if !process.reports.outbox.is_empty() {
@@ -299,10 +309,10 @@ impl World {
                 self.after(heard)?;
             }
             Move::NoticeDeath(process) => self.notice(process)?,
-            Move::Command(place) => {
-                let command = self.process(place).commands.pop_front();
-                let command = command.ok_or("no command")?;
-                self.step(place, node::Input::Command(command))?;
+            Move::Instruction(place) => {
+                let instruction = self.process(place).instructions.pop_front();
+                let instruction = instruction.ok_or("no instruction")?;
+                self.step(place, node::Input::Instruction(instruction))?;
             }
             Move::Order(place) => {
                 let order = self.process(place).orders.written.pop_front();

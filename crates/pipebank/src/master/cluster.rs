@@ -12,7 +12,7 @@ use super::process::Incarnation;
 use super::shared::{Error, Pids, Programs, RunDir, Stop};
 use bank::id::{NodeId, Place};
 use bank::master::{Awaits, Fate, Master, Process};
-use bank::messages::{Answer, Command, Reply, Request};
+use bank::messages::{Answer, Instruction, Reply, Request};
 
 /// Descriptors that a process has open beside its channels or nodes, generously.
 pub(super) const OTHER_DESCRIPTORS: u64 = 24;
@@ -29,7 +29,7 @@ const NODES: Token = 6;
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) id: NodeId,
-    pub(super) process: Incarnation<Command, Reply>,
+    pub(super) process: Incarnation<Instruction, Reply>,
 }
 
 /// The processes of the system.
@@ -137,11 +137,15 @@ impl<'p> Cluster<'p> {
         }
     }
 
-    /// Appends a command to what a node is to do.
+    /// Appends an instruction to what a node is to do.
     #[inline]
-    pub(super) fn command(&mut self, node: Place, command: &Command) -> Result<(), pipes::Error> {
+    pub(super) fn instruct(
+        &mut self,
+        node: Place,
+        instruction: &Instruction,
+    ) -> Result<(), pipes::Error> {
         if let Some(Some(it)) = self.nodes.get_mut(node.index())
-            && it.process.push(command)?
+            && it.process.push(instruction)?
         {
             self.dirty.push(node);
         }
@@ -206,8 +210,17 @@ impl<'p> Cluster<'p> {
         let is_over = self.fate(process).is_some() && !self.news.contains(&process);
         if is_over {
             master.silent()?;
+            return Ok(true);
         }
-        Ok(is_over)
+        for place in (0..self.nodes.len()).map(Place::at) {
+            if master.is_settling()
+                && let Some(reply) = self.reply(place)?
+            {
+                master.hear(place, reply)?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     pub(super) fn node(&self, place: Place) -> Option<&Node> {

@@ -9,7 +9,7 @@ use super::cluster::{Cluster, OTHER_DESCRIPTORS};
 use super::shared::Stop;
 use bank::id::Place;
 use bank::master::Process;
-use bank::messages::{Command, Opening};
+use bank::messages::{Instruction, Opening};
 
 /// With how many others a new node is connected at once, at most. The more, the fewer hand-overs;
 /// master holds four descriptors a pair meanwhile.
@@ -66,7 +66,7 @@ impl Cluster<'_> {
         let ends =
             ends.ok_or_else(|| Stop::Internal("a channel opens that was not made".to_owned()))?;
         self.hand_over(Process::Node(node), ends)?;
-        Ok(self.command(node, &Command::Open(opening))?)
+        Ok(self.instruct(node, &Instruction::Open(opening))?)
     }
 
     /// Hands pipe ends over; where too many are on their way, has those that were told to take

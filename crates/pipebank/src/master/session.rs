@@ -179,7 +179,7 @@ impl<'p> Session<'p> {
 
     fn do_one(&mut self, effect: Effect) -> Result<(), Stop> {
         match effect {
-            Effect::Command(node, command) => self.cluster.command(node, &command)?,
+            Effect::Instruct(node, instruction) => self.cluster.instruct(node, &instruction)?,
             Effect::Request(request) => self.cluster.request(&request)?,
             Effect::Show { line, shown } => self.results.show(line, &shown, self.patience)?,
             Effect::History(event) => {

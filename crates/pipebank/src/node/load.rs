@@ -33,7 +33,7 @@ impl Node {
         Ok(())
     }
 
-    /// Rounds, until master has closed its commands.
+    /// Rounds, until master has closed its instructions.
     pub(super) fn run_freely(&mut self) -> Result<(), NodeError> {
         loop {
             let mut busy = false;
@@ -50,7 +50,7 @@ impl Node {
                 pipes::give_way();
             }
             self.listen(busy)?;
-            if self.commands.is_ended() {
+            if self.instructions.is_ended() {
                 return Ok(());
             }
             self.go_on()?;
@@ -113,7 +113,7 @@ impl Node {
     /// to do, else sleeps until something can go on.
     fn listen(&mut self, busy: bool) -> Result<(), NodeError> {
         let mut set = WaitSet::new();
-        let commands = set.read(&self.commands);
+        let instructions = set.read(&self.instructions);
         let orders = set.read(&self.orders);
         if busy {
             set.look().map_err(on("pipes"))?;
@@ -132,7 +132,7 @@ impl Node {
             }
             set.wait().map_err(on("pipes"))?;
         }
-        let (commands, orders) = (set.is_ready(commands), set.is_ready(orders));
-        self.hear(commands, orders)
+        let (instructions, orders) = (set.is_ready(instructions), set.is_ready(orders));
+        self.hear(instructions, orders)
     }
 }

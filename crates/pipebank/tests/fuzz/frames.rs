@@ -1,7 +1,7 @@
 //! What reads frames.
 
 use bank::member::Frame;
-use bank::messages::{Answer, Command, Order, Reply, Report, Request};
+use bank::messages::{Answer, Instruction, Order, Reply, Report, Request};
 use pipes::MAX_FRAME;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,7 +19,7 @@ pub(super) fn read(bytes: &[u8]) {
 
 fn of_every_type(bytes: &[u8]) {
     stream_of::<Frame>(bytes);
-    stream_of::<Command>(bytes);
+    stream_of::<Instruction>(bytes);
     stream_of::<Reply>(bytes);
     stream_of::<Request>(bytes);
     stream_of::<Answer>(bytes);

@@ -26,7 +26,7 @@ impl Loss {
         };
         let channels = &replay.channels;
         for from in known.bank.topology.incoming(node) {
-            if !replay.ended.contains(&(*from, node)) {
+            if !known.has_ended(*from, node) {
                 loss.into.add(channels.transfers_behind(*from, node, 0));
             }
         }
@@ -34,7 +34,7 @@ impl Loss {
             let found = known.found.get(&(node, *to)).map(Vec::len);
             let written = match (known.is_dead(*to), found) {
                 (false, Some(found)) => found,
-                (true, _) if replay.ended.contains(&(node, *to)) => 0,
+                (true, _) if known.has_ended(node, *to) => 0,
                 _ => continue,
             };
             let lost = channels.transfers_behind(node, *to, written);

@@ -2,10 +2,10 @@
 //!
 //! First as if the dead had carried out everything they were told, each until it waits for what will
 //! never come. There is nothing to choose: what a node does follows from its account and from what it
-//! receives, and one that has found the end of a channel, or the observer gone, does nothing more
-//! until master has heard of that ([`Command::Resume`](crate::messages::Command::Resume)). So of what
-//! it has done without saying so, nothing comes behind an end, and where something was seen that comes
-//! behind a receive, the receive has found what was sent. Were that not so, nobody could find out in
+//! receives, and one that finds the end of a channel, or the observer gone, does nothing more until
+//! master has heard of that ([`Instruction::Resume`](crate::messages::Instruction::Resume)). So where
+//! something was seen that comes behind a receive, the receive has found what was sent, unless it is
+//! known that nothing more came. Were that not so, nobody could find out in
 //! reasonable time which of the frames among the dead were taken: that is the subset sum problem.
 //!
 //! Then backwards: needed are the commands whose effects were seen, all before them at the same node,
@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::super::channels::{Channels, Taken};
 use super::super::retire::taken;
-use super::super::{Bank, Broken, Entry, Said, Step};
+use super::super::{Bank, Broken, Entry, Process, Said, Step};
 use super::losses::Loss;
 use super::reply_of;
 use crate::id::Place;
@@ -73,8 +73,6 @@ pub(super) struct Reconstruction {
     replies: Vec<Option<Reply>>,
     /// Dead nodes that go no further: what they wait for will never come.
     stuck: BTreeSet<Place>,
-    /// Channels from one dead node to another at whose end the other has said it was.
-    pub(super) ended: BTreeSet<(Place, Place)>,
     /// Which step has enqueued what is in a channel from a dead node, by (from, to).
     producers: BTreeMap<(Place, Place), VecDeque<Option<usize>>>,
     /// How much of what living readers have seen of a channel has been enqueued.
@@ -118,6 +116,11 @@ impl<'k> Known<'k> {
         }
     }
 
+    /// Whether the one has said that nothing more comes from the other.
+    pub(super) fn has_ended(&self, from: Place, to: Place) -> bool {
+        self.bank.ended.contains(&(Process::Node(from), to))
+    }
+
     pub(super) fn is_dead(&self, node: Place) -> bool {
         self.dead.contains(&node)
     }
@@ -135,7 +138,6 @@ impl<'k> Known<'k> {
             balances: balances.collect(),
             replies: Vec::with_capacity(self.entries.len()),
             stuck: BTreeSet::new(),
-            ended: BTreeSet::new(),
             producers: BTreeMap::new(),
             enqueued: BTreeMap::new(),
             taken: vec![None; self.entries.len()],
@@ -155,7 +157,7 @@ impl<'k> Known<'k> {
                 Said::Outcome(_) => None,
                 Said::Nothing => {
                     let node = match entry.step.process() {
-                        Some(super::Process::Node(node)) => node,
+                        Some(Process::Node(node)) => node,
                         _ => {
                             replay.replies.push(None);
                             continue;
@@ -201,7 +203,7 @@ impl<'k> Known<'k> {
         step: &Step,
         reply: &Reply,
     ) -> Result<(), Contradiction> {
-        if let Some(super::Process::Node(node)) = step.process()
+        if let Some(Process::Node(node)) = step.process()
             && let Some(known) = replay.balances.get_mut(&node)
         {
             match reply {
@@ -225,9 +227,7 @@ impl<'k> Known<'k> {
                 replay.channels.send(*node, *to, *amount, true);
                 self.was_enqueued(replay, Some(index), *node, *to)?;
             }
-            (Step::Receive { node, from, .. }, Reply::Ended) => {
-                replay.ended.insert((*from, *node));
-            }
+            (Step::Receive { .. }, Reply::Ended) => {}
             (Step::Receive { node, from, .. }, reply) => {
                 let it = self.take(replay, index, *from, *node)?;
                 if it.is_none() || it != taken(reply) {
@@ -270,6 +270,7 @@ impl<'k> Known<'k> {
                     }
                 }
             }
+            Step::Receive { node, from, .. } if self.has_ended(*from, *node) => Reply::Ended,
             Step::Receive { node, from, .. } => {
                 let Some(taken) = self.take(replay, index, *from, *node)? else {
                     replay.stuck.insert(*node);
@@ -280,6 +281,9 @@ impl<'k> Known<'k> {
                     *balance = balance.checked_add(amount).ok_or(Contradiction)?;
                 }
                 reply_of(taken, *balance)
+            }
+            Step::Begin { node, .. } if self.bank.ended.contains(&(Process::Observer, *node)) => {
+                Reply::ObserverGone
             }
             Step::Begin { node, snapshot } => {
                 replay.channels.record(*node, *snapshot, 0);
@@ -375,8 +379,7 @@ impl<'k> Known<'k> {
         let mut needed = whole.needed.clone();
         let mut prefixes = BTreeMap::new();
         for (index, (entry, said)) in self.entries.iter().zip(self.said).enumerate().rev() {
-            let (Some(super::Process::Node(node)), Said::Nothing) = (entry.step.process(), said)
-            else {
+            let (Some(Process::Node(node)), Said::Nothing) = (entry.step.process(), said) else {
                 continue;
             };
             if needed.contains(&index) {

@@ -6,15 +6,15 @@ use super::super::{Awaits, Effect, Fate, Master, Process, Setup};
 use crate::account::Transfer;
 use crate::id::Place;
 use crate::member::Frame;
-use crate::messages::{Answer, Command, Reply};
+use crate::messages::{Answer, Instruction, Reply};
 use crate::script::read_script;
 use snapshot::SnapshotId;
 
 /// A master with everything of a script issued, whose other processes the test plays.
 struct Played {
     master: Master,
-    /// Commands that nobody has answered, in order.
-    asked: Vec<(Place, Command)>,
+    /// Instructions that nobody has answered, in order.
+    asked: Vec<(Place, Instruction)>,
     /// What was shown and reported, and what the history says.
     shown: String,
 }
@@ -41,7 +41,7 @@ impl Played {
             while played
                 .asked
                 .iter()
-                .any(|(_, it)| matches!(it, Command::Open(_)))
+                .any(|(_, it)| matches!(it, Instruction::Open(_)))
             {
                 played.welcome();
             }
@@ -56,8 +56,11 @@ impl Played {
             Awaits::Word(Process::Observer) => self.master.hear_observer(Answer::Joined).unwrap(),
             Awaits::Word(Process::Node(node)) => {
                 let next = self.asked.iter().position(|(asked, _)| *asked == node);
-                let (_, command) = self.asked.remove(next.unwrap());
-                assert!(matches!(command, Command::Open(_)), "{command:?}");
+                let (_, instruction) = self.asked.remove(next.unwrap());
+                assert!(
+                    matches!(instruction, Instruction::Open(_)),
+                    "{instruction:?}"
+                );
                 self.master.hear(node, Reply::Opened).unwrap();
             }
             awaits => panic!("{awaits:?}"),
@@ -75,9 +78,9 @@ impl Played {
             for effect in effects.drain(..) {
                 match effect {
                     Effect::StartNode { .. } => self.master.started(Ok(())).unwrap(),
-                    Effect::Command(node, command) => self.asked.push((node, command)),
+                    Effect::Instruct(node, instruction) => self.asked.push((node, instruction)),
                     Effect::Open(node, opening) => {
-                        self.asked.push((node, Command::Open(opening)));
+                        self.asked.push((node, Instruction::Open(opening)));
                     }
                     Effect::Fail { line, failed } => {
                         writeln!(self.shown, "{line}: {}: {}", failed.0, failed.1).unwrap();
@@ -264,7 +267,7 @@ fn one_of_the_dead_may_have_found_the_end_of_the_others_channel() {
     );
     it.reply(0, Reply::Sent { balance: 70 });
     it.reply(1, Reply::Ended);
-    assert_eq!(it.asked.last(), Some(&(Place(1), Command::Resume)));
+    assert_eq!(it.asked.last(), Some(&(Place(1), Instruction::Resume)));
     it.dies(0);
     it.dies(1);
     it.silent(1, 2);
@@ -278,6 +281,30 @@ fn one_of_the_dead_may_have_found_the_end_of_the_others_channel() {
          lost with node 1: its balance of 70, 1 transfer (30 in all) of its own that it had not \
          written\nlost with node 2: its balance of 0\n"
     );
+}
+
+/// One may keep his reply to himself while he waits for another, who has halted at an end: so that
+/// end is heard of before its turn.
+#[test]
+fn once_somebody_is_dead_an_end_is_heard_of_whoevers_turn_it_is() {
+    let mut it = Played::new(
+        "StartMaster\nCreateNode 1 100\nCreateNode 2 9\nCreateNode 3 50\nSend 1 2 30\nSend 3 1 1\n\
+         Receive 2 1\nSend 2 3 9\n",
+    );
+    it.reply(0, Reply::Sent { balance: 70 });
+    it.dies(0);
+    let third = Awaits::Word(Process::Node(Place(2)));
+    assert_eq!(it.master.awaits(), third);
+    it.master.hear(Place(1), Reply::Ended).unwrap();
+    it.follow();
+    assert_eq!(it.asked.last(), Some(&(Place(1), Instruction::Resume)));
+    assert_eq!(it.master.awaits(), third);
+    it.reply(2, Reply::Sent { balance: 49 });
+    it.reply(1, Reply::Sent { balance: 0 });
+    for node in [1, 2] {
+        it.found(node, &[]);
+    }
+    assert_eq!(it.in_transit(1, 2), [transfer(9)]);
 }
 
 /// Two died at once and a third had waited for hundreds of frames of each: it has found the ends in
@@ -315,11 +342,9 @@ fn the_ends_of_two_channels_may_be_anywhere() {
     it.reply(2, Reply::Ended);
     it.dies(0);
     it.dies(1);
-    for _ in 1..2 * (many - written as usize) {
-        it.reply(2, Reply::Ended);
-    }
+    it.reply(2, Reply::Ended);
     it.dies(2);
-    it.silent(2, 2);
+    it.silent(2, 2 * (many - written as usize));
     for frames in [&[][..], &[], &[transfer(200_200)]] {
         it.found(3, frames);
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bank::Broken;
 use bank::master::{Effect, Row, Shown, State};
-use bank::messages::{Command, Peer};
+use bank::messages::{Instruction, Peer};
 use bank::node::Node;
 use bank::observer::Observer;
 use history::{Event, What};
@@ -32,7 +32,9 @@ impl World {
 
     fn carry_out(&mut self, effect: Effect) -> Result<(), Complaint> {
         match effect {
-            Effect::Command(place, command) => self.process(place).commands.push_back(command),
+            Effect::Instruct(place, instruction) => {
+                self.process(place).instructions.push_back(instruction)
+            }
             Effect::Request(request) => {
                 if let Some(observer) = &mut self.observer {
                     observer.requests.push_back(request);
@@ -62,7 +64,7 @@ impl World {
                         node: Node::new(id, deposit, false),
                         life: Life::Running,
                         noticed: [false; 3],
-                        commands: VecDeque::new(),
+                        instructions: VecDeque::new(),
                         replies: Pipe::default(),
                         orders: Pipe::default(),
                         reports: Pipe::default(),
@@ -87,7 +89,7 @@ impl World {
                     |peers: &[Peer]| peers.iter().map(|peer| peer.place).collect::<Vec<_>>();
                 process.outgoing.extend(places(&opening.outgoing));
                 process.incoming.extend(places(&opening.incoming));
-                process.commands.push_back(Command::Open(opening));
+                process.instructions.push_back(Instruction::Open(opening));
             }
             Effect::Kill(place) => self.kill(place),
             Effect::EndAll => {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bank::account::Incoming;
 use bank::draw::Draw;
 use bank::id::Place;
-use bank::messages::{Answer, Command, Order, Reply, Report, Request};
+use bank::messages::{Answer, Instruction, Order, Reply, Report, Request};
 use bank::node::Node;
 use bank::observer::Observer;
 
@@ -71,7 +71,7 @@ pub struct NodeProcess {
     pub(super) life: Life,
     /// Master has noticed that it is dead, the observer has, and it has found the observer dead.
     pub(super) noticed: [bool; 3],
-    pub(super) commands: VecDeque<Command>,
+    pub(super) instructions: VecDeque<Instruction>,
     pub(super) replies: Pipe<Reply>,
     pub(super) orders: Pipe<Order>,
     pub(super) reports: Pipe<Report>,

@@ -13,7 +13,7 @@ use crate::master::mesh;
 use crate::master::shared::{Error, LAST_WORDS, Painter, Stop};
 use bank::id::{NodeId, Place};
 use bank::master::{Effect, Master, Process, Setup};
-use bank::messages::{Answer, CHUNK, Command, Reply, Request};
+use bank::messages::{Answer, CHUNK, Instruction, Reply, Request};
 use bank::script::{self, Statement};
 
 /// How long a load that a signal has ended may take to come to rest: who has not by then never will.
@@ -188,12 +188,12 @@ impl<'p> Run<'p> {
             })?;
         }
         for place in self.places() {
-            let command = Command::Load {
+            let load = Instruction::Load {
                 seed: self.seed,
                 quota: self.options.quota(place.index()),
                 pin: self.options.pin.then_some(place.0),
             };
-            self.cluster.command(place, &command)?;
+            self.cluster.instruct(place, &load)?;
         }
         self.progress = Progress::begin(self.options.extent());
         Ok(())
@@ -211,7 +211,7 @@ impl<'p> Run<'p> {
             if over && !told_to_rest {
                 told_to_rest = true;
                 end = None;
-                self.tell_everybody(&Command::Rest)?;
+                self.instruct_everybody(&Instruction::Rest)?;
                 self.narrate("the nodes are told to rest")?;
             }
             if self
@@ -236,7 +236,8 @@ impl<'p> Run<'p> {
         for place in self.places() {
             for peers in self.peers_of(place).chunks(CHUNK) {
                 let peers = peers.to_vec();
-                self.cluster.command(place, &Command::SentTo { peers })?;
+                self.cluster
+                    .instruct(place, &Instruction::SentTo { peers })?;
             }
         }
         self.wait_until("the nodes to say what they have sent", |heard, run| {
@@ -245,7 +246,7 @@ impl<'p> Run<'p> {
         for place in self.places() {
             let transfers = self.heard.owed[place.index()];
             self.cluster
-                .command(place, &Command::Settle { transfers })?;
+                .instruct(place, &Instruction::Settle { transfers })?;
         }
         self.wait_until("the nodes to receive what is in transit", |heard, run| {
             heard.settled == run.nodes
@@ -310,9 +311,9 @@ impl<'p> Run<'p> {
         self.places().filter(|peer| *peer != place).collect()
     }
 
-    fn tell_everybody(&mut self, command: &Command) -> Result<(), Error> {
+    fn instruct_everybody(&mut self, instruction: &Instruction) -> Result<(), Error> {
         for place in self.places() {
-            self.cluster.command(place, command)?;
+            self.cluster.instruct(place, instruction)?;
         }
         Ok(())
     }
@@ -321,7 +322,7 @@ impl<'p> Run<'p> {
         for count in &mut self.heard.counts {
             count.asked += 1;
         }
-        self.tell_everybody(&Command::Count)
+        self.instruct_everybody(&Instruction::Count)
     }
 
     fn wait_until(
