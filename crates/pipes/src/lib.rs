@@ -47,7 +47,7 @@ pub use patience::{Caught, Patience};
 pub use placement::{Yielder, give_way, share_a_place_among, stay_on_cpu, stay_on_this_cpu};
 pub use poller::{Poller, Token};
 pub use stream::{
-    Input, Read, Terminal, open_to_read, open_to_write, read_patiently, write_patiently,
+    Input, Read, Terminal, has_room, open_to_read, open_to_write, read_patiently, write_patiently,
 };
 pub use wait_set::{WaitSet, Waited};
 

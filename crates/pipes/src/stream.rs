@@ -2,14 +2,15 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::{SFlag, fstat};
 use nix::sys::termios::{self, FlushArg, LocalFlags, SetArg, Termios};
 use nix::unistd;
 
@@ -112,8 +113,8 @@ impl Terminal {
 impl Drop for Terminal {
     fn drop(&mut self) {
         if let Some(settings) = &self.0 {
-            // A terminal that is gone needs no settings.
-            let _ = termios::tcsetattr(io::stdin(), SetArg::TCSADRAIN, settings);
+            // A terminal that is gone needs no settings; one that is stopped would never be drained.
+            let _ = termios::tcsetattr(io::stdin(), SetArg::TCSANOW, settings);
         }
     }
 }
@@ -125,13 +126,18 @@ impl Drop for Terminal {
 ///
 /// The write failed; `BrokenPipe` where the reader is gone.
 pub fn write_patiently(stream: impl AsFd, bytes: &[u8], patience: &Patience) -> io::Result<usize> {
+    let own = opened_anew(stream.as_fd());
+    let (stream, piece) = match &own {
+        Some(own) => (own.as_fd(), bytes.len()),
+        None => (stream.as_fd(), ATOMIC),
+    };
     let mut written = 0;
     while written < bytes.len() {
-        if !patience.wait_for(stream.as_fd(), PollFlags::POLLOUT)? {
+        if !patience.wait_for(stream, PollFlags::POLLOUT)? {
             break;
         }
-        let piece = &bytes[written..bytes.len().min(written + ATOMIC)];
-        match unistd::write(stream.as_fd(), piece) {
+        let piece = &bytes[written..bytes.len().min(written + piece)];
+        match unistd::write(stream, piece) {
             Ok(count) => written += count,
             Err(Errno::EINTR | Errno::EAGAIN) => {}
             Err(errno) => return Err(errno.into()),
@@ -141,6 +147,30 @@ pub fn write_patiently(stream: impl AsFd, bytes: &[u8], patience: &Patience) -> 
         }
     }
     Ok(written)
+}
+
+/// A pipe or a terminal, opened once more and nonblocking: what somebody else writes to it in between,
+/// or a terminal that is stopped in the middle of a line, makes a write block also where there was
+/// room. `None` where that cannot be done, or is no use.
+fn opened_anew(stream: BorrowedFd<'_>) -> Option<File> {
+    let kind = SFlag::from_bits_truncate(fstat(stream).ok()?.st_mode) & SFlag::S_IFMT;
+    let flags = OFlag::from_bits_retain(fcntl(stream, FcntlArg::F_GETFL).ok()?);
+    if ![SFlag::S_IFIFO, SFlag::S_IFCHR].contains(&kind) || flags.contains(OFlag::O_NONBLOCK) {
+        return None;
+    }
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let path = format!("/proc/self/fd/{}", stream.as_raw_fd());
+    let mut options = File::options();
+    options.write(true).custom_flags(flags.bits());
+    options.open(path).ok()
+}
+
+/// Whether a stream takes something now; also where it is gone, so that writing would not wait.
+#[must_use]
+pub fn has_room(stream: impl AsFd) -> bool {
+    let now = Patience::brief(Duration::ZERO);
+    now.wait_for(stream.as_fd(), PollFlags::POLLOUT)
+        .unwrap_or(true)
 }
 
 /// Reads what is there, waiting while nothing is, as long as `patience` lasts: `None` where it ran

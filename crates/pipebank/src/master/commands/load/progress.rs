@@ -70,6 +70,10 @@ impl Progress {
         let Some(line) = &mut self.0 else {
             return;
         };
+        // A terminal that is stopped stops nothing but the line.
+        if !pipes::has_room(io::stderr()) {
+            return;
+        }
         let now = Instant::now();
         let (then, before) = line.before;
         let seconds = now.duration_since(then).as_secs_f64().max(1e-9);
