@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use testing::{Descriptor, Folder, Master, Pids, Way, descriptors, mesh, own_descriptors};
+use testing::{Descriptor, Folder, Master, Pids, Way, descriptors, idle, mesh, own_descriptors};
 
 /// How many descriptors there are of each kind and way.
 fn count(descriptors: &[Descriptor]) -> BTreeMap<(&str, Way), usize> {
@@ -209,12 +209,15 @@ fn master_has_as_many_descriptors_after_kill_all_as_before() {
     master.out();
     master.write("KillAll\nnonsense\n");
     while !master.err().contains("^^^") {}
+    // What it writes to is open once more while it writes.
+    idle(master.pid());
     let before = descriptors(master.pid());
     for _ in 0..20 {
         master.write(once.clone() + "KillAll\n");
     }
     master.write("nonsense\n");
     while !master.err().contains("^^^") {}
+    idle(master.pid());
     let after = descriptors(master.pid());
     assert_eq!(count(&after), count(&before), "{after:#?}");
     master.end().expect_status(1);
