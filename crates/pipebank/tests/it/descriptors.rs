@@ -19,6 +19,8 @@ fn mesh_of_five() -> (Master, Pids) {
     let mut master = Master::start(&[]);
     master.write(mesh(5, 100));
     let pids = master.settle(5);
+    // What it writes to is open once more while it writes.
+    idle(master.pid());
     (master, pids)
 }
 
@@ -209,7 +211,6 @@ fn master_has_as_many_descriptors_after_kill_all_as_before() {
     master.out();
     master.write("KillAll\nnonsense\n");
     while !master.err().contains("^^^") {}
-    // What it writes to is open once more while it writes.
     idle(master.pid());
     let before = descriptors(master.pid());
     for _ in 0..20 {

@@ -16,7 +16,7 @@ use super::plan::{Plan, Surroundings, Work};
 use super::rogue;
 use super::verdict;
 use reference::interpret;
-use testing::{Descriptor, Ended, Folder, Master, Pids, master, own_descriptors, until};
+use testing::{Descriptor, Ended, Folder, Master, Pids, idle, master, own_descriptors, until};
 
 /// How long anything may take in a run.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -119,6 +119,8 @@ fn script(plan: &Plan, text: &str) -> String {
 
 /// What master has open, in the same words at any time.
 fn open_in(master: &Master) -> Vec<String> {
+    // What it writes to is open once more while it writes.
+    idle(master.pid());
     let kind = |fd: &Descriptor| format!("{} {:?}", fd.kind(), fd.way);
     let mut open: Vec<String> = own_descriptors(master.pid()).iter().map(kind).collect();
     open.sort();
