@@ -27,8 +27,8 @@ pub(super) struct Running {
     broken: Option<Violation>,
     started: Option<Location>,
     ended: Option<Location>,
-    /// Whether a process has died: snapshots in progress may then never get on.
-    has_death: bool,
+    /// When a process first died: snapshots in progress may then never get on.
+    first_death: Option<Location>,
     /// Snapshots that were in progress then are over: the audit of one failed.
     given_up: GivenUp,
     /// Up to which place of the second one's records the first one has recorded everything that is
@@ -224,7 +224,7 @@ impl Running {
                 ref verdict,
             } => self.audit(snapshot, verdict, at),
             What::Death { process, .. } => {
-                self.has_death = true;
+                self.first_death.get_or_insert(at);
                 if let Some(process) = process {
                     self.log.die(process, at)?;
                 }

@@ -30,7 +30,7 @@ impl Running {
         };
         let places = ends.quiet.max(sender.records.begin())..sender.records.end();
         ends.quiet = places.end;
-        if self.has_death {
+        if self.first_death.is_some() {
             return;
         }
         for snapshot in places.filter_map(|place| sender.records.get(place)) {
@@ -195,10 +195,16 @@ impl Running {
         let place = account.records.push(snapshot);
         let open = self.open.entry(snapshot).or_default();
         open.records.insert(process, Record { amount, at, place });
+        // Who joins after a death is sent no markers of what was recorded before.
+        let created = account.created.history;
+        let is_late = self.first_death.is_some_and(|it| it.history < created);
         let early = account.incoming.iter().find_map(|&peer| {
             let (from, to) = (peer, process);
             let channel = Channel { from, to };
             let sender = open.records.get(&peer)?;
+            if is_late && sender.at.history < created {
+                return None;
+            }
             let first = self.log.channels.get(&channel)?.out.after(sender.place)?;
             Some((channel, first, first.received?))
         });
@@ -233,7 +239,7 @@ impl Running {
         let Some(initiator) = self.log.processes.get(&first.process) else {
             return;
         };
-        if is_initiator || self.has_death {
+        if is_initiator || self.first_death.is_some() {
             return;
         }
         let records = &initiator.records;
