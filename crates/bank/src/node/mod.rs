@@ -236,6 +236,9 @@ impl Node {
             }
             (Input::Instruction(instruction), None) => {
                 self.instructions += 1;
+                if !self.halted {
+                    return self.carry_out(instruction, effects);
+                }
                 self.backlog.push_back(instruction);
             }
             (Input::Order(order), _) => self.obey(order, effects)?,
