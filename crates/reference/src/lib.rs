@@ -35,6 +35,25 @@ pub enum Bug {
     JoinOwesNothing,
     /// The channel from a node that joins is not recorded.
     JoinNotAwaited,
+    /// What a node has when the snapshot is collected is taken for what it had when it recorded.
+    StateAtCollection,
+    /// The state of a channel is taken for that of the opposite one.
+    ChannelsSwapped,
+}
+
+impl Bug {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::OnlyInitiatorSendsMarkers,
+        Self::MarkerOvertakes,
+        Self::TransitForgotten,
+        Self::RecordingNeverClosed,
+        Self::OnlyNewestRecords,
+        Self::JoinOwesNothing,
+        Self::JoinNotAwaited,
+        Self::StateAtCollection,
+        Self::ChannelsSwapped,
+    ];
 }
 
 /// What `script` must do with `--seed seed`.

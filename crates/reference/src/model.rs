@@ -321,14 +321,22 @@ impl Bank {
             let at = node.recordings.iter().position(|one| one.number == number);
             let part = node.recordings.remove(at.unwrap());
             collected.deposits += u128::from(node.deposit);
-            collected.nodes.insert(id, part.balance);
+            let balance = match self.bug {
+                Some(Bug::StateAtCollection) => node.balance,
+                _ => part.balance,
+            };
+            collected.nodes.insert(id, balance);
             parts.insert(id, part);
         }
         for (&(from, to), channel) in &self.channels {
             let recorded = parts[&to].incoming.get(&from);
             let amounts = recorded.map(|(amounts, _)| amounts.clone());
             let amounts = amounts.unwrap_or_default();
-            collected.channels.insert((from, to), amounts);
+            let ends = match self.bug {
+                Some(Bug::ChannelsSwapped) => (to, from),
+                _ => (from, to),
+            };
+            collected.channels.insert(ends, amounts);
             // A channel that opened after a node's cut has carried nothing before it.
             let sent = parts[&from].sent.get(&to).copied().unwrap_or(0);
             let received = parts[&to].received.get(&from).copied().unwrap_or(0);

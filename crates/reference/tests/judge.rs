@@ -129,7 +129,7 @@ fn changed(draw: &mut Draw, output: &str, other: &str) -> String {
 
 #[test]
 fn exactly_what_some_order_prints_is_possible() {
-    exactly(0..60);
+    exactly(0..40);
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn mismatch_is_right(all: &[String], mismatch: &reference::judge::Mismatch, outp
 
 #[test]
 fn what_the_reference_prints_is_possible() {
-    for seed in 0..1_000 {
+    for seed in 0..300 {
         let text = script(seed, Size::of(seed));
         let output = interpret(&text, seed).stdout;
         assert_eq!(judge(&text, &output), Verdict::Possible, "seed {seed}");
@@ -226,15 +226,7 @@ fn what_the_reference_prints_is_possible() {
 
 #[test]
 fn every_wrong_implementation_is_caught() {
-    for bug in [
-        Bug::OnlyInitiatorSendsMarkers,
-        Bug::MarkerOvertakes,
-        Bug::TransitForgotten,
-        Bug::RecordingNeverClosed,
-        Bug::OnlyNewestRecords,
-        Bug::JoinOwesNothing,
-        Bug::JoinNotAwaited,
-    ] {
+    for bug in Bug::ALL {
         let caught = (0..200).any(|seed| {
             let text = script(seed, Size::of(seed));
             let output = interpret_with(&text, seed, Some(bug)).stdout;
