@@ -373,10 +373,9 @@ impl Search<'_> {
         let mut ranges = Vec::with_capacity(channels.len());
         for &channel in channels {
             let (low, high) = self.range(state, event, channel);
+            // What stands behind another snapshot's marker is taken only once that is recorded, since
+            // its cut takes no more than what stands before.
             let low = low.max(state.taken.get(&channel).copied().unwrap_or(0));
-            let mut markers = drain.queues[&channel].markers.iter();
-            let barrier = markers.find(|one| !one.of.iter().all(|&of| self.has(state, node, of)));
-            let high = barrier.map_or(high, |one| high.min(one.behind));
             if low > high {
                 return Some(Vec::new());
             }
