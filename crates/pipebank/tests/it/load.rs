@@ -5,7 +5,7 @@ use std::process::Command;
 
 use nix::sys::signal::Signal::{self, SIGHUP, SIGINT, SIGKILL, SIGTERM};
 use serde_json::Value;
-use testing::{Ended, Folder, Master, Process, gone, master, signal, signal_group, stop};
+use testing::{Ended, Folder, Master, Process, gone, master, signal, signal_group, stop, until};
 
 /// `master load OPTIONS`, to its end.
 fn load(options: &str) -> Ended {
@@ -156,7 +156,13 @@ fn a_load_ends_by_itself_when_its_time_is_over() {
 #[test]
 fn a_signal_ends_a_load_with_its_summary_and_leaves_nobody_behind() {
     let to_master: fn(u32, Signal) = signal;
-    let cases = [SIGINT, SIGTERM, SIGHUP].map(|which| [(which, to_master), (which, signal_group)]);
+    // As `timeout` does.
+    let to_both: fn(u32, Signal) = |pid, which| {
+        signal(pid, which);
+        signal_group(pid, which);
+    };
+    let cases = [SIGINT, SIGTERM, SIGHUP]
+        .map(|which| [to_master, signal_group, to_both, to_both].map(|send| (which, send)));
     for (which, send) in cases.into_iter().flatten() {
         let mut master = endless("--nodes 4 --snapshot-every 1 --json");
         first_snapshot(&mut master);
@@ -177,7 +183,12 @@ fn a_second_signal_ends_a_load_at_once_and_without_a_summary() {
     stop(pids.nodes[&2]);
     signal(master.pid(), SIGINT);
     while master.err() != "master: the nodes are told to rest" {}
-    signal(master.pid(), SIGINT);
+    // Those that come close together are one.
+    let running = Process::find(master.pid()).unwrap();
+    until(|| {
+        signal(master.pid(), SIGINT);
+        !running.runs()
+    });
     let ended = master.ended();
     ended.expect_status(130);
     assert_eq!(ended.out, "");

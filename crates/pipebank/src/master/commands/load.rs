@@ -112,6 +112,7 @@ fn show(run: &mut Run<'_>, mut outcome: Outcome, json: bool) -> Result<u8, Error
         true => summary.json()?,
         false => summary.text(),
     };
+    run.forget_repeated()?;
     match write_patiently(io::stdout(), text.as_bytes(), run.patience) {
         Ok(written) if written == text.len() => {
             Ok(run.caught.map_or(status::DONE, status::signalled))

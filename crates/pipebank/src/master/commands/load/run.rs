@@ -19,6 +19,9 @@ use bank::script::{self, Statement};
 /// How long a load that a signal has ended may take to come to rest: who has not by then never will.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// Signals so close together are one request: `timeout` sends one to its child and one to the group.
+const ONE_REQUEST: Duration = Duration::from_millis(200);
+
 /// A load run.
 pub(super) struct Run<'p> {
     options: LoadOptions,
@@ -371,11 +374,26 @@ impl<'p> Run<'p> {
     /// The first signal ends the load; the second one is for those who do not want to wait for the
     /// summary.
     fn on_signal(&mut self, number: i32) -> Result<(), Error> {
+        if self.is_one_request() {
+            return Ok(());
+        }
         self.grace = Some(Instant::now() + GRACE);
         match self.caught.replace(number) {
             None => Ok(()),
             Some(_) => Err(Stop::Signal(number).into()),
         }
+    }
+
+    /// Whether a signal that comes now belongs to the first.
+    fn is_one_request(&self) -> bool {
+        self.grace
+            .is_some_and(|end| Instant::now() + GRACE < end + ONE_REQUEST)
+    }
+
+    /// What belongs to the first signal is to keep no summary from being written.
+    pub(super) fn forget_repeated(&mut self) -> Result<(), Error> {
+        while self.is_one_request() && self.patience.next_caught()?.is_some() {}
+        Ok(())
     }
 
     /// Nobody has died, and there is time left.
