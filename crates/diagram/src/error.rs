@@ -4,7 +4,6 @@ use history::SnapshotId;
 use thiserror::Error;
 
 use crate::format::MAX_SMALL;
-use crate::sheet::MAX_PROCESSES;
 
 /// Why a history, or a part of it, cannot be drawn.
 #[derive(Debug, Error)]
@@ -24,16 +23,6 @@ pub enum Error {
         snapshot: SnapshotId,
         /// What there is.
         known: String,
-    },
-    /// A page cannot leave processes out.
-    #[error(
-        "{processes} processes are too many for a page: at most {MAX_PROCESSES}; .svg shows \
-         {MAX_PROCESSES} of them, and --from LINE and --to LINE (lines of the script) or --snapshot N \
-         choose a part"
-    )]
-    TooMuch {
-        /// How many processes take part in the selected events.
-        processes: usize,
     },
     /// It is too much for this format.
     #[error(

@@ -5,7 +5,7 @@ use history::{Header, System};
 use crate::error::Error;
 use crate::layout::Setting;
 use crate::select::{Selection, select, takes_part};
-use crate::sheet::{LeftOut, MAX_EVENTS, MAX_PROCESSES, Sheet};
+use crate::sheet::{LeftOut, MAX_EVENTS, Sheet};
 use crate::trace::Time;
 
 /// A format that a history can be written in.
@@ -122,9 +122,6 @@ impl Format {
 fn page(system: &System, header: &Header, order: &[usize]) -> Result<Drawing, Error> {
     let shown = &order[..order.len().min(MAX_EVENTS)];
     let processes = takes_part(system, shown.iter().copied()).len();
-    if processes > MAX_PROCESSES {
-        return Err(Error::TooMuch { processes });
-    }
     let left_out = LeftOut {
         events: shown.len(),
         of_events: order.len(),

@@ -32,9 +32,9 @@ Formats:
   .mmd         a Mermaid sequence diagram, of up to 500 events
   .dot         a Graphviz graph, of up to 500 events
 
-An image or a page has at most 4,000 events of 30 processes. Of a larger history the first events
-are drawn, in an image those of the processes to which most happens; a message says so, and --from
-and --to or --snapshot choose another part.
+An image or a page has at most 4,000 events, an image at most 30 processes. Of a larger history
+the first events are drawn, in an image those of the processes to which most happens; a message
+says so, and --from and --to or --snapshot choose another part.
 
 Exit status:
 
