@@ -69,7 +69,7 @@ impl Columns {
         for &event in order {
             let what = &system.events[event].what;
             let lane = match what {
-                What::Start | What::End => None,
+                What::Start { .. } | What::End => None,
                 // The observer's is below those of the processes.
                 _ => Some(
                     what.process()
@@ -190,7 +190,7 @@ fn spread(system: &System, cells: &[Cell], pitch: Pitch, is_compact: bool) -> Ve
 fn follows_all(what: &What) -> bool {
     matches!(
         what,
-        What::Start
+        What::Start { .. }
             | What::End
             | What::Create { .. }
             | What::Collect { .. }

@@ -6,9 +6,11 @@ use history::{System, What};
 #[must_use]
 pub fn describe(system: &System, event: usize) -> String {
     match &system.events[event].what {
-        What::Start => "the system starts".to_owned(),
+        What::Start { .. } => "the system starts".to_owned(),
         What::End => "the system ends".to_owned(),
-        What::Create { process, amount } => format!("{process} is created with {amount}"),
+        What::Create {
+            process, amount, ..
+        } => format!("{process} is created with {amount}"),
         What::Send {
             channel,
             amount,
@@ -35,7 +37,11 @@ pub fn describe(system: &System, event: usize) -> String {
             let (from, to) = (channel.from, channel.to);
             format!("{from} refuses to send {amount} to {to}: it has less")
         }
-        What::Begin { process, snapshot } => format!("{process} begins snapshot {snapshot}"),
+        What::Connect { channel } => format!("{} opens channel {channel}", channel.from),
+        What::Local { process, text } => format!("{process}: {text}"),
+        What::Begin {
+            process, snapshot, ..
+        } => format!("{process} begins snapshot {snapshot}"),
         What::Record {
             process,
             snapshot,
@@ -71,7 +77,7 @@ pub fn describe(system: &System, event: usize) -> String {
 /// The same where it stands at its process, in as few words as are still understood.
 pub(crate) fn brief(what: &What) -> String {
     match what {
-        What::Start => "the system starts".to_owned(),
+        What::Start { .. } => "the system starts".to_owned(),
         What::End => "the system ends".to_owned(),
         What::Create { amount, .. } => format!("created with {amount}"),
         What::Send {
@@ -81,6 +87,8 @@ pub(crate) fn brief(what: &What) -> String {
             channel, amount, ..
         } => format!("receives {amount} from {}", channel.from),
         What::Refuse { channel, amount } => format!("refuses to send {amount} to {}", channel.to),
+        What::Connect { channel } => format!("opens {channel}"),
+        What::Local { text, .. } => text.to_string(),
         What::Begin { snapshot, .. } => format!("begins snapshot {snapshot}"),
         What::Record {
             snapshot, amount, ..

@@ -49,7 +49,7 @@ impl Diagram {
             None => all(system),
         };
         match what {
-            What::Start | What::End | What::ChannelClosed { .. } => {}
+            What::Start { .. } | What::End | What::ChannelClosed { .. } => {}
             What::Receive {
                 channel, amount, ..
             } => self.arrow(*channel, "->>", &amount.to_string()),

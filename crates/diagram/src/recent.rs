@@ -28,7 +28,7 @@ impl Recent {
     pub fn push(&mut self, mut event: Event) {
         let received = self.replay.apply(&event.what);
         match &mut event.what {
-            What::Start => self.events.clear(),
+            What::Start { .. } => self.events.clear(),
             // Their lists may be long, and are not drawn.
             What::Record { sent, received, .. } => (*sent, *received) = (Vec::new(), Vec::new()),
             What::Collect {

@@ -156,7 +156,12 @@ fn category(what: &What) -> &'static str {
         | What::ChannelClosed { .. }
         | What::Collect { .. }
         | What::Audit { .. } => "snapshot",
-        What::Start | What::Create { .. } | What::Death { .. } | What::End => "life",
+        What::Local { .. } => "local",
+        What::Start { .. }
+        | What::Create { .. }
+        | What::Connect { .. }
+        | What::Death { .. }
+        | What::End => "life",
     }
 }
 

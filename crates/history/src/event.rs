@@ -53,6 +53,8 @@ pub struct Header {
     pub script: Option<Text>,
     /// The SHA-256 of the script, in lower-case hexadecimal digits.
     pub sha256: Option<Text>,
+    /// What else its writer noted of it.
+    pub extra: Extra,
 }
 
 /// Something that happened.
@@ -64,17 +66,33 @@ pub struct Event {
     pub time: Option<u64>,
     /// What.
     pub what: What,
+    /// What else its writer noted of it.
+    pub extra: Extra,
 }
+
+/// Keys that begin with `x-`, each with its value as JSON: kept, and without any meaning here.
+pub type Extra = Vec<(String, String)>;
 
 /// What happened; the table in the crate's documentation says more of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     /// A system begins.
-    Start,
+    Start {
+        /// Whether only those channels exist that a `connect` opens. Otherwise there is one from each
+        /// process to each other.
+        sparse: bool,
+    },
+    /// A channel opens, in a sparse system.
+    Connect {
+        /// The channel; its sender is where it happens.
+        channel: Channel,
+    },
     /// A process begins, with this state.
     Create {
         /// The process.
         process: ProcessId,
+        /// What people call it, if not by its number.
+        name: Option<Text>,
         /// Its first state.
         amount: u64,
     },
@@ -111,6 +129,15 @@ pub enum What {
         process: ProcessId,
         /// The snapshot.
         snapshot: SnapshotId,
+        /// Who takes part in it; nobody is named where all do.
+        members: Vec<ProcessId>,
+    },
+    /// Something happens inside a process, and changes neither its state nor a channel.
+    Local {
+        /// The process.
+        process: ProcessId,
+        /// What.
+        text: Text,
     },
     /// A process records its state: its part of the snapshot's cut.
     Record {
@@ -227,15 +254,17 @@ impl What {
         match *self {
             Self::Create { process, .. }
             | Self::Begin { process, .. }
+            | Self::Local { process, .. }
             | Self::Record { process, .. } => Some(process),
             Self::Death { process, .. } => process,
-            Self::Send { channel, .. }
+            Self::Connect { channel }
+            | Self::Send { channel, .. }
             | Self::Refuse { channel, .. }
             | Self::MarkerSent { channel, .. } => Some(channel.from),
             Self::Receive { channel, .. }
             | Self::MarkerReceived { channel, .. }
             | Self::ChannelClosed { channel, .. } => Some(channel.to),
-            Self::Start | Self::Collect { .. } | Self::Audit { .. } | Self::End => None,
+            Self::Start { .. } | Self::Collect { .. } | Self::Audit { .. } | Self::End => None,
         }
     }
 

@@ -22,7 +22,7 @@ mod wire;
 
 pub use error::{Error, Mismatch};
 pub use event::{
-    Channel, ChannelState, Event, Header, ProcessId, ProcessState, SnapshotId, Tally, What,
+    Channel, ChannelState, Event, Extra, Header, ProcessId, ProcessState, SnapshotId, Tally, What,
 };
 pub use foreign::Foreign;
 pub use read::{MAX_LINE, Reader};
@@ -34,4 +34,4 @@ pub use verify::{Judged, Location, Overall, Report, Rule, Verdict, Verifier, Vio
 pub use wire::{Malformed, write_event, write_header};
 
 /// The version of the schema; it changes when a reader of the old one would go wrong.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;

@@ -5,9 +5,9 @@
 //! # let [one, two] = [1, 2].map(ProcessId);
 //! let channel = Channel { from: one, to: two };
 //! let mut replay = Replay::default();
-//! replay.apply(&What::Start);
-//! replay.apply(&What::Create { process: one, amount: 700 });
-//! replay.apply(&What::Create { process: two, amount: 0 });
+//! replay.apply(&What::Start { sparse: false });
+//! replay.apply(&What::Create { process: one, name: None, amount: 700 });
+//! replay.apply(&What::Create { process: two, name: None, amount: 0 });
 //! replay.apply(&What::Send { channel, amount: 300, number: 1, inferred: false });
 //! assert_eq!(replay.processes()[&one].balance, 400);
 //! assert_eq!(replay.channel(channel).in_transit.len(), 1);
@@ -79,13 +79,15 @@ impl Replay {
     /// Applies the next event. Where it receives something, returns what it took from the channel:
     /// nothing, if nothing was in transit.
     pub fn apply(&mut self, what: &What) -> Option<InTransit> {
-        if *what == What::Start {
+        if matches!(what, What::Start { .. }) {
             *self = Self::default();
         }
         let event = self.events;
         self.events += 1;
         match *what {
-            What::Create { process, amount } => {
+            What::Create {
+                process, amount, ..
+            } => {
                 let created = ProcessNow {
                     balance: amount.into(),
                     ..ProcessNow::default()
@@ -148,7 +150,9 @@ impl Replay {
                 }
             }
             What::End => self.has_ended = true,
-            What::Start
+            What::Start { .. }
+            | What::Connect { .. }
+            | What::Local { .. }
             | What::Refuse { .. }
             | What::Begin { .. }
             | What::ChannelClosed { .. }

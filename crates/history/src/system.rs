@@ -86,7 +86,7 @@ impl System {
         for (index, event) in events.into_iter().enumerate() {
             // The first line is the header.
             let line = index as u64 + 2;
-            if event.what == What::Start {
+            if matches!(event.what, What::Start { .. }) {
                 replay = Replay::default();
                 systems.push(Self {
                     first_line: line,
@@ -188,7 +188,9 @@ impl System {
             What::Audit { snapshot, .. } => {
                 self.snapshots.entry(snapshot).or_default().audit = Some(index);
             }
-            What::Start
+            What::Start { .. }
+            | What::Connect { .. }
+            | What::Local { .. }
             | What::End
             | What::Refuse { .. }
             | What::ChannelClosed { .. }

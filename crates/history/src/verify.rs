@@ -114,7 +114,7 @@ impl Verifier {
             history: line,
             script: event.line,
         };
-        if event.what == What::Start {
+        if matches!(event.what, What::Start { .. }) {
             if let Some(running) = &mut self.running {
                 running.on_next_start(at);
             }

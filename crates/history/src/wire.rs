@@ -1,13 +1,21 @@
 //! Events as lines of JSON.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::io::Write as _;
+
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::VERSION;
 use crate::event::{
-    Channel, ChannelState, Event, Header, ProcessId, ProcessState, SnapshotId, Tally, What,
+    Channel, ChannelState, Event, Extra, Header, ProcessId, ProcessState, SnapshotId, Tally, What,
 };
 use crate::text::Text;
+
+/// The oldest version that is read: what a history of it may say means the same today.
+const OLDEST: u32 = 1;
 
 /// Why a line is no header or event.
 #[derive(Debug, Error)]
@@ -16,7 +24,7 @@ pub enum Malformed {
     #[error("{}", in_line(.0))]
     Json(#[from] serde_json::Error),
     /// The history is of another version.
-    #[error("the history is of version {0}, and this program reads version {VERSION}")]
+    #[error("the history is of version {0}, and this program reads versions {OLDEST} to {VERSION}")]
     Version(u32),
     /// An event lacks something.
     #[error("the key `{0}` is missing")]
@@ -72,9 +80,11 @@ enum Name {
     #[default]
     Start,
     Create,
+    Connect,
     Send,
     Receive,
     Refuse,
+    Local,
     Begin,
     Record,
     MarkerSent,
@@ -95,13 +105,19 @@ enum Name {
 struct Line {
     event: Name,
     #[serde(skip_serializing_if = "Option::is_none")]
+    sparse: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     process: Option<ProcessId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<Text>,
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<ProcessId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<ProcessId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     snapshot: Option<SnapshotId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    members: Option<Vec<ProcessId>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     amount: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,6 +136,8 @@ struct Line {
     passed: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<Text>,
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -211,10 +229,13 @@ impl Line {
     /// Refuses keys that nobody has taken.
     fn finish(self) -> Result<(), Malformed> {
         let keys = [
+            ("sparse", self.sparse.is_some()),
             ("process", self.process.is_some()),
+            ("name", self.name.is_some()),
             ("from", self.from.is_some()),
             ("to", self.to.is_some()),
             ("snapshot", self.snapshot.is_some()),
+            ("members", self.members.is_some()),
             ("amount", self.amount.is_some()),
             ("number", self.number.is_some()),
             ("inferred", self.inferred.is_some()),
@@ -224,6 +245,7 @@ impl Line {
             ("channels", self.channels.is_some()),
             ("passed", self.passed.is_some()),
             ("reason", self.reason.is_some()),
+            ("text", self.text.is_some()),
             ("line", self.line.is_some()),
             ("time", self.time.is_some()),
         ];
@@ -244,6 +266,7 @@ pub fn write_header(out: &mut Vec<u8>, header: &Header) {
         seed,
         script,
         sha256,
+        extra,
     } = header.clone();
     let first = First {
         history: VERSION,
@@ -251,7 +274,7 @@ pub fn write_header(out: &mut Vec<u8>, header: &Header) {
         script,
         sha256,
     };
-    write_line(out, &first);
+    write_line(out, &first, &extra);
 }
 
 /// Writes an event as one line.
@@ -259,13 +282,18 @@ pub fn write_event(out: &mut Vec<u8>, event: &Event) {
     let mut line = Line::from(&event.what);
     line.line = event.line;
     line.time = event.time;
-    write_line(out, &line);
+    write_line(out, &line, &event.extra);
 }
 
-fn write_line(out: &mut Vec<u8>, line: &impl Serialize) {
+fn write_line(out: &mut Vec<u8>, line: &impl Serialize, extra: &Extra) {
     // Neither the vector nor these types can fail to be written to.
     let written = serde_json::to_writer(&mut *out, line);
     debug_assert!(written.is_ok(), "{written:?}");
+    for (key, value) in extra {
+        // The line is an object with one key at least.
+        out.pop_if(|brace| *brace == b'}');
+        let _ = write!(out, ",{}:{value}}}", serde_json::Value::from(&**key));
+    }
     out.push(b'\n');
 }
 
@@ -277,29 +305,81 @@ pub(crate) fn read_header(line: &[u8]) -> Result<Header, Malformed> {
         history: u32,
     }
     let Version { history } = serde_json::from_slice(line)?;
-    if history != VERSION {
+    if !(OLDEST..=VERSION).contains(&history) {
         return Err(Malformed::Version(history));
     }
+    let (first, extra): (First, _) = parse(line)?;
     let First {
         seed,
         script,
         sha256,
         ..
-    } = serde_json::from_slice(line)?;
+    } = first;
     Ok(Header {
         seed,
         script,
         sha256,
+        extra,
     })
+}
+
+/// Reads a line, and the keys of it that begin with `x-`. It is read as if there were none: only where
+/// that fails are they looked for.
+fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<(T, Extra), serde_json::Error> {
+    let failed = match serde_json::from_slice(line) {
+        Ok(parsed) => return Ok((parsed, Extra::new())),
+        Err(failed) => failed,
+    };
+    if !line.windows(3).any(|window| window == b"\"x-") {
+        return Err(failed);
+    }
+    let Keys { rest, extra } = serde_json::from_slice(line)?;
+    if extra.is_empty() {
+        return Err(failed);
+    }
+    Ok((serde_json::from_str(&rest)?, extra))
+}
+
+/// The keys of an object, as JSON: those that begin with `x-`, and the object without them.
+struct Keys {
+    rest: String,
+    extra: Extra,
+}
+
+impl<'de> Deserialize<'de> for Keys {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Pairs;
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Keys;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
+                let (mut rest, mut extra) = (Vec::new(), Extra::new());
+                while let Some((key, value)) = map.next_entry::<String, Box<RawValue>>()? {
+                    match key.starts_with("x-") {
+                        true => extra.push((key, value.get().to_owned())),
+                        false => rest.push(format!("{}:{value}", serde_json::Value::from(key))),
+                    }
+                }
+                let rest = format!("{{{}}}", rest.join(","));
+                Ok(Keys { rest, extra })
+            }
+        }
+        from.deserialize_map(Pairs)
+    }
 }
 
 /// Reads an event.
 pub(crate) fn read_event(line: &[u8]) -> Result<Event, Malformed> {
-    let mut line: Line = serde_json::from_slice(line)?;
+    let (mut line, extra): (Line, _) = parse(line)?;
     let event = Event {
         line: line.line.take(),
         time: line.time.take(),
         what: read_what(&mut line)?,
+        extra,
     };
     line.finish()?;
     Ok(event)
@@ -307,11 +387,21 @@ pub(crate) fn read_event(line: &[u8]) -> Result<Event, Malformed> {
 
 fn read_what(line: &mut Line) -> Result<What, Malformed> {
     Ok(match line.event {
-        Name::Start => What::Start,
+        Name::Start => What::Start {
+            sparse: line.sparse.take().unwrap_or(false),
+        },
         Name::End => What::End,
         Name::Create => What::Create {
             process: line.process()?,
+            name: line.name.take(),
             amount: line.amount()?,
+        },
+        Name::Connect => What::Connect {
+            channel: line.channel("from")?,
+        },
+        Name::Local => What::Local {
+            process: line.process()?,
+            text: take(&mut line.text, "text")?,
         },
         Name::Send => What::Send {
             channel: line.channel("from")?,
@@ -331,6 +421,7 @@ fn read_what(line: &mut Line) -> Result<What, Malformed> {
         Name::Begin => What::Begin {
             process: line.process()?,
             snapshot: line.snapshot()?,
+            members: line.members.take().unwrap_or_default(),
         },
         Name::Record => What::Record {
             process: line.process()?,
@@ -374,9 +465,24 @@ fn read_what(line: &mut Line) -> Result<What, Malformed> {
 impl From<&What> for Line {
     fn from(what: &What) -> Self {
         match *what {
-            What::Start => Self::new(Name::Start),
+            What::Start { sparse } => Self {
+                sparse: sparse.then_some(true),
+                ..Self::new(Name::Start)
+            },
             What::End => Self::new(Name::End),
-            What::Create { process, amount } => Self::new(Name::Create).at(process).with(amount),
+            What::Create {
+                process,
+                ref name,
+                amount,
+            } => Self {
+                name: name.clone(),
+                ..Self::new(Name::Create).at(process).with(amount)
+            },
+            What::Connect { channel } => Self::new(Name::Connect).at(channel.from).on(channel),
+            What::Local { process, ref text } => Self {
+                text: Some(text.clone()),
+                ..Self::new(Name::Local).at(process)
+            },
             What::Send {
                 channel,
                 amount,
@@ -401,7 +507,14 @@ impl From<&What> for Line {
                 .at(channel.from)
                 .on(channel)
                 .with(amount),
-            What::Begin { process, snapshot } => Self::new(Name::Begin).at(process).of(snapshot),
+            What::Begin {
+                process,
+                snapshot,
+                ref members,
+            } => Self {
+                members: Some(members.clone()).filter(|members| !members.is_empty()),
+                ..Self::new(Name::Begin).at(process).of(snapshot)
+            },
             What::Record {
                 process,
                 snapshot,

@@ -84,6 +84,7 @@ fn verify(events: &[What]) -> Duration {
             line: None,
             time: None,
             what: what.clone(),
+            extra: Vec::new(),
         };
         verifier.on_event(&event, line);
     }
@@ -94,10 +95,14 @@ fn verify(events: &[What]) -> Duration {
 
 /// Two processes, and so many times what happens then.
 fn two(count: u64, happens: impl Fn(&mut Vec<What>, u64)) -> Vec<What> {
-    let mut events = vec![What::Start];
+    let mut events = vec![What::Start { sparse: false }];
     for process in [1, 2].map(ProcessId) {
         let amount = 1000;
-        events.push(What::Create { process, amount });
+        events.push(What::Create {
+            process,
+            name: None,
+            amount,
+        });
     }
     (1..=count).for_each(|number| happens(&mut events, number));
     events
@@ -143,13 +148,21 @@ fn half_open(count: u64) -> Vec<What> {
 
 /// Each of them once, and three snapshots.
 fn processes(count: u64) -> Vec<What> {
-    let mut events = vec![What::Start];
+    let mut events = vec![What::Start { sparse: false }];
     for process in (1..=count).map(ProcessId) {
-        events.push(What::Create { process, amount: 0 });
+        events.push(What::Create {
+            process,
+            name: None,
+            amount: 0,
+        });
         let number = process.0;
         if number <= 3 {
             let snapshot = SnapshotId(number);
-            events.push(What::Begin { process, snapshot });
+            events.push(What::Begin {
+                process,
+                snapshot,
+                members: Vec::new(),
+            });
             events.push(record(number, number, 0));
         }
     }
@@ -167,7 +180,11 @@ fn begin(number: u64, amount: u64) -> [What; 3] {
     let [there, _] = channels_of_two();
     let (process, snapshot) = (there.from, SnapshotId(number));
     [
-        What::Begin { process, snapshot },
+        What::Begin {
+            process,
+            snapshot,
+            members: Vec::new(),
+        },
         record(1, number, amount),
         marker(there, number),
     ]
@@ -226,11 +243,15 @@ impl Run {
         let mut bytes = Vec::new();
         write_header(&mut bytes, &Header::default());
         run.bytes.extend(bytes);
-        run.tell(What::Start);
+        run.tell(What::Start { sparse: false });
         for process in 0..PROCESSES {
             let amount = 1000;
             let process = ProcessId(process);
-            run.tell(What::Create { process, amount });
+            run.tell(What::Create {
+                process,
+                name: None,
+                amount,
+            });
         }
         run
     }
@@ -242,6 +263,7 @@ impl Run {
             line: Some(self.events),
             time: None,
             what,
+            extra: Vec::new(),
         };
         write_event(&mut bytes, &event);
         self.bytes.extend(bytes);
@@ -294,7 +316,11 @@ impl Run {
                 });
                 tallies.collect()
             };
-            self.tell(What::Begin { process, snapshot });
+            self.tell(What::Begin {
+                process,
+                snapshot,
+                members: Vec::new(),
+            });
             self.tell(What::Record {
                 process,
                 snapshot,

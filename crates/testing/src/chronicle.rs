@@ -101,7 +101,9 @@ fn balances(system: &System, all: &str) -> BTreeMap<u64, i128> {
         let is_late = process.is_some_and(|process| dead.contains(&process));
         assert!(!is_late, "line {line}: the dead do nothing\n{all}");
         match event.what {
-            What::Create { process, amount } => {
+            What::Create {
+                process, amount, ..
+            } => {
                 balances.insert(process, amount.into());
             }
             What::Send {
@@ -177,7 +179,7 @@ impl Printed {
     fn event(&mut self, what: &What, is_shown: bool) {
         let out = &mut self.text;
         match what {
-            What::Start => self.collected.clear(),
+            What::Start { .. } => self.collected.clear(),
             What::Refuse { .. } => writeln!(out, "ERR_SEND").unwrap(),
             What::Begin { process, .. } => writeln!(out, "Started by Node {process}").unwrap(),
             What::Receive {

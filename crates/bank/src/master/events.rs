@@ -36,7 +36,7 @@ pub(super) struct Events {
 impl Events {
     /// A system begins.
     pub(super) fn started(&mut self, line: u64, out: &mut Out) {
-        self.write(line, What::Start, out);
+        self.write(line, What::Start { sparse: false }, out);
     }
 
     /// A node begins. Whoever has recorded a snapshot that is not collected sends it the marker, if
@@ -55,7 +55,15 @@ impl Events {
             .filter(|_| owing)
             .flat_map(|(from, it)| it.recorded.iter().map(|snapshot| (*from, *snapshot)))
             .collect();
-        self.write(line, What::Create { process, amount }, out);
+        self.write(
+            line,
+            What::Create {
+                process,
+                name: None,
+                amount,
+            },
+            out,
+        );
         for (from, snapshot) in owed {
             let channel = Channel { from, to: process };
             self.marker_sent(line, channel, snapshot, false, out);
@@ -141,7 +149,15 @@ impl Events {
         out: &mut Out,
     ) {
         let (process, snapshot) = (ProcessId(node.0), SnapshotId(snapshot.0));
-        self.write(line, What::Begin { process, snapshot }, out);
+        self.write(
+            line,
+            What::Begin {
+                process,
+                snapshot,
+                members: Vec::new(),
+            },
+            out,
+        );
         self.record(line, process, snapshot, balance, inferred, out);
     }
 

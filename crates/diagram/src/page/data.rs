@@ -245,7 +245,7 @@ impl<'a> Shown<'a> {
             .and_then(|snapshot| self.snapshots.get(&snapshot));
         let message = self.system.message_of.get(&index);
         let (kind, amount) = match *what {
-            What::Start => ("start", None),
+            What::Start { .. } => ("start", None),
             What::Create { amount, .. } => ("create", Some(amount)),
             What::Send { amount, .. } => ("send", Some(amount)),
             What::Receive { amount, .. } => ("receive", Some(amount)),
@@ -258,10 +258,14 @@ impl<'a> Shown<'a> {
             What::Collect { .. } => ("collect", None),
             What::Audit { ref verdict, .. } => ("audit", verdict.as_ref().ok().copied()),
             What::Death { .. } => ("death", None),
+            What::Connect { .. } => ("connect", None),
+            What::Local { .. } => ("local", None),
             What::End => ("end", None),
         };
         let channel = match *what {
-            What::Refuse { channel, .. } | What::ChannelClosed { channel, .. } => Some(channel),
+            What::Connect { channel }
+            | What::Refuse { channel, .. }
+            | What::ChannelClosed { channel, .. } => Some(channel),
             _ => None,
         };
         EventView {
@@ -312,7 +316,7 @@ fn indexed<T: Ord>(items: impl IntoIterator<Item = T>) -> BTreeMap<T, usize> {
 fn reason_of(what: &What) -> Option<Text> {
     match what {
         What::Audit { verdict, .. } => verdict.as_ref().err().cloned(),
-        What::Death { reason, .. } => Some(reason.clone()),
+        What::Death { reason, .. } | What::Local { text: reason, .. } => Some(reason.clone()),
         _ => None,
     }
 }

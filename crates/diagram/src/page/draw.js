@@ -155,6 +155,8 @@ function glyphOf(kind) {
     case 'collect':
     case 'audit': return 'M-6-6H6V6H-6ZM-3 0L-1 3L4-3';
     case 'death': return 'M-6-6L6 6M-6 6L6-6';
+    case 'connect':
+    case 'local':
     case 'start':
     case 'end': return 'M0-6V6';
     default: return 'M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0';

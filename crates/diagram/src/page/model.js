@@ -216,6 +216,8 @@ function describe(event) {
     case 'start': return 'the system starts';
     case 'end': return 'the system ends';
     case 'create': return `${at} begins with ${event.amount}`;
+    case 'connect': return `${at} opens channel ${channelName(event.lane, event.to)}`;
+    case 'local': return `${at}: ${event.reason}`;
     case 'send': return `${at} sends ${event.amount} to ${nameOf(message.to)}${inferred(event)}`;
     case 'receive': return `${at} receives ${event.amount} from ${nameOf(message.from)}`;
     case 'refuse': return `${at} refuses to send ${event.amount} to ${nameOf(event.to)}: it has less`;

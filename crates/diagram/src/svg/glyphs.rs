@@ -13,12 +13,13 @@ pub(super) fn event(out: &mut String, what: &What, placed: &Placed, tooltip: &st
     let (event, Point { x, y }) = (placed.event, placed.at);
     let _ = write!(out, "<g data-event=\"{event}\">{tooltip}");
     let _ = match what {
-        What::Start | What::End => write!(
+        What::Start { .. } | What::End => write!(
             out,
             "<path class=\"guide\" d=\"M{x} -20V{}\"/>",
             height + 20
         ),
         What::Create { .. } => bar(out, x, y),
+        What::Connect { .. } | What::Local { .. } => local(out, x, y),
         What::Send { .. } | What::Receive { .. } => dot(out, x, y),
         What::Refuse { .. } => refused(out, x, y),
         What::Begin { snapshot, .. } => ring(out, x, y, style::stroke(*snapshot)),
@@ -45,6 +46,11 @@ fn bar(out: &mut String, x: i32, y: i32) -> Result {
         out,
         "<rect class=\"ink\" x=\"{left}\" y=\"{top}\" width=\"4\" height=\"18\" rx=\"1\"/>"
     )
+}
+
+fn local(out: &mut String, x: i32, y: i32) -> Result {
+    let top = y - 4;
+    write!(out, "<path class=\"life\" d=\"M{x} {top}v8\"/>")
 }
 
 fn dot(out: &mut String, x: i32, y: i32) -> Result {
@@ -164,6 +170,8 @@ pub(super) enum Symbol {
     Marker,
     Cut,
     Created,
+    Connected,
+    Local,
     Exchange,
     Refused,
     Begin,
@@ -179,13 +187,15 @@ pub(super) enum Symbol {
 
 impl Symbol {
     /// Lines first, then what happens at a process, then the rest.
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::Message,
         Self::InTransit,
         Self::Lost,
         Self::Marker,
         Self::Cut,
         Self::Created,
+        Self::Connected,
+        Self::Local,
         Self::Exchange,
         Self::Refused,
         Self::Begin,
@@ -222,8 +232,10 @@ impl Symbol {
     /// That of an event.
     fn of(what: &What) -> Option<Self> {
         Some(match what {
-            What::Start | What::End => return None,
+            What::Start { .. } | What::End => return None,
             What::Create { .. } => Self::Created,
+            What::Connect { .. } => Self::Connected,
+            What::Local { .. } => Self::Local,
             What::Send { .. } | What::Receive { .. } => Self::Exchange,
             What::Refuse { .. } => Self::Refused,
             What::Begin { .. } => Self::Begin,
@@ -248,6 +260,8 @@ impl Symbol {
             Self::Marker => "marker",
             Self::Cut => "cut, through recorded states",
             Self::Created => "created",
+            Self::Connected => "opens a channel",
+            Self::Local => "something local",
             Self::Exchange => "sent or received",
             Self::Refused => "refused: not enough money",
             Self::Begin => "begins a snapshot",
@@ -311,6 +325,7 @@ impl Symbol {
                 x + 28
             ),
             Self::Created => bar(out, middle, y),
+            Self::Connected | Self::Local => local(out, middle, y),
             Self::Exchange => dot(out, middle, y),
             Self::Refused => refused(out, middle, y),
             Self::Begin => {

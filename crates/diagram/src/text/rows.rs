@@ -67,10 +67,17 @@ pub(super) fn rows(recent: &Recent) -> Vec<Row> {
     let mut events = (recent.forgotten()..).zip(&recent.events).peekable();
     while let Some((number, linked)) = events.next() {
         let (text, ink, kind) = match &linked.event.what {
-            What::Start | What::Begin { .. } | What::ChannelClosed { .. } => continue,
+            What::Start { .. } | What::Begin { .. } | What::ChannelClosed { .. } => continue,
             // Its `audit` follows.
             What::Collect { .. } => continue,
-            What::Create { process, amount } => at(*process, Symbol::Created, amount.to_string()),
+            What::Create {
+                process, amount, ..
+            } => at(*process, Symbol::Created, amount.to_string()),
+            What::Connect { channel } => {
+                let text = format!("opens {channel}");
+                at(channel.from, Symbol::Event, text)
+            }
+            What::Local { process, text } => at(*process, Symbol::Event, text.to_string()),
             What::Refuse { channel, amount } => {
                 let text = format!("refuses to send {amount} to {}", channel.to);
                 at(channel.from, Symbol::Refused, text)

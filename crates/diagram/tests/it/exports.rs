@@ -320,6 +320,7 @@ fn what_a_history_says_cannot_break_out_of_any_format() {
     system.events.push(history::Event {
         line: None,
         time: None,
+        extra: Vec::new(),
         what: What::Death {
             process: Some(history::ProcessId(1)),
             reason: evil.into(),

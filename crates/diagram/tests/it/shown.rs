@@ -135,7 +135,7 @@ impl Shown {
         let header = Header {
             seed: Some(seed),
             script: Some(name.into()),
-            sha256: None,
+            ..Header::default()
         };
         Self::new(system, &header, name)
     }
@@ -199,7 +199,9 @@ pub(crate) struct Replay {
 impl Replay {
     pub(crate) fn event(&mut self, system: &System, event: usize) {
         match system.events[event].what {
-            What::Create { process, amount } => {
+            What::Create {
+                process, amount, ..
+            } => {
                 self.balances.insert(process, amount);
             }
             What::Send {

@@ -236,8 +236,10 @@ fn a_cut_is_a_broad_translucent_band_beneath_every_arrow() {
 /// What an event is drawn as, and what the key says of it.
 fn explained(what: &What) -> Option<&'static str> {
     Some(match what {
-        What::Start | What::End => return None,
+        What::Start { .. } | What::End => return None,
         What::Create { .. } => "created",
+        What::Connect { .. } => "opens a channel",
+        What::Local { .. } => "something local",
         What::Send { .. } | What::Receive { .. } => "sent or received",
         What::Refuse { .. } => "refused: not enough money",
         What::Begin { .. } => "begins a snapshot",
@@ -260,6 +262,8 @@ fn the_key_explains_the_symbols_that_occur_and_no_others() {
         let occur: BTreeSet<&str> = events.filter_map(explained).collect();
         for name_of in [
             "created",
+            "opens a channel",
+            "something local",
             "sent or received",
             "refused: not enough money",
             "begins a snapshot",

@@ -115,6 +115,7 @@ fn old_events_are_forgotten_and_what_they_left_in_transit_is_not() {
     };
     let create = |process, amount| What::Create {
         process: ProcessId(process),
+        name: None,
         amount,
     };
     let send = |number| What::Send {
@@ -128,7 +129,11 @@ fn old_events_are_forgotten_and_what_they_left_in_transit_is_not() {
         amount: 1,
         number: 1,
     };
-    let begun = [What::Start, create(1, u64::MAX), create(2, 0)];
+    let begun = [
+        What::Start { sparse: false },
+        create(1, u64::MAX),
+        create(2, 0),
+    ];
     let whats = begun
         .into_iter()
         .chain((1..=5000).map(send))
@@ -138,6 +143,7 @@ fn old_events_are_forgotten_and_what_they_left_in_transit_is_not() {
             line: None,
             time: None,
             what,
+            extra: Vec::new(),
         })
         .collect();
     let drawn = plain(&events, usize::MAX, 60, false);
@@ -157,8 +163,12 @@ fn what_a_history_says_cannot_act_on_the_terminal() {
     let process = ProcessId(1);
     let reason = "é 1 → 2\u{1b}[31m".into();
     let whats = [
-        What::Start,
-        What::Create { process, amount: 5 },
+        What::Start { sparse: false },
+        What::Create {
+            process,
+            name: None,
+            amount: 5,
+        },
         What::Death {
             process: Some(process),
             reason,
@@ -168,6 +178,7 @@ fn what_a_history_says_cannot_act_on_the_terminal() {
         line: None,
         time: None,
         what,
+        extra: Vec::new(),
     });
     let drawn = plain(&events, 9, 80, false);
     assert!(drawn.contains("✗ é 1 → 2\\x1b[31m"), "{drawn}");

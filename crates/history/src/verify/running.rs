@@ -153,19 +153,21 @@ impl Running {
                 let violation = Violation::new(Rule::Order, "this is after the system ended");
                 return Err(violation.seen("ended", ended).seen("happened", at));
             }
-            (None, _) if event.what != What::Start => {
+            (None, _) if !matches!(event.what, What::Start { .. }) => {
                 return order("this is before any system starts");
             }
             _ => {}
         }
         let due = self.at_its_process(&event.what, at)?;
         match event.what {
-            What::Start => self.started = Some(at),
+            What::Start { .. } => self.started = Some(at),
             What::End => {
                 self.nothing_is_inferred_of_the_living()?;
                 self.ended = Some(at);
             }
-            What::Create { process, amount } => {
+            What::Create {
+                process, amount, ..
+            } => {
                 self.log.create(process, amount, at)?;
             }
             What::Send {
@@ -187,8 +189,11 @@ impl Running {
                 self.log.receive(channel, amount, number, at)?;
                 self.keep_if_late(channel, amount, at);
             }
+            What::Connect { .. } | What::Local { .. } => {}
             What::Refuse { channel, amount } => self.log.refuse(channel, amount, at)?,
-            What::Begin { process, snapshot } => self.begin(process, snapshot, at),
+            What::Begin {
+                process, snapshot, ..
+            } => self.begin(process, snapshot, at),
             What::Record {
                 process,
                 snapshot,

@@ -2,7 +2,7 @@
 
 use history::{Error, Event, Header, Reader, System, write_event, write_header};
 
-const RUN: &str = r#"{"history":1,"seed":7,"script":"two.txt"}
+const RUN: &str = r#"{"history":2,"seed":7,"script":"two.txt"}
 {"event":"start","line":1,"time":5}
 {"event":"create","process":1,"amount":1000,"line":2,"time":9}
 {"event":"create","process":2,"amount":18446744073709550615,"line":3,"time":9}
@@ -24,7 +24,13 @@ const RUN: &str = r#"{"history":1,"seed":7,"script":"two.txt"}
 {"event":"death","process":1,"reason":"killed by signal 9"}
 {"event":"death","reason":"the <observer> \"ended\""}
 {"event":"audit","snapshot":2,"passed":false,"reason":"money is missing"}
-{"event":"end"}
+{"event":"end","x-note":{"event":[1,"two"]}}
+{"event":"start","sparse":true}
+{"event":"create","process":1,"name":"till","amount":5}
+{"event":"create","process":2,"amount":0}
+{"event":"connect","process":1,"from":1,"to":2}
+{"event":"local","process":1,"text":"opens at nine"}
+{"event":"begin","process":1,"snapshot":1,"members":[1,2]}
 "#;
 
 fn read(text: &str) -> Result<(Header, Vec<Event>, bool), Error> {
@@ -43,6 +49,36 @@ fn what_is_written_is_what_was_read() {
     }
     assert_eq!(String::from_utf8(written).unwrap(), RUN);
     assert!(!is_truncated);
+}
+
+/// What the first version could say means the same today.
+#[test]
+fn a_history_of_the_first_version_is_read_as_one_of_today() {
+    let old = RUN.replace("{\"history\":2,", "{\"history\":1,");
+    assert_eq!(read(&old).unwrap(), read(RUN).unwrap());
+}
+
+#[test]
+fn keys_of_somebody_else_s_are_kept_wherever_they_stand() {
+    let text = r#"{"x-by":"me","history":2}
+{"event":"start","x-a":[1, 2.50],"line":3,"x-\"":null}
+"#;
+    let (header, events, _) = read(text).unwrap();
+    let mut written = Vec::new();
+    write_header(&mut written, &header);
+    write_event(&mut written, &events[0]);
+    let expected = r#"{"history":2,"x-by":"me"}
+{"event":"start","line":3,"x-a":[1, 2.50],"x-\"":null}
+"#;
+    assert_eq!(String::from_utf8(written).unwrap(), expected);
+    for wrong in [
+        r#"{"event":"start","x":1}"#,
+        r#"{"event":"start","x-a":1,"colour":2}"#,
+        r#"{"event":"create","process":1,"amount":"\"x-a"}"#,
+    ] {
+        let error = read(&format!("{{\"history\":2}}\n{wrong}\n")).unwrap_err();
+        assert!(error.to_string().starts_with("line 2: "), "{error}");
+    }
 }
 
 #[test]
@@ -88,8 +124,8 @@ fn anything_else_malformed_is_an_error_with_its_line() {
         ("", &nothing[..]),
         ("{\"hist", &nothing),
         (
-            "{\"history\":2,\"novel\":1}\n",
-            "line 1: the history is of version 2",
+            "{\"history\":3,\"novel\":1}\n",
+            "line 1: the history is of version 3",
         ),
         ("{\"event\":\"start\"}\n", "line 1: missing field `history`"),
     ] {
@@ -155,7 +191,7 @@ fn what_other_systems_make_of_a_history_is_known_for_what_it_is() {
 fn a_system_knows_what_belongs_together() {
     let (_, events, _) = read(RUN).unwrap();
     let systems = System::link(events).unwrap();
-    let [system] = &systems[..] else {
+    let [system, _] = &systems[..] else {
         panic!("{systems:?}")
     };
     assert_eq!(system.messages.len(), 4);

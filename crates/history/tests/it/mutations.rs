@@ -60,7 +60,7 @@ fn collected(events: &[Event]) -> BTreeSet<(u64, SnapshotId)> {
     let mut collected = BTreeSet::new();
     for event in events {
         match event.what {
-            What::Start => system += 1,
+            What::Start { .. } => system += 1,
             What::Collect { snapshot, .. } => drop(collected.insert((system, snapshot))),
             _ => {}
         }
@@ -186,7 +186,7 @@ fn mutations(events: &[Event], at: usize) -> Vec<(&'static str, Vec<Event>, bool
         | What::Record { .. }
         | What::MarkerSent { .. }
         | What::MarkerReceived { .. } => is_of_collected,
-        What::Start => true,
+        What::Start { .. } => true,
         _ => false,
     };
     change("drop", drop_is_wrong, &[]);
@@ -318,6 +318,6 @@ fn is_of_collected(events: &[Event], at: usize) -> bool {
     };
     let starts = events[..=at]
         .iter()
-        .filter(|event| event.what == What::Start);
+        .filter(|event| matches!(event.what, What::Start { .. }));
     collected(events).contains(&(starts.count() as u64, snapshot))
 }

@@ -4,14 +4,14 @@
 //! `PIPEBANK_SEED=n cargo test -p pipebank-history --test it round_trip::` runs just the n-th history.
 
 use history::{
-    Channel, ChannelState, Event, Header, ProcessId, ProcessState, Reader, SnapshotId, Tally, Text,
-    What, write_event, write_header,
+    Channel, ChannelState, Event, Extra, Header, ProcessId, ProcessState, Reader, SnapshotId,
+    Tally, Text, What, write_event, write_header,
 };
 
 const HISTORIES: u64 = 300;
 const EVENTS: usize = 60;
 /// The kinds of events.
-const KINDS: u64 = 14;
+const KINDS: u64 = 16;
 
 #[test]
 fn whatever_is_written_is_read_back() {
@@ -25,6 +25,7 @@ fn whatever_is_written_is_read_back() {
             seed: random.maybe(Random::number),
             script: random.maybe(Random::text),
             sha256: random.maybe(Random::text),
+            extra: random.extra(),
         };
         // Every kind, then whatever comes.
         let kinds = (0..KINDS).chain((0..EVENTS).map(|_| random.below(KINDS)).collect::<Vec<_>>());
@@ -146,7 +147,17 @@ impl Random {
             line: self.maybe(Self::number),
             time: self.maybe(Self::number),
             what: self.what(kind),
+            extra: self.extra(),
         }
+    }
+
+    /// Of one event in four: a key like those of an event, and a value that has such a key inside.
+    fn extra(&mut self) -> Extra {
+        let text = serde_json::to_string(&*self.text()).unwrap();
+        let value = format!(r#"{{"x-":[{text},1.50],"amount":null}}"#);
+        let extra = [("x-event".to_owned(), text), ("x-\"\n".to_owned(), value)];
+        let count = self.below(8).saturating_sub(5);
+        extra.into_iter().take(count as usize).collect()
     }
 
     fn what(&mut self, kind: u64) -> What {
@@ -155,8 +166,17 @@ impl Random {
         // Counted from 1.
         let number = self.number().max(1);
         match kind {
-            0 => What::Start,
-            1 => What::Create { process, amount },
+            0 => What::Start { sparse: inferred },
+            14 => What::Connect { channel },
+            15 => What::Local {
+                process,
+                text: self.text(),
+            },
+            1 => What::Create {
+                process,
+                name: self.maybe(Self::text),
+                amount,
+            },
             2 => What::Send {
                 channel,
                 amount,
@@ -169,7 +189,11 @@ impl Random {
                 number,
             },
             4 => What::Refuse { channel, amount },
-            5 => What::Begin { process, snapshot },
+            5 => What::Begin {
+                process,
+                snapshot,
+                members: self.list(Self::process),
+            },
             6 => What::Record {
                 process,
                 snapshot,

@@ -9,6 +9,7 @@ pub(crate) fn events(text: &str) -> Vec<Event> {
         line: Some(number),
         time: None,
         what: what(line),
+        extra: Vec::new(),
     });
     events.collect()
 }
@@ -31,10 +32,13 @@ fn what(line: &str) -> What {
     };
     let inferred = rest.last() == Some(&"inferred");
     match name {
-        "start" => What::Start,
+        "start" => What::Start {
+            sparse: rest.last() == Some(&"sparse"),
+        },
         "end" => What::End,
         "create" => What::Create {
             process: process(0),
+            name: None,
             amount: number(1),
         },
         "send" => What::Send {
@@ -48,6 +52,7 @@ fn what(line: &str) -> What {
             amount: number(2),
             number: number(3),
         },
+        "connect" => What::Connect { channel: channel() },
         "refuse" => What::Refuse {
             channel: channel(),
             amount: number(2),
@@ -55,6 +60,7 @@ fn what(line: &str) -> What {
         "begin" => What::Begin {
             process: process(0),
             snapshot: snapshot(1),
+            members: (2..rest.len()).map(process).collect(),
         },
         "record" => What::Record {
             process: process(0),

@@ -57,7 +57,12 @@ impl Chronicle {
     /// Something has happened, and this line of the script asked for it.
     pub(super) fn push(&mut self, line: Option<u64>, what: What) {
         let time = u64::try_from(self.begun.elapsed().as_micros()).ok();
-        let event = Event { line, time, what };
+        let event = Event {
+            line,
+            time,
+            what,
+            extra: Vec::new(),
+        };
         if self.file.is_some() || self.kept.is_some() {
             self.line.clear();
             history::write_event(&mut self.line, &event);

@@ -214,7 +214,7 @@ fn a_run_that_is_refused_leaves_every_file_as_it_was() {
     assert!(
         fs::read_to_string(place.path("old.dot"))
             .unwrap()
-            .starts_with("{\"history\":1")
+            .starts_with("{\"history\":2")
     );
 }
 

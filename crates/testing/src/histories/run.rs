@@ -19,7 +19,7 @@ pub fn run(seed: u64, params: &Params) -> Vec<Event> {
         line: 1,
         events: Vec::new(),
     };
-    run.tell(What::Start);
+    run.tell(What::Start { sparse: false });
     for _ in 0..params.processes {
         run.create();
     }
@@ -88,6 +88,7 @@ impl Run {
             line: Some(self.line),
             time: None,
             what,
+            extra: Vec::new(),
         });
     }
 
@@ -137,6 +138,7 @@ impl Run {
         };
         self.tell(What::Create {
             process,
+            name: None,
             amount: state,
         });
         for peer in self.alive() {
@@ -276,7 +278,11 @@ impl Run {
         let parts = &self.processes[&process].parts;
         if !parts.iter().any(|part| part.snapshot == snapshot) {
             self.snapshots.insert(snapshot);
-            self.tell(What::Begin { process, snapshot });
+            self.tell(What::Begin {
+                process,
+                snapshot,
+                members: Vec::new(),
+            });
             self.record(process, snapshot);
         }
     }

@@ -77,7 +77,12 @@ fn write(master: &mut Master, history: &mut Vec<Event>) -> bool {
         if let Effect::History(event) = effect {
             let (line, what) = *event;
             let time = None;
-            history.push(Event { line, time, what });
+            history.push(Event {
+                line,
+                time,
+                what,
+                extra: Vec::new(),
+            });
         }
     }
     starts

@@ -133,7 +133,12 @@ impl World {
 
     fn write(&mut self, line: Option<u64>, what: What) {
         let time = None;
-        self.history.push(Event { line, time, what });
+        self.history.push(Event {
+            line,
+            time,
+            what,
+            extra: Vec::new(),
+        });
     }
 
     fn show(&mut self, shown: &Shown) {

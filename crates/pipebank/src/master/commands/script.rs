@@ -73,6 +73,7 @@ fn run_within(options: ScriptOptions, patience: &Patience) -> Result<u8, Error> 
         seed: Some(options.system.seed()),
         script: Some(path.clone().into()),
         sha256: sha256.map(Into::into),
+        ..Header::default()
     };
     let (session, source, pictures) = prepare(options, path, source, header, files, patience)?;
     Ok(to_its_end(session, source, &pictures))

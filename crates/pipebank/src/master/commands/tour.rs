@@ -96,7 +96,7 @@ fn run_within(options: &TourOptions, patience: &Patience) -> Result<u8, Error> {
     let header = Header {
         seed: Some(seed),
         script: Some("master tour".to_owned().into()),
-        sha256: None,
+        ..Header::default()
     };
     let chronicle = Chronicle::begin(None, Some(Kept::new()), Some(show::recent()), &header);
     let painter = Painter::on_stdout(options.system.color);
