@@ -70,8 +70,10 @@ pub enum Verdict {
         messages: usize,
         /// The sum of these.
         in_transit: u128,
-        /// The sum of all states and of these.
-        total: u128,
+        /// The sum of all states and of these; `None` where it says nothing.
+        total: Option<u128>,
+        /// What the history does not let one judge, each with the reason.
+        unjudged: Vec<String>,
     },
     /// It breaks a rule.
     Invalid(Box<Violation>),
@@ -113,6 +115,7 @@ impl Verifier {
         let at = Location {
             history: line,
             script: event.line,
+            turn: self.report.events,
         };
         if matches!(event.what, What::Start { .. }) {
             if let Some(running) = &mut self.running {

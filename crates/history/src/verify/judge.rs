@@ -70,8 +70,8 @@ pub(super) fn judge(
             .collect(),
         channels: all_in_transit(log, &open),
     };
-    let no_channel = no_channel(log, collecting);
-    let is_sound = open.violation.is_none() && no_channel.is_none();
+    let no_channel = no_channel(log, &open, collecting);
+    let is_sound = open.violation(log).is_none() && no_channel.is_none();
     if is_cut_off && is_sound && is_beginning(collecting, &expected) {
         let reason = "the history breaks off while it is being collected";
         return Verdict::Unknown(reason.to_owned());
@@ -81,21 +81,43 @@ pub(super) fn judge(
         wrong_state(&open, collecting),
         no_channel,
         wrong_channel(log, &open, collecting, &expected),
-        wrong_total(log, collecting),
+        wrong_total(log, &open, collecting),
         wrong_marker(log, &open, collecting),
     ];
     for violation in checks.into_iter().flatten() {
         open.blame(violation);
     }
-    match open.violation {
-        Some(violation) => Verdict::Invalid(Box::new(violation)),
-        None => Verdict::Valid {
-            processes: expected.states.len(),
-            messages: expected.channels.values().map(Vec::len).sum(),
-            in_transit: sum(expected.channels.values().flatten()),
-            total: collecting.total(),
-        },
+    if let Some(violation) = open.violation(log) {
+        return Verdict::Invalid(Box::new(violation.clone()));
     }
+    let mut unjudged = Vec::new();
+    if !open.has_markers(log) {
+        unjudged.push("how it was taken, since it has no markers".to_owned());
+    }
+    let money = deposits(log, &open);
+    if money.is_none() {
+        unjudged.push("its total, since messages went to or came from others".to_owned());
+    }
+    Verdict::Valid {
+        processes: expected.states.len(),
+        messages: expected.channels.values().map(Vec::len).sum(),
+        in_transit: sum(expected.channels.values().flatten()),
+        total: money.map(|_| collecting.total()),
+        unjudged,
+    }
+}
+
+/// What its members were created with; `None` where messages passed between them and others, so that
+/// what they have together is not known from that.
+fn deposits(log: &Log, open: &InProgress) -> Option<u128> {
+    let members = || log.processes.iter().filter(|(it, _)| open.has(**it));
+    if open.members.is_some() {
+        let mut peers = members().flat_map(|(_, it)| it.outgoing.iter().chain(&it.incoming));
+        if peers.any(|peer| !open.has(*peer)) {
+            return None;
+        }
+    }
+    Some(members().map(|(_, it)| u128::from(it.deposit)).sum())
 }
 
 /// What was in transit at the cut, on each channel that was not empty.
@@ -103,7 +125,7 @@ fn all_in_transit(log: &Log, open: &InProgress) -> BTreeMap<Channel, Vec<u64>> {
     let mut all = BTreeMap::new();
     for (&to, receiver) in &open.records {
         let peers = log.processes.get(&to).map(|account| &account.incoming);
-        for &from in peers.into_iter().flatten() {
+        for &from in peers.into_iter().flatten().filter(|from| open.has(**from)) {
             let channel = Channel { from, to };
             let amounts = in_transit(log, channel, open.records.get(&from), receiver);
             if !amounts.is_empty() {
@@ -155,14 +177,28 @@ fn is_beginning(collecting: &Collecting, expected: &Expected) -> bool {
     states && channels && collecting.twice.is_none() && !is_all
 }
 
-fn incomplete(log: &Log, open: &InProgress, collecting: &Collecting) -> Option<Violation> {
+pub(super) fn incomplete(
+    log: &Log,
+    open: &InProgress,
+    collecting: &Collecting,
+) -> Option<Violation> {
     let has_none = |process: &&ProcessId| !open.records.contains_key(process);
-    let reason = match log.processes.keys().find(has_none) {
-        Some(process) => {
+    let mut members: Box<dyn Iterator<Item = &ProcessId>> = match &open.members {
+        Some(members) => Box::new(members.iter()),
+        None => Box::new(log.processes.keys()),
+    };
+    let other = open.records.keys().find(|process| !open.has(**process));
+    let reason = match (members.find(has_none), other) {
+        (Some(process), _) => {
             format!("process {process} had not recorded its state when it was collected")
         }
-        None if log.processes.is_empty() => "it is collected from no process at all".to_owned(),
-        None => return None,
+        (None, Some(process)) => {
+            format!("process {process} recorded its state, and does not take part in it")
+        }
+        (None, None) if log.processes.is_empty() => {
+            "it is collected from no process at all".to_owned()
+        }
+        (None, None) => return None,
     };
     let violation = Violation::new(Rule::Complete, reason);
     Some(violation.seen("collected", collecting.at))
@@ -199,12 +235,13 @@ fn wrong_state(open: &InProgress, collecting: &Collecting) -> Option<Violation> 
 }
 
 /// A state is collected, perhaps an empty one, of a channel that there is not.
-fn no_channel(log: &Log, collecting: &Collecting) -> Option<Violation> {
-    collecting.channels.keys().find_map(|&channel| {
+fn no_channel(log: &Log, open: &InProgress, collecting: &Collecting) -> Option<Violation> {
+    of_members(open, collecting).find_map(|&channel| {
         let is_unknown = |process: &ProcessId| !log.processes.contains_key(process);
         let reason = match [channel.from, channel.to].into_iter().find(is_unknown) {
             Some(process) => format!("process {process} had not been created"),
             None if channel.from == channel.to => "no process has one to itself".to_owned(),
+            None if log.opened(channel).is_none() => "it had not been opened".to_owned(),
             None => return None,
         };
         let reason = format!("there is no such channel, and a state of it is collected: {reason}");
@@ -213,13 +250,23 @@ fn no_channel(log: &Log, collecting: &Collecting) -> Option<Violation> {
     })
 }
 
+/// The channels whose state was collected. What comes from others than its members, or goes to them,
+/// is not judged.
+fn of_members<'c>(
+    open: &InProgress,
+    collecting: &'c Collecting,
+) -> impl Iterator<Item = &'c Channel> {
+    let channels = collecting.channels.keys();
+    channels.filter(|channel| open.has(channel.from) && open.has(channel.to))
+}
+
 fn wrong_channel(
     log: &Log,
     open: &InProgress,
     collecting: &Collecting,
     expected: &Expected,
 ) -> Option<Violation> {
-    let of_both = expected.channels.keys().chain(collecting.channels.keys());
+    let of_both = expected.channels.keys().chain(of_members(open, collecting));
     let mut channels: Vec<Channel> = of_both.copied().collect();
     channels.sort_unstable_by_key(|channel| (channel.from, channel.to));
     for channel in channels {
@@ -233,7 +280,7 @@ fn wrong_channel(
             "in transit at the cut was {}, and {} was collected{}",
             listed(expected),
             listed(collected),
-            money_too(log, collecting)
+            money_too(log, open, collecting)
         );
         let mut violation = Violation::new(Rule::InTransit, reason).on(channel);
         for process in [channel.from, channel.to] {
@@ -260,53 +307,53 @@ fn listed(amounts: &[u64]) -> String {
     text
 }
 
-fn money_too(log: &Log, collecting: &Collecting) -> String {
-    match (collecting.total(), log.deposits) {
-        (total, deposits) if total == deposits => String::new(),
-        (total, deposits) => format!(" (so {total} of {deposits} are accounted for)"),
+fn money_too(log: &Log, open: &InProgress, collecting: &Collecting) -> String {
+    match (collecting.total(), deposits(log, open)) {
+        (total, Some(deposits)) if total != deposits => {
+            format!(" (so {total} of {deposits} are accounted for)")
+        }
+        _ => String::new(),
     }
 }
 
-fn wrong_total(log: &Log, collecting: &Collecting) -> Option<Violation> {
-    let (total, deposits) = (collecting.total(), log.deposits);
+fn wrong_total(log: &Log, open: &InProgress, collecting: &Collecting) -> Option<Violation> {
+    let (total, deposits) = (collecting.total(), deposits(log, open)?);
     let reason = format!("states and messages add up to {total}, and {deposits} were deposited");
     let violation = Violation::new(Rule::Money, reason).seen("collected", collecting.at);
     (total != deposits).then_some(violation)
 }
 
-fn wrong_marker(log: &Log, open: &InProgress, collecting: &Collecting) -> Option<Violation> {
-    for (&from, sender) in &log.processes {
-        for (&to, receiver) in &log.processes {
-            let is_before = |died: Option<Location>, created: Location| {
-                died.is_some_and(|died| died.history < created.history)
-            };
-            let never = is_before(sender.died, receiver.created)
-                || is_before(receiver.died, sender.created);
-            if from == to || never {
-                continue;
-            }
-            let channel = Channel { from, to };
-            let wrong = |reason: &str| {
-                let violation = Violation::new(Rule::Markers, reason).on(channel);
-                Some(violation)
-            };
-            let markers = open.markers.get(&channel);
-            let violation = match markers.map(|it| (it.sent, it.received)) {
-                Some((_, Some(_))) => continue,
-                Some((Some(sent), None)) => wrong(
-                    "it was collected before the marker was received: its state was not known to \
-                     be complete",
-                )
-                .map(|it| it.seen("the marker was sent", sent)),
-                _ => {
-                    wrong("no marker was ever sent on it").map(|it| match open.records.get(&from) {
-                        Some(record) => it.seen(format!("process {from} recorded"), record.at),
-                        None => it,
-                    })
-                }
-            };
-            return violation.map(|it| it.seen("collected", collecting.at));
+pub(super) fn wrong_marker(
+    log: &Log,
+    open: &InProgress,
+    collecting: &Collecting,
+) -> Option<Violation> {
+    let had_died = |process: ProcessId, opened: Location| {
+        let died = log.processes.get(&process).and_then(|it| it.died);
+        died.is_some_and(|died| died.turn < opened.turn)
+    };
+    for (channel, opened) in log.channels_between(|process| open.has(process)) {
+        if had_died(channel.from, opened) || had_died(channel.to, opened) {
+            continue;
         }
+        let wrong = |reason: &str| Violation::new(Rule::Markers, reason).on(channel);
+        let markers = open.markers.get(&channel);
+        let violation = match markers.map(|it| (it.sent, it.received)) {
+            Some((_, Some(_))) => continue,
+            Some((Some(sent), None)) => wrong(
+                "it was collected before the marker was received: its state was not known to be \
+                 complete",
+            )
+            .seen("the marker was sent", sent),
+            _ => {
+                let (from, wrong) = (channel.from, wrong("no marker was ever sent on it"));
+                match open.records.get(&from) {
+                    Some(record) => wrong.seen(format!("process {from} recorded"), record.at),
+                    None => wrong,
+                }
+            }
+        };
+        return Some(violation.seen("collected", collecting.at));
     }
     None
 }

@@ -14,13 +14,15 @@ pub(super) struct Log {
     pub(super) processes: BTreeMap<ProcessId, ProcessLog>,
     /// Those on which something was sent.
     pub(super) channels: HashMap<Channel, ChannelLog>,
-    /// All first states together.
-    pub(super) deposits: u128,
+    /// In a sparse system, those that there are.
+    opened: Option<BTreeMap<Channel, Location>>,
 }
 
 /// A process.
 #[derive(Debug)]
 pub(super) struct ProcessLog {
+    /// Its first state.
+    pub(super) deposit: u64,
     /// Its state; `None` once something was inferred: what else it did before it died is not known.
     pub(super) state: Option<u64>,
     pub(super) created: Location,
@@ -172,6 +174,71 @@ impl Count {
 }
 
 impl Log {
+    /// There are only the channels that are opened.
+    pub(super) fn be_sparse(&mut self) {
+        self.opened.get_or_insert_default();
+    }
+
+    /// A channel opens.
+    pub(super) fn connect(&mut self, channel: Channel, at: Location) -> Result<(), Violation> {
+        let wrong = |reason: String| Violation::new(Rule::Order, reason).on(channel);
+        let has_none = |process: &ProcessId| !self.processes.contains_key(process);
+        if let Some(process) = [channel.from, channel.to].into_iter().find(has_none) {
+            let reason = format!("process {process} was never created");
+            return Err(wrong(reason).seen("opened", at));
+        }
+        let Some(opened) = &mut self.opened else {
+            let reason = "it is opened, and there is one from each process to each other already: \
+                          the system does not start as a sparse one";
+            return Err(wrong(reason.to_owned()).seen("opened", at));
+        };
+        match opened.insert(channel, at) {
+            None => Ok(()),
+            Some(first) => Err(wrong("it is opened a second time".to_owned())
+                .seen("opened", first)
+                .seen("opened again", at)),
+        }
+    }
+
+    /// Since when there is a channel; `None` where there is none.
+    pub(super) fn opened(&self, channel: Channel) -> Option<Location> {
+        let Channel { from, to } = channel;
+        match &self.opened {
+            Some(opened) => opened.get(&channel).copied(),
+            None if from == to => None,
+            None => {
+                let [from, to] = [from, to].map(|process| self.processes.get(&process));
+                let (from, to) = (from?.created, to?.created);
+                Some(if from.turn > to.turn { from } else { to })
+            }
+        }
+    }
+
+    /// All channels there are between these processes, in their order.
+    pub(super) fn channels_between(
+        &self,
+        is_one: impl Fn(ProcessId) -> bool,
+    ) -> impl Iterator<Item = (Channel, Location)> {
+        let opened = self.opened.iter().flatten();
+        let opened = opened.map(|(channel, at)| (*channel, *at));
+        let of_all = match self.opened {
+            None => Some(&self.processes),
+            Some(_) => None,
+        };
+        let pairs = of_all.into_iter().flat_map(|all| {
+            let from = all.iter();
+            from.flat_map(move |from| all.iter().map(move |to| (from, to)))
+        });
+        let pairs = pairs.filter(|((from, _), (to, _))| from != to);
+        let pairs = pairs.map(|((&from, sender), (&to, receiver))| {
+            let is_later = sender.created.turn > receiver.created.turn;
+            let since = if is_later { sender } else { receiver };
+            (Channel { from, to }, since.created)
+        });
+        let all = opened.chain(pairs);
+        all.filter(move |(channel, _)| is_one(channel.from) && is_one(channel.to))
+    }
+
     pub(super) fn create(
         &mut self,
         process: ProcessId,
@@ -179,6 +246,7 @@ impl Log {
         at: Location,
     ) -> Result<(), Violation> {
         let account = ProcessLog {
+            deposit: amount,
             state: Some(amount),
             created: at,
             died: None,
@@ -188,7 +256,6 @@ impl Log {
             outgoing: BTreeSet::new(),
             incoming: BTreeSet::new(),
         };
-        self.deposits += u128::from(amount);
         match self.processes.insert(process, account) {
             None => Ok(()),
             Some(first) => Err(Violation::new(
@@ -283,6 +350,7 @@ impl Log {
         number: u64,
         at: Location,
     ) -> Result<(), Violation> {
+        self.must_be_open(channel, "received", at)?;
         let ends = self.channels.entry(channel).or_default();
         let item = ends.take(channel, Content::Amount(amount), number, at)?;
         let Some(account) = self.processes.get_mut(&channel.to) else {
@@ -325,6 +393,7 @@ impl Log {
         snapshot: SnapshotId,
         at: Location,
     ) -> Result<(), Violation> {
+        self.must_be_open(channel, "received", at)?;
         let ends = self.channels.entry(channel).or_default();
         ends.take(channel, Content::Marker(snapshot), 0, at)?;
         Ok(())
@@ -415,16 +484,33 @@ impl Log {
         None
     }
 
-    /// That the process at the far end of a channel was ever created.
+    /// That the process at the far end of a channel was ever created, and the channel opened.
     fn must_exist(&self, channel: Channel, at: Location) -> Result<(), Violation> {
         match self.processes.contains_key(&channel.to) {
-            true => Ok(()),
+            true => self.must_be_open(channel, "sent on it", at),
             false => {
                 let reason = format!("process {} was never created", channel.to);
                 Err(Violation::new(Rule::Order, reason)
                     .on(channel)
                     .seen("sent to it", at))
             }
+        }
+    }
+
+    /// That a channel was ever opened, where channels are.
+    pub(super) fn must_be_open(
+        &self,
+        channel: Channel,
+        what: &str,
+        at: Location,
+    ) -> Result<(), Violation> {
+        match &self.opened {
+            Some(opened) if !opened.contains_key(&channel) => {
+                let reason = "it was never opened";
+                let violation = Violation::new(Rule::Order, reason).on(channel);
+                Err(violation.seen(what, at))
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct Location {
     pub history: u64,
     /// The line of the script that asked for it.
     pub script: Option<u64>,
+    /// How many events were replayed before it: where lines are taken in another order, theirs.
+    pub(super) turn: u64,
 }
 
 /// Shown as `line 14 of the history (line 7 of the script)`.
@@ -40,7 +42,8 @@ impl fmt::Display for Location {
 /// all, then what a snapshot is, then how Chandy and Lamport take one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
-    /// Events are of a process that was created and lives, of a system between its start and end.
+    /// Events are of a process that was created and lives, and of a channel that was opened, of a system
+    /// between its start and end.
     Order,
     /// Every process's log replays.
     Account,
@@ -54,7 +57,7 @@ pub enum Rule {
     Recorded,
     /// No message is received before the cut and sent after it.
     Consistent,
-    /// Every process has recorded.
+    /// Every member has recorded, and nobody else.
     Complete,
     /// Collected states are the recorded ones.
     States,
@@ -117,8 +120,8 @@ impl Rule {
         match self {
             Self::Order => (
                 "order",
-                "an event is of a process that was created and lives, between a system's start and \
-                 its end",
+                "an event is of a process that was created and lives, and of a channel that was opened, \
+                 between a system's start and its end",
                 "the schema of a history",
             ),
             Self::Account => (
@@ -153,7 +156,7 @@ impl Rule {
             ),
             Self::Complete => (
                 "complete",
-                "every process has recorded its state when a snapshot is collected",
+                "every member has recorded its state when a snapshot is collected, and nobody else",
                 "Chandy & Lamport 1985, section 3.3, termination",
             ),
             Self::States => (
@@ -245,7 +248,7 @@ impl Violation {
     pub(super) fn seen(mut self, what: impl Into<String>, at: Location) -> Self {
         let what = what.into();
         self.events.push(Witness { what, at });
-        self.events.sort_by_key(|event| event.at.history);
+        self.events.sort_by_key(|event| event.at.turn);
         self
     }
 }

@@ -2,7 +2,7 @@
 
 mod snapshots;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::judge::{Collecting, judge};
 use super::log::{Due, Log};
@@ -43,9 +43,13 @@ pub(super) struct Running {
 pub(super) struct InProgress {
     pub(super) records: BTreeMap<ProcessId, Record>,
     pub(super) markers: HashMap<Channel, Markers>,
-    begun: Option<Location>,
+    pub(super) begun: Option<Location>,
     initiators: Vec<Initiator>,
-    pub(super) violation: Option<Violation>,
+    /// Who takes part, where not everybody does.
+    pub(super) members: Option<BTreeSet<ProcessId>>,
+    violation: Option<Violation>,
+    /// What is wrong with how it was taken: counts only where markers took it.
+    of_markers: Option<Violation>,
 }
 
 /// What a process recorded.
@@ -79,17 +83,41 @@ struct GivenUp(Option<Location>);
 impl GivenUp {
     /// Whether what was recorded then is among them.
     fn covers(self, recorded: Location) -> bool {
-        self.0.is_some_and(|at| recorded.history <= at.history)
+        self.0.is_some_and(|at| recorded.turn <= at.turn)
     }
 }
 
 impl InProgress {
     /// Remembers what is wrong with it; of several things, the one whose rule comes first.
     pub(super) fn blame(&mut self, violation: Violation) {
-        match &self.violation {
+        let known = match violation.rule {
+            Rule::Moment | Rule::Markers | Rule::CutOrder => &mut self.of_markers,
+            _ => &mut self.violation,
+        };
+        match known {
             Some(known) if known.rule <= violation.rule => {}
-            _ => self.violation = Some(violation),
+            _ => *known = Some(violation),
         }
+    }
+
+    /// Whether a process takes part in it.
+    pub(super) fn has(&self, process: ProcessId) -> bool {
+        let members = self.members.as_ref();
+        members.is_none_or(|members| members.contains(&process))
+    }
+
+    /// Whether markers took it; where there is no channel to send one on, as far as that can be seen.
+    pub(super) fn has_markers(&self, log: &Log) -> bool {
+        let mut channels = log.channels_between(|process| self.has(process));
+        !self.markers.is_empty() || channels.next().is_none()
+    }
+
+    /// The first rule that it breaks.
+    pub(super) fn violation(&self, log: &Log) -> Option<&Violation> {
+        let of_markers = self.of_markers.as_ref();
+        let of_markers = of_markers.filter(|_| self.has_markers(log));
+        let all = self.violation.iter().chain(of_markers);
+        all.min_by_key(|violation| violation.rule)
     }
 }
 
@@ -160,7 +188,12 @@ impl Running {
         }
         let due = self.at_its_process(&event.what, at)?;
         match event.what {
-            What::Start { .. } => self.started = Some(at),
+            What::Start { sparse } => {
+                self.started = Some(at);
+                if sparse {
+                    self.log.be_sparse();
+                }
+            }
             What::End => {
                 self.nothing_is_inferred_of_the_living()?;
                 self.ended = Some(at);
@@ -189,11 +222,14 @@ impl Running {
                 self.log.receive(channel, amount, number, at)?;
                 self.keep_if_late(channel, amount, at);
             }
-            What::Connect { .. } | What::Local { .. } => {}
+            What::Connect { channel } => self.log.connect(channel, at)?,
+            What::Local { .. } => {}
             What::Refuse { channel, amount } => self.log.refuse(channel, amount, at)?,
             What::Begin {
-                process, snapshot, ..
-            } => self.begin(process, snapshot, at),
+                process,
+                snapshot,
+                ref members,
+            } => self.begin(process, snapshot, members, at),
             What::Record {
                 process,
                 snapshot,
@@ -218,7 +254,10 @@ impl Running {
                 self.log.receive_marker(channel, snapshot, at)?;
                 self.marker_received(channel, snapshot, at);
             }
-            What::ChannelClosed { channel, snapshot } => self.channel_closed(channel, snapshot, at),
+            What::ChannelClosed { channel, snapshot } => {
+                self.log.must_be_open(channel, "closed", at)?;
+                self.channel_closed(channel, snapshot, at);
+            }
             What::Collect {
                 snapshot,
                 ref states,
@@ -241,7 +280,7 @@ impl Running {
     /// Whether the process at which something happens may do that. What it was to record, if it was.
     fn at_its_process(&mut self, what: &What, at: Location) -> Result<Option<Due>, Violation> {
         let process = match *what {
-            What::Create { .. } | What::Death { .. } => None,
+            What::Create { .. } | What::Connect { .. } | What::Death { .. } => None,
             _ => what.process(),
         };
         let Some(process) = process else {
@@ -314,7 +353,11 @@ impl Running {
         if audit.is_err() && !self.judged.contains_key(&snapshot) {
             self.given_up = GivenUp(Some(at));
         }
-        let Some(Verdict::Valid { total, .. }) = self.judged.get(&snapshot) else {
+        // What is not judged may be what the audit saw.
+        let Some(Verdict::Valid {
+            total: Some(total), ..
+        }) = self.judged.get(&snapshot)
+        else {
             return;
         };
         let reason = match audit {
@@ -344,8 +387,8 @@ impl Running {
             self.reorder(events);
         }
         for (snapshot, open) in std::mem::take(&mut self.open) {
-            let verdict = match open.violation {
-                Some(violation) => Verdict::Invalid(Box::new(violation)),
+            let verdict = match open.violation(&self.log) {
+                Some(violation) => Verdict::Invalid(Box::new(violation.clone())),
                 None => Verdict::Unknown("it was not collected".to_owned()),
             };
             self.judged.entry(snapshot).or_insert(verdict);

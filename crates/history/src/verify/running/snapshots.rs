@@ -20,10 +20,8 @@ impl Running {
     /// sender has recorded. None is owed once a process has died, or of what was given up: that can
     /// never be collected.
     pub(super) fn nothing_is_owed(&mut self, channel: Channel, number: u64, at: Location) {
-        let processes = &self.log.processes;
-        let (Some(sender), Some(receiver), Some(ends)) = (
-            processes.get(&channel.from),
-            processes.get(&channel.to),
+        let (Some(sender), Some(ends)) = (
+            self.log.processes.get(&channel.from),
             self.log.channels.get_mut(&channel),
         ) else {
             return;
@@ -33,12 +31,19 @@ impl Running {
         if self.first_death.is_some() {
             return;
         }
-        for snapshot in places.filter_map(|place| sender.records.get(place)) {
+        let owed: Vec<SnapshotId> = places
+            .filter_map(|place| sender.records.get(place))
+            .collect();
+        for snapshot in owed {
             let Some(open) = self.open.get_mut(&snapshot) else {
                 continue;
             };
             let record = open.records.get(&channel.from);
-            let Some(record) = record.filter(|record| !self.given_up.covers(record.at)) else {
+            let (Some(record), true, Some(opened)) = (
+                record.filter(|record| !self.given_up.covers(record.at)),
+                open.has(channel.to),
+                self.log.opened(channel),
+            ) else {
                 continue;
             };
             if open
@@ -48,9 +53,9 @@ impl Running {
             {
                 continue;
             }
-            let since = match record.at.history > receiver.created.history {
+            let since = match record.at.turn > opened.turn {
                 true => record.at,
-                false => receiver.created,
+                false => opened,
             };
             let reason = format!(
                 "message {number} is sent before the marker: whoever receives it cannot know that \
@@ -100,7 +105,13 @@ impl Running {
         }
     }
 
-    pub(super) fn begin(&mut self, process: ProcessId, snapshot: SnapshotId, at: Location) {
+    pub(super) fn begin(
+        &mut self,
+        process: ProcessId,
+        snapshot: SnapshotId,
+        members: &[ProcessId],
+        at: Location,
+    ) {
         if self.judged.contains_key(&snapshot) {
             let reason = format!("process {process} begins it after it was collected");
             let violation = Violation::new(Rule::Moment, reason).seen("begun", at);
@@ -119,6 +130,9 @@ impl Running {
         account.due = Some(Due { snapshot, at, from });
         let after = account.records.end();
         let open = self.open.entry(snapshot).or_default();
+        if !members.is_empty() {
+            open.members.get_or_insert_default().extend(members);
+        }
         open.begun.get_or_insert(at);
         open.initiators.push(Initiator { process, after });
     }
@@ -195,17 +209,21 @@ impl Running {
         let place = account.records.push(snapshot);
         let open = self.open.entry(snapshot).or_default();
         open.records.insert(process, Record { amount, at, place });
-        // Who joins after a death is sent no markers of what was recorded before.
-        let created = account.created.history;
-        let is_late = self.first_death.is_some_and(|it| it.history < created);
-        let early = account.incoming.iter().find_map(|&peer| {
+        // On a channel that opens after a death no markers are sent of what was recorded before.
+        let first_death = self.first_death;
+        let log = &self.log;
+        let account = log.processes.get(&process);
+        let incoming = account.into_iter().flat_map(|account| &account.incoming);
+        let early = incoming.into_iter().find_map(|&peer| {
             let (from, to) = (peer, process);
             let channel = Channel { from, to };
             let sender = open.records.get(&peer)?;
-            if is_late && sender.at.history < created {
+            let opened = log.opened(channel)?.turn;
+            let is_late = first_death.is_some_and(|it| it.turn < opened);
+            if is_late && sender.at.turn < opened {
                 return None;
             }
-            let first = self.log.channels.get(&channel)?.out.after(sender.place)?;
+            let first = log.channels.get(&channel)?.out.after(sender.place)?;
             Some((channel, first, first.received?))
         });
         let Some((channel, first, received)) = early else {
@@ -232,7 +250,9 @@ impl Running {
         let Some(open) = self.open.get(&snapshot) else {
             return;
         };
-        let (Some(begun), [first, others @ ..]) = (open.begun, &open.initiators[..]) else {
+        let (Some(begun), None, [first, others @ ..]) =
+            (open.begun, &open.members, &open.initiators[..])
+        else {
             return;
         };
         let is_initiator = open.initiators.iter().any(|it| it.process == process);
@@ -254,7 +274,9 @@ impl Running {
                 let record = open.records.get(&first.process);
                 record.is_some_and(|record| !self.given_up.covers(record.at))
             });
-            let Some(open) = open.filter(|open| !open.records.contains_key(&process)) else {
+            let is_missing =
+                |open: &&InProgress| open.members.is_none() && !open.records.contains_key(&process);
+            let Some(open) = open.filter(is_missing) else {
                 // That is so for good, and need not be looked at again.
                 *followed += u64::from(*followed == place);
                 continue;
@@ -312,7 +334,10 @@ impl Running {
             return;
         }
         self.markers(channel, snapshot).received.get_or_insert(at);
+        let is_member = self.open.get(&snapshot);
+        let is_member = is_member.is_some_and(|open| open.has(channel.to));
         if self.recorded(channel.to, snapshot).is_none()
+            && is_member
             && let Some(account) = self.log.processes.get_mut(&channel.to)
         {
             let from = Some(channel);

@@ -128,7 +128,13 @@ fn say(text: &mut String, judged: &Judged, broken: Option<&Violation>, reordered
             messages,
             in_transit,
             total,
+            unjudged,
         } => {
+            let total = total.map_or(String::new(), |total| format!(", total {total}"));
+            let unjudged = match &unjudged[..] {
+                [] => String::new(),
+                unjudged => format!("; not judged: {}", unjudged.join("; ")),
+            };
             let of_processes = if *processes == 1 { "" } else { "es" };
             let of_messages = if *messages == 1 { "" } else { "s" };
             let replayed = if reordered {
@@ -139,7 +145,7 @@ fn say(text: &mut String, judged: &Judged, broken: Option<&Violation>, reordered
             writeln!(
                 text,
                 "valid — {processes} process{of_processes}, {messages} message{of_messages} in \
-                 transit ({in_transit}), total {total}{replayed}"
+                 transit ({in_transit}){total}{replayed}{unjudged}"
             )
         }
         Verdict::Invalid(violation) if broken == Some(&**violation) => {
@@ -195,6 +201,8 @@ struct Line<'a> {
     in_transit: Option<u128>,
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<u128>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    unjudged: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -251,12 +259,14 @@ fn to_json(report: &Report) -> Result<String, serde_json::Error> {
                 messages,
                 in_transit,
                 total,
+                unjudged,
             } => Line {
                 verdict: "valid",
                 processes: Some(*processes),
                 messages: Some(*messages),
                 in_transit: Some(*in_transit),
-                total: Some(*total),
+                total: *total,
+                unjudged,
                 ..Line::default()
             },
             Verdict::Invalid(violation) => invalid(violation),
