@@ -30,7 +30,9 @@ pub use reorder::{GlobalState, Straightened};
 pub use replay::{ChannelNow, InTransit, Passed, ProcessNow, Replay};
 pub use system::{Collected, Content, Message, Snapshot, System};
 pub use text::{Cell, Text};
-pub use verify::{Judged, Location, Overall, Report, Rule, Verdict, Verifier, Violation, Witness};
+pub use verify::{
+    Judged, Location, Moved, Overall, Report, Rule, Verdict, Verifier, Violation, Witness,
+};
 pub use wire::{Malformed, write_event, write_header};
 
 /// The version of the schema; it changes when a reader of the old one would go wrong.

@@ -10,16 +10,20 @@
 //! * `verify/log.rs`: processes and channels, replayed;
 //! * `verify/crossings.rs`: where cuts cross the channels, by counting;
 //! * `verify/running.rs`: a system on its way, and its snapshots in progress;
-//! * `verify/judge.rs`: the verdict on what was collected.
+//! * `verify/judge.rs`: the verdict on what was collected;
+//! * `verify/order.rs`: lines that are in no order in which the events can have happened.
 
 mod crossings;
 mod judge;
 mod log;
+mod order;
 mod rule;
 mod running;
 
 use std::collections::BTreeMap;
 
+pub use self::order::Moved;
+use self::order::Waiting;
 pub use self::rule::{Location, Rule, Violation, Witness};
 use self::running::Running;
 use crate::event::{Event, SnapshotId, What};
@@ -30,7 +34,17 @@ pub struct Verifier {
     running: Option<Running>,
     reorders: bool,
     report: Report,
+    /// Whether lines may be in another order than that in which the events happened.
+    in_any_order: bool,
+    /// The first events of the system, where these are all so far.
+    first: Vec<(Event, u64)>,
+    /// The system, once a line had to wait for a later one.
+    waiting: Option<Waiting>,
 }
+
+/// Where a line has to wait for a later one, the events before it are put in order too, if they are no
+/// more than these.
+const FIRST: usize = 4096;
 
 /// What came of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,6 +58,8 @@ pub struct Report {
     /// Where a system's log itself breaks a rule, the first time: what happened after that is
     /// not judged.
     pub violations: BTreeMap<u64, Violation>,
+    /// The systems whose lines were taken in another order, in which everything can have happened.
+    pub moved: BTreeMap<u64, Moved>,
 }
 
 /// A snapshot and its verdict.
@@ -109,17 +125,24 @@ impl Verifier {
         }
     }
 
+    /// One that takes the lines in another order where the events cannot have happened in theirs: each
+    /// process's own lines in their order, and a receipt after its sending. It holds the events of a
+    /// system from the first that has to wait.
+    #[must_use]
+    pub fn in_any_order(self) -> Self {
+        Self {
+            in_any_order: true,
+            ..self
+        }
+    }
+
     /// The event on this line of the history.
     pub fn on_event(&mut self, event: &Event, line: u64) {
         self.report.events += 1;
-        let at = Location {
-            history: line,
-            script: event.line,
-            turn: self.report.events,
-        };
         if matches!(event.what, What::Start { .. }) {
+            self.release();
             if let Some(running) = &mut self.running {
-                running.on_next_start(at);
+                running.on_next_start(event, line);
             }
             self.close();
         }
@@ -128,7 +151,28 @@ impl Verifier {
             self.report.systems += 1;
             Running::new(reorders)
         });
-        running.on_event(event, at);
+        if let Some(waiting) = &mut self.waiting {
+            return waiting.push(event.clone(), line);
+        }
+        if self.in_any_order {
+            if running.must_wait(&event.what) {
+                let before = match self.first.len() == running.events() {
+                    true => Running::new(reorders),
+                    false => {
+                        self.first.clear();
+                        std::mem::take(running)
+                    }
+                };
+                let mut waiting = Waiting::new(before, std::mem::take(&mut self.first));
+                waiting.push(event.clone(), line);
+                self.waiting = Some(waiting);
+                return;
+            }
+            if running.events() < FIRST {
+                self.first.push((event.clone(), line));
+            }
+        }
+        running.on_event(event, line);
     }
 
     /// There are no more events.
@@ -138,7 +182,21 @@ impl Verifier {
         self.report
     }
 
+    /// Replays what waits.
+    fn release(&mut self) {
+        let Some(waiting) = self.waiting.take() else {
+            return;
+        };
+        let (running, moved) = waiting.release();
+        if let Some(moved) = moved.filter(|_| !running.is_broken()) {
+            self.report.moved.insert(self.report.systems, moved);
+        }
+        self.running = Some(running);
+    }
+
     fn close(&mut self) {
+        self.first.clear();
+        self.release();
         if let Some(running) = self.running.take() {
             running.close(&mut self.report);
         }

@@ -26,6 +26,8 @@ pub struct Params {
     pub refusals: bool,
     /// How many messages wait on a channel at most.
     pub capacity: usize,
+    /// Whether there are only the channels that are opened, most of them at the beginning.
+    pub sparse: bool,
 }
 
 impl Params {
@@ -40,6 +42,7 @@ impl Params {
             deaths: if draw.one_in(4) { 1 + draw.below(2) } else { 0 },
             refusals: draw.one_in(2),
             capacity: if draw.one_in(3) { 3 } else { usize::MAX },
+            sparse: draw.one_in(3),
         }
     }
 }

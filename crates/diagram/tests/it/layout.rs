@@ -41,6 +41,7 @@ fn large() -> Vec<history::Event> {
         deaths: 0,
         refusals: true,
         capacity: usize::MAX,
+        sparse: false,
     };
     let mut events = testing::histories::run(1, &params);
     events.truncate(2_500);

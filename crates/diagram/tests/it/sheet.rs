@@ -83,6 +83,7 @@ fn of_too_many_processes_those_to_which_most_happens_are_drawn() {
         deaths: 0,
         refusals: false,
         capacity: 3,
+        sparse: false,
     };
     let system = System::link(testing::histories::run(1, &params))
         .unwrap()

@@ -90,6 +90,7 @@ impl Shown {
             deaths: 0,
             refusals: true,
             capacity: 3,
+            sparse: false,
         };
         Self::random(3, &params, name)
     }
@@ -124,6 +125,7 @@ impl Shown {
             deaths: 0,
             refusals: true,
             capacity: 1,
+            sparse: false,
         };
         Self::random(4, &params, name)
     }

@@ -28,6 +28,7 @@ fn small(processes: u64) -> System {
         deaths: 0,
         refusals: true,
         capacity: usize::MAX,
+        sparse: false,
     };
     System::link(histories::run(processes, &params))
         .unwrap()

@@ -13,7 +13,7 @@ use crate::event::SnapshotId;
 
 /// The snapshots that a process has recorded, in that order. Each has a place, counted from 0; those
 /// at the front that were collected are forgotten.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Records {
     forgotten: u64,
     snapshots: VecDeque<SnapshotId>,
@@ -52,11 +52,11 @@ impl Records {
 }
 
 /// Where the cuts of one process cross one of its ends of channels.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Crossings(VecDeque<Crossing>);
 
 /// The cuts after the last crossing and before a message.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Crossing {
     /// The place of the first record that is not before the message.
     records: u64,

@@ -9,7 +9,7 @@ use super::running::{InProgress, Record};
 use crate::event::{Channel, ChannelState, ProcessId, ProcessState};
 
 /// What was collected, so far.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Collecting {
     at: Location,
     states: BTreeMap<ProcessId, u64>,

@@ -9,7 +9,7 @@ use crate::event::{Channel, ProcessId, SnapshotId, Tally};
 use crate::system::Content;
 
 /// Processes and channels at a point of a history.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Log {
     pub(super) processes: BTreeMap<ProcessId, ProcessLog>,
     /// Those on which something was sent.
@@ -19,7 +19,7 @@ pub(super) struct Log {
 }
 
 /// A process.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ProcessLog {
     /// Its first state.
     pub(super) deposit: u64,
@@ -54,7 +54,7 @@ pub(super) struct Count {
 }
 
 /// A channel.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct ChannelLog {
     /// What is in transit.
     pub(super) queue: VecDeque<Item>,

@@ -1,5 +1,6 @@
 //! A system on its way: its log, and its snapshots in progress.
 
+mod possible;
 mod snapshots;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -14,7 +15,7 @@ use crate::system::System;
 use crate::text::Text;
 
 /// A system between its start and its end.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Running {
     log: Log,
     /// The snapshots that were not collected so far.
@@ -34,12 +35,14 @@ pub(super) struct Running {
     /// Up to which place of the second one's records the first one has recorded everything that is
     /// in progress.
     followed: HashMap<(ProcessId, ProcessId), u64>,
+    /// How many events were replayed.
+    turn: usize,
     /// All events so far, where the reordered run is wanted.
     events: Option<Vec<Event>>,
 }
 
 /// A snapshot in progress.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct InProgress {
     pub(super) records: BTreeMap<ProcessId, Record>,
     pub(super) markers: HashMap<Channel, Markers>,
@@ -53,7 +56,7 @@ pub(super) struct InProgress {
 }
 
 /// What a process recorded.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Record {
     pub(super) amount: u64,
     pub(super) at: Location,
@@ -62,7 +65,7 @@ pub(super) struct Record {
 }
 
 /// The marker of a snapshot on a channel.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Markers {
     pub(super) sent: Option<Location>,
     pub(super) received: Option<Location>,
@@ -70,7 +73,7 @@ pub(super) struct Markers {
 }
 
 /// Who began a snapshot: it is after all that were recorded there before that place.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Initiator {
     process: ProcessId,
     after: u64,
@@ -129,7 +132,10 @@ impl Running {
         }
     }
 
-    pub(super) fn on_event(&mut self, event: &Event, at: Location) {
+    /// The next event, which is on this line.
+    pub(super) fn on_event(&mut self, event: &Event, line: u64) {
+        let at = self.location(event, line);
+        self.turn += 1;
         match (&self.collecting, &event.what) {
             (Some((collecting, _)), What::Collect { snapshot, .. }) if snapshot == collecting => {}
             (Some(_), _) => self.judge(false),
@@ -164,8 +170,22 @@ impl Running {
         }
     }
 
+    fn location(&self, event: &Event, line: u64) -> Location {
+        Location {
+            history: line,
+            script: event.line,
+            turn: self.turn as u64,
+        }
+    }
+
+    /// How many events were replayed.
+    pub(super) fn events(&self) -> usize {
+        self.turn
+    }
+
     /// Another system starts.
-    pub(super) fn on_next_start(&mut self, at: Location) {
+    pub(super) fn on_next_start(&mut self, event: &Event, line: u64) {
+        let at = self.location(event, line);
         if let (Some(started), None, None) = (self.started, self.ended, &self.broken) {
             let violation =
                 Violation::new(Rule::Order, "a system starts before the last one has ended");
@@ -370,6 +390,11 @@ impl Running {
         self.blame(snapshot, violation.seen("audited", at));
     }
 
+    /// There are no more events.
+    pub(super) fn settle(&mut self) {
+        self.judge(self.ended.is_none());
+    }
+
     /// Judges what has been collected.
     fn judge(&mut self, is_cut_off: bool) {
         let Some((snapshot, collecting)) = self.collecting.take() else {
@@ -382,7 +407,7 @@ impl Running {
 
     /// The system is over, or the history is.
     pub(super) fn close(mut self, report: &mut Report) {
-        self.judge(self.ended.is_none());
+        self.settle();
         if let Some(events) = self.events.take() {
             self.reorder(events);
         }

@@ -3,6 +3,7 @@
 //! `speed` has a program of its own: it measures the memory of its process.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod any_order;
 mod lines;
 mod mutations;
 mod replay;

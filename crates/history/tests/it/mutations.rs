@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use history::{
-    Event, Overall, Report, Rule, SnapshotId, Straightened, System, Verdict, Verifier, What,
+    Event, Overall, ProcessId, Report, Rule, Snapshot, SnapshotId, Straightened, System, Verdict,
+    Verifier, What,
 };
 use testing::histories::{history, seeds};
 
@@ -155,9 +156,23 @@ fn is_valid(events: &[Event]) -> Result<(), String> {
                 let straight = system.straighten(id).map_err(|error| error.to_string())?;
                 straight.check(&system).map_err(|error| error.to_string())?;
             }
+            // Not everybody may have recorded what was not collected.
+            for message in &system.messages {
+                let is_sent_after = is_after(snapshot, message.channel.from, Some(message.sent));
+                let is_received_after = is_after(snapshot, message.channel.to, message.received);
+                let is_marker = message.content.amount().is_none();
+                if !is_marker && is_sent_after == Some(true) && is_received_after == Some(false) {
+                    return Err(format!("snapshot {id} is crossed by {message:?}"));
+                }
+            }
         }
     }
     Ok(())
+}
+
+/// Whether something that happens at a process is after its cut, where it has one.
+fn is_after(snapshot: &Snapshot, process: ProcessId, event: Option<usize>) -> Option<bool> {
+    Some(snapshot.cut.get(&process)? < &event?)
 }
 
 fn replays(whole: &Straightened, system: &System) -> Result<(), String> {

@@ -198,7 +198,7 @@ fn what_is_no_history_is_status_2() {
             Some(b"{\"history\":1}\r{\"event\":\"start\"}\r"),
             "its lines end in carriage returns alone; `tr '\\r' '\\n'`",
         ),
-        ("newer.jsonl", Some(b"{\"history\":2}\n"), "is of version 2"),
+        ("newer.jsonl", Some(b"{\"history\":3}\n"), "is of version 3"),
         (
             "typo.jsonl",
             Some(b"{\"history\":1}\n{\"event\":\"start\"}\n{\"event\":\"\\u001b[31m\"}\n"),

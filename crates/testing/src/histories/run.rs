@@ -19,9 +19,14 @@ pub fn run(seed: u64, params: &Params) -> Vec<Event> {
         line: 1,
         events: Vec::new(),
     };
-    run.tell(What::Start { sparse: false });
+    run.tell(What::Start {
+        sparse: params.sparse,
+    });
     for _ in 0..params.processes {
         run.create();
+    }
+    if params.sparse {
+        run.connect_some();
     }
     for _ in 0..params.steps {
         run.line += 1;
@@ -93,7 +98,7 @@ impl Run {
     }
 
     fn step(&mut self) {
-        match self.draw.below(40) {
+        match self.draw.below(if self.params.sparse { 42 } else { 40 }) {
             0..=15 => self.send(),
             16..=31 => drop(self.receive()),
             32..=34 => self.begin(),
@@ -106,6 +111,13 @@ impl Run {
             39 if self.params.deaths > 0 => {
                 self.params.deaths -= 1;
                 self.die();
+            }
+            40.. => {
+                let alive = self.alive();
+                let ends = [self.draw.pick(&alive), self.draw.pick(&alive)];
+                if let [Some(from), Some(to)] = ends {
+                    self.connect(from, to);
+                }
             }
             _ => {}
         }
@@ -120,7 +132,46 @@ impl Run {
     fn any_channel(&mut self) -> Option<Channel> {
         let alive = self.alive();
         let [from, to] = [self.draw.pick(&alive)?, self.draw.pick(&alive)?];
-        (from != to).then_some(Channel { from, to })
+        let channel = Channel { from, to };
+        self.channels.contains_key(&channel).then_some(channel)
+    }
+
+    /// Mostly a ring, so that a snapshot reaches everybody; and some more.
+    fn connect_some(&mut self) {
+        let all = self.alive();
+        let next = all.iter().cycle().skip(1);
+        for (from, to) in all.iter().zip(next) {
+            if self.draw.below(8) > 0 {
+                self.connect(*from, *to);
+            }
+        }
+        for from in &all {
+            for to in &all {
+                if self.draw.one_in(4) {
+                    self.connect(*from, *to);
+                }
+            }
+        }
+    }
+
+    /// A channel opens: who has recorded owes its reader a marker first of all, who waits for one.
+    fn connect(&mut self, from: ProcessId, to: ProcessId) {
+        let channel = Channel { from, to };
+        if from == to || self.channels.contains_key(&channel) {
+            return;
+        }
+        self.channels.insert(channel, Wire::default());
+        self.tell(What::Connect { channel });
+        let receiver = self.processes.get_mut(&to).expect("a process");
+        for part in &mut receiver.parts {
+            part.open.insert(from);
+            part.channels.insert(from, Vec::new());
+        }
+        let parts = self.processes[&from].parts.iter();
+        let owed: Vec<SnapshotId> = parts.map(|part| part.snapshot).collect();
+        for snapshot in owed {
+            self.send_marker(from, to, snapshot);
+        }
     }
 
     fn create(&mut self) {
@@ -141,7 +192,12 @@ impl Run {
             name: None,
             amount: state,
         });
-        for peer in self.alive() {
+        let peers = if self.params.sparse {
+            Vec::new()
+        } else {
+            self.alive()
+        };
+        for peer in peers {
             let channels = [(peer, process), (process, peer)];
             for (from, to) in channels {
                 self.channels.insert(Channel { from, to }, Wire::default());
@@ -288,17 +344,17 @@ impl Run {
     }
 
     fn record(&mut self, process: ProcessId, snapshot: SnapshotId) {
-        let peers: Vec<ProcessId> = {
-            let peers = self.channels.keys().filter(|it| it.from == process);
-            peers.map(|it| it.to).collect()
-        };
+        let outgoing = self.channels.keys().filter(|it| it.from == process);
+        let to: Vec<ProcessId> = outgoing.map(|it| it.to).collect();
+        let incoming = self.channels.keys().filter(|it| it.to == process);
+        let from: Vec<ProcessId> = incoming.map(|it| it.from).collect();
         let recorder = self.processes.get_mut(&process).expect("a process");
         let state = recorder.state;
         recorder.parts.push(Part {
             snapshot,
             state,
-            open: peers.iter().copied().collect(),
-            channels: peers.iter().map(|peer| (*peer, Vec::new())).collect(),
+            open: from.iter().copied().collect(),
+            channels: from.iter().map(|peer| (*peer, Vec::new())).collect(),
         });
         let record = What::Record {
             process,
@@ -308,7 +364,7 @@ impl Run {
             received: tallies(&recorder.received),
         };
         self.tell(record);
-        for peer in peers {
+        for peer in to {
             if !self.processes[&peer].is_dead {
                 self.send_marker(process, peer, snapshot);
             }
@@ -393,9 +449,9 @@ impl Run {
         self.is_lost = true;
         let mut inferred = Vec::new();
         for peer in self.alive() {
-            if peer != process && self.draw.one_in(3) {
-                let (from, to) = (process, peer);
-                let channel = Channel { from, to };
+            let (from, to) = (process, peer);
+            let channel = Channel { from, to };
+            if self.channels.contains_key(&channel) && self.draw.one_in(3) {
                 let state = self.processes[&process].state;
                 let amount = self.draw.below(state.min(300).saturating_add(1));
                 let number = self.put(channel, amount);

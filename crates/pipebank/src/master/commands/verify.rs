@@ -7,7 +7,7 @@ use std::io::BufRead;
 use std::path::PathBuf;
 
 use clap::Args;
-use history::{Judged, Overall, Reader, Report, Verdict, Verifier, Violation};
+use history::{Judged, Moved, Overall, Reader, Report, Verdict, Verifier, Violation};
 use serde::Serialize;
 
 use crate::master::shared::{Colour, Error, Files, Painter, name_of, open, status, write_out};
@@ -17,7 +17,8 @@ use crate::master::shared::{Colour, Error, Files, Painter, name_of, open, status
 /// Replays every account and every channel, and checks that what was collected is what was
 /// recorded, that each channel's state is exactly what was in transit at the cut, and that no
 /// money is made or lost. A snapshot that was not collected is unknown. A history that is cut off
-/// is judged as far as it goes.
+/// is judged as far as it goes. Lines may be in any order in which each process has its own in order:
+/// where the events cannot have happened as they are written, they are taken as they can have.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
@@ -72,6 +73,7 @@ fn read(input: impl BufRead, is_reordered: bool, tell: impl Fn(&str)) -> Result<
         true => Verifier::reordering(),
         false => Verifier::new(),
     };
+    verifier = verifier.in_any_order();
     let mut reader = Reader::new(input)?;
     while let Some(event) = reader.next_event()? {
         verifier.on_event(&event, reader.line());
@@ -103,6 +105,14 @@ fn to_text(report: &Report, reordered: bool) -> String {
                 of_it.trim_end_matches(", ")
             };
             let _ = writeln!(text, "{whose}: invalid\n{violation}");
+        }
+        if let Some(Moved { line, after }) = report.moved.get(&system) {
+            let whose = if is_one { "history: " } else { &of_it };
+            let _ = writeln!(
+                text,
+                "{whose}lines were taken in another order, in which all of it can have happened: line \
+                 {after} before line {line}, for one"
+            );
         }
         while let Some(judged) = snapshots.next_if(|it| it.system == system) {
             let _ = write!(text, "{of_it}snapshot {}: ", judged.snapshot);
@@ -240,6 +250,17 @@ struct Summary {
     valid: usize,
     invalid: usize,
     unknown: usize,
+    /// The systems whose lines were taken in another order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    moved: Vec<Taken>,
+}
+
+/// A line that is taken after a later one.
+#[derive(Serialize)]
+struct Taken {
+    system: u64,
+    line: u64,
+    after: u64,
 }
 
 fn to_json(report: &Report) -> Result<String, serde_json::Error> {
@@ -293,6 +314,15 @@ fn to_json(report: &Report) -> Result<String, serde_json::Error> {
         valid: counts.valid,
         invalid: counts.invalid,
         unknown: counts.unknown,
+        moved: report
+            .moved
+            .iter()
+            .map(|(&system, &Moved { line, after })| Taken {
+                system,
+                line,
+                after,
+            })
+            .collect(),
     };
     text += &serde_json::to_string(&summary)?;
     text.push('\n');

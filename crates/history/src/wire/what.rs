@@ -1,0 +1,196 @@
+//! An event and its line, each made of the other.
+
+use super::Malformed;
+use super::line::{Line, Name, take};
+use crate::event::What;
+
+pub(super) fn read_what(line: &mut Line) -> Result<What, Malformed> {
+    Ok(match line.event {
+        Name::Start => What::Start {
+            sparse: line.sparse.take().unwrap_or(false),
+        },
+        Name::End => What::End,
+        Name::Create => What::Create {
+            process: line.process()?,
+            name: line.name.take(),
+            amount: line.amount()?,
+        },
+        Name::Connect => What::Connect {
+            channel: line.channel("from")?,
+        },
+        Name::Local => What::Local {
+            process: line.process()?,
+            text: take(&mut line.text, "text")?,
+        },
+        Name::Send => What::Send {
+            channel: line.channel("from")?,
+            amount: line.amount()?,
+            number: line.number()?,
+            inferred: line.inferred.take().unwrap_or(false),
+        },
+        Name::Receive => What::Receive {
+            channel: line.channel("to")?,
+            amount: line.amount()?,
+            number: line.number()?,
+        },
+        Name::Refuse => What::Refuse {
+            channel: line.channel("from")?,
+            amount: line.amount()?,
+        },
+        Name::Begin => What::Begin {
+            process: line.process()?,
+            snapshot: line.snapshot()?,
+            members: line.members.take().unwrap_or_default(),
+        },
+        Name::Record => What::Record {
+            process: line.process()?,
+            snapshot: line.snapshot()?,
+            amount: line.amount()?,
+            sent: line.sent.take().unwrap_or_default(),
+            received: line.received.take().unwrap_or_default(),
+        },
+        Name::MarkerSent => What::MarkerSent {
+            channel: line.channel("from")?,
+            snapshot: line.snapshot()?,
+            inferred: line.inferred.take().unwrap_or(false),
+        },
+        Name::MarkerReceived => What::MarkerReceived {
+            channel: line.channel("to")?,
+            snapshot: line.snapshot()?,
+        },
+        Name::ChannelClosed => What::ChannelClosed {
+            channel: line.channel("to")?,
+            snapshot: line.snapshot()?,
+        },
+        Name::Collect => What::Collect {
+            snapshot: line.snapshot()?,
+            states: line.states.take().unwrap_or_default(),
+            channels: line.channels.take().unwrap_or_default(),
+        },
+        Name::Audit => What::Audit {
+            snapshot: line.snapshot()?,
+            verdict: match take(&mut line.passed, "passed")? {
+                true => Ok(line.amount()?),
+                false => Err(take(&mut line.reason, "reason")?),
+            },
+        },
+        Name::Death => What::Death {
+            process: line.process.take(),
+            reason: take(&mut line.reason, "reason")?,
+        },
+    })
+}
+
+impl From<&What> for Line {
+    fn from(what: &What) -> Self {
+        match *what {
+            What::Start { sparse } => Self {
+                sparse: sparse.then_some(true),
+                ..Self::new(Name::Start)
+            },
+            What::End => Self::new(Name::End),
+            What::Create {
+                process,
+                ref name,
+                amount,
+            } => Self {
+                name: name.clone(),
+                ..Self::new(Name::Create).at(process).with(amount)
+            },
+            What::Connect { channel } => Self::new(Name::Connect).at(channel.from).on(channel),
+            What::Local { process, ref text } => Self {
+                text: Some(text.clone()),
+                ..Self::new(Name::Local).at(process)
+            },
+            What::Send {
+                channel,
+                amount,
+                number,
+                inferred,
+            } => Self::new(Name::Send)
+                .at(channel.from)
+                .on(channel)
+                .with(amount)
+                .numbered(number)
+                .inferred(inferred),
+            What::Receive {
+                channel,
+                amount,
+                number,
+            } => Self::new(Name::Receive)
+                .at(channel.to)
+                .on(channel)
+                .with(amount)
+                .numbered(number),
+            What::Refuse { channel, amount } => Self::new(Name::Refuse)
+                .at(channel.from)
+                .on(channel)
+                .with(amount),
+            What::Begin {
+                process,
+                snapshot,
+                ref members,
+            } => Self {
+                members: Some(members.clone()).filter(|members| !members.is_empty()),
+                ..Self::new(Name::Begin).at(process).of(snapshot)
+            },
+            What::Record {
+                process,
+                snapshot,
+                amount,
+                ref sent,
+                ref received,
+            } => Self {
+                sent: Some(sent.clone()).filter(|sent| !sent.is_empty()),
+                received: Some(received.clone()).filter(|received| !received.is_empty()),
+                ..Self::new(Name::Record)
+                    .at(process)
+                    .of(snapshot)
+                    .with(amount)
+            },
+            What::MarkerSent {
+                channel,
+                snapshot,
+                inferred,
+            } => Self::new(Name::MarkerSent)
+                .at(channel.from)
+                .on(channel)
+                .of(snapshot)
+                .inferred(inferred),
+            What::MarkerReceived { channel, snapshot } => Self::new(Name::MarkerReceived)
+                .at(channel.to)
+                .on(channel)
+                .of(snapshot),
+            What::ChannelClosed { channel, snapshot } => Self::new(Name::ChannelClosed)
+                .at(channel.to)
+                .on(channel)
+                .of(snapshot),
+            What::Collect {
+                snapshot,
+                ref states,
+                ref channels,
+            } => Self {
+                states: Some(states.clone()).filter(|states| !states.is_empty()),
+                channels: Some(channels.clone()).filter(|channels| !channels.is_empty()),
+                ..Self::new(Name::Collect).of(snapshot)
+            },
+            What::Audit {
+                snapshot,
+                ref verdict,
+            } => Self {
+                passed: Some(verdict.is_ok()),
+                amount: verdict.as_ref().ok().copied(),
+                reason: verdict.as_ref().err().cloned(),
+                ..Self::new(Name::Audit).of(snapshot)
+            },
+            What::Death {
+                process,
+                ref reason,
+            } => Self {
+                process,
+                reason: Some(reason.clone()),
+                ..Self::new(Name::Death)
+            },
+        }
+    }
+}
