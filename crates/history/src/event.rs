@@ -53,6 +53,10 @@ pub struct Header {
     pub script: Option<Text>,
     /// The SHA-256 of the script, in lower-case hexadecimal digits.
     pub sha256: Option<Text>,
+    /// Whether states and messages are anything but amounts: then nothing adds up.
+    pub is_opaque: bool,
+    /// What all states and messages in transit add up to, where processes are not created.
+    pub total: Option<u64>,
     /// What else its writer noted of it.
     pub extra: Extra,
 }

@@ -5,7 +5,7 @@ use std::io::{BufRead, Read};
 use crate::error::Error;
 use crate::event::{Event, Header};
 use crate::foreign::Foreign;
-use crate::wire::{self, Malformed};
+use crate::wire::{self, Dialect, Malformed};
 
 /// No line is longer, in bytes; a long `collect` is written as several.
 pub const MAX_LINE: usize = 128 * 1024;
@@ -18,6 +18,7 @@ pub struct Reader<R> {
     buffer: Vec<u8>,
     line: u64,
     is_truncated: bool,
+    dialect: Dialect,
 }
 
 impl<R: BufRead> Reader<R> {
@@ -33,9 +34,11 @@ impl<R: BufRead> Reader<R> {
             buffer: Vec::new(),
             line: 0,
             is_truncated: false,
+            dialect: Dialect::default(),
         };
-        let header = reader.next_line(wire::read_header)?;
+        let header = reader.next_line(|line, _| wire::read_header(line))?;
         reader.header = header.ok_or(Error::Empty)?;
+        reader.dialect = Dialect::of(&reader.header);
         Ok(reader)
     }
 
@@ -69,24 +72,30 @@ impl<R: BufRead> Reader<R> {
 
     fn next_line<T>(
         &mut self,
-        read: impl Fn(&[u8]) -> Result<T, Malformed>,
+        read: impl Fn(&[u8], &mut Dialect) -> Result<T, Malformed>,
     ) -> Result<Option<T>, Error> {
-        self.buffer.clear();
-        let mut limited = (&mut self.input).take(MAX_LINE as u64 + 1);
-        limited.read_until(b'\n', &mut self.buffer)?;
-        if self.buffer.is_empty() {
-            return Ok(None);
+        loop {
+            self.buffer.clear();
+            let mut limited = (&mut self.input).take(MAX_LINE as u64 + 1);
+            limited.read_until(b'\n', &mut self.buffer)?;
+            if self.buffer.is_empty() {
+                return Ok(None);
+            }
+            self.line += 1;
+            if self.line == 1 {
+                self.skip_mark()?;
+            }
+            // A blank line says nothing.
+            if !self.buffer.iter().all(u8::is_ascii_whitespace) {
+                break;
+            }
         }
-        self.line += 1;
         let line = self.line;
-        if line == 1 {
-            self.skip_mark()?;
-        }
         let is_whole = self.buffer.pop_if(|byte| *byte == b'\n').is_some();
         if self.buffer.len() > MAX_LINE {
             return Err(Error::TooLong { line });
         }
-        match read(&self.buffer) {
+        match read(&self.buffer, &mut self.dialect) {
             Ok(event) => Ok(Some(event)),
             Err(_) if !is_whole => {
                 self.is_truncated = true;

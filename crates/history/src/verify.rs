@@ -22,11 +22,12 @@ mod running;
 
 use std::collections::BTreeMap;
 
+use self::log::Facts;
 pub use self::order::Moved;
 use self::order::Waiting;
 pub use self::rule::{Location, Rule, Violation, Witness};
 use self::running::Running;
-use crate::event::{Event, SnapshotId, What};
+use crate::event::{Event, Header, SnapshotId, What};
 
 /// Checks a history, event by event.
 #[derive(Debug, Default)]
@@ -34,6 +35,7 @@ pub struct Verifier {
     running: Option<Running>,
     reorders: bool,
     report: Report,
+    facts: Facts,
     /// Whether lines may be in another order than that in which the events happened.
     in_any_order: bool,
     /// The first events of the system, where these are all so far.
@@ -84,8 +86,8 @@ pub enum Verdict {
         processes: usize,
         /// How many messages were in transit.
         messages: usize,
-        /// The sum of these.
-        in_transit: u128,
+        /// The sum of these; `None` where they have none.
+        in_transit: Option<u128>,
         /// The sum of all states and of these; `None` where it says nothing.
         total: Option<u128>,
         /// What the history does not let one judge, each with the reason.
@@ -136,6 +138,16 @@ impl Verifier {
         }
     }
 
+    /// One that knows what the header says: whether states are opaque, and what they add up to.
+    #[must_use]
+    pub fn of(self, header: &Header) -> Self {
+        let facts = Facts {
+            is_opaque: header.is_opaque,
+            total: header.total,
+        };
+        Self { facts, ..self }
+    }
+
     /// The event on this line of the history.
     pub fn on_event(&mut self, event: &Event, line: u64) {
         self.report.events += 1;
@@ -146,10 +158,10 @@ impl Verifier {
             }
             self.close();
         }
-        let reorders = self.reorders;
+        let (facts, reorders) = (self.facts, self.reorders);
         let running = self.running.get_or_insert_with(|| {
             self.report.systems += 1;
-            Running::new(reorders)
+            Running::new(facts, reorders)
         });
         if let Some(waiting) = &mut self.waiting {
             return waiting.push(event.clone(), line);
@@ -157,7 +169,7 @@ impl Verifier {
         if self.in_any_order {
             if running.must_wait(&event.what) {
                 let before = match self.first.len() == running.events() {
-                    true => Running::new(reorders),
+                    true => Running::new(facts, reorders),
                     false => {
                         self.first.clear();
                         std::mem::take(running)

@@ -1,6 +1,6 @@
 //! Events as lines of JSON.
 
-mod lenient;
+mod dialect;
 mod line;
 mod what;
 
@@ -9,7 +9,8 @@ use std::io::Write as _;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use self::lenient::parse;
+pub(crate) use self::dialect::Dialect;
+use self::dialect::Parsed;
 use self::line::Line;
 use self::what::read_what;
 
@@ -26,6 +27,18 @@ pub enum Malformed {
     /// It is not JSON, or not of the schema's keys and types.
     #[error("{}", in_line(.0))]
     Json(#[from] serde_json::Error),
+    /// The same, of a line that was written anew, so that it has no place.
+    #[error("{}", without_place(.0))]
+    Anew(serde_json::Error),
+    /// A process is called by a name that nobody has.
+    #[error(
+        "no process is called {0:?}: a `create` before this has to say its `name`, or all processes \
+         have names and no numbers"
+    )]
+    NoName(String),
+    /// A process is called by a number where all others have names.
+    #[error("a process is called by a number, and those before it by names without numbers")]
+    Mixed,
     /// The history is of another version.
     #[error("the history is of version {0}, and this program reads versions {OLDEST} to {VERSION}")]
     Version(u32),
@@ -55,12 +68,16 @@ pub enum Malformed {
 
 /// What serde says of one line: it counts that line alone, so that only the column is a place.
 fn in_line(error: &serde_json::Error) -> String {
+    match (error.to_string(), without_place(error)) {
+        (text, reason) if text == reason => text,
+        (_, reason) => format!("{reason} (column {})", error.column()),
+    }
+}
+
+fn without_place(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
-    match text.strip_suffix(&place) {
-        Some(reason) => format!("{reason} (column {})", error.column()),
-        None => text,
-    }
+    text.strip_suffix(&place).unwrap_or(&text).to_owned()
 }
 
 /// The first line.
@@ -74,6 +91,17 @@ struct First {
     script: Option<Text>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    states: Option<States>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<u64>,
+}
+
+/// What the states are, if not amounts.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum States {
+    Opaque,
 }
 
 /// Writes the first line of a history.
@@ -82,6 +110,8 @@ pub fn write_header(out: &mut Vec<u8>, header: &Header) {
         seed,
         script,
         sha256,
+        is_opaque,
+        total,
         extra,
     } = header.clone();
     let first = First {
@@ -89,6 +119,8 @@ pub fn write_header(out: &mut Vec<u8>, header: &Header) {
         seed,
         script,
         sha256,
+        states: is_opaque.then_some(States::Opaque),
+        total,
     };
     write_line(out, &first, &extra);
 }
@@ -124,24 +156,34 @@ pub(crate) fn read_header(line: &[u8]) -> Result<Header, Malformed> {
     if !(OLDEST..=VERSION).contains(&history) {
         return Err(Malformed::Version(history));
     }
-    let (first, extra): (First, _) = parse(line)?;
+    let Parsed {
+        what: first, extra, ..
+    } = Dialect::default().parse::<First>(line)?;
     let First {
         seed,
         script,
         sha256,
+        states,
+        total,
         ..
     } = first;
     Ok(Header {
         seed,
         script,
         sha256,
+        is_opaque: states.is_some(),
+        total,
         extra,
     })
 }
 
 /// Reads an event.
-pub(crate) fn read_event(line: &[u8]) -> Result<Event, Malformed> {
-    let (mut line, extra): (Line, _) = parse(line)?;
+pub(crate) fn read_event(line: &[u8], dialect: &mut Dialect) -> Result<Event, Malformed> {
+    let Parsed {
+        what: mut line,
+        extra,
+        is_anew,
+    } = dialect.parse::<Line>(line)?;
     let event = Event {
         line: line.line.take(),
         time: line.time.take(),
@@ -149,5 +191,6 @@ pub(crate) fn read_event(line: &[u8]) -> Result<Event, Malformed> {
         extra,
     };
     line.finish()?;
+    dialect.learn(&event.what, is_anew)?;
     Ok(event)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Verdict;
-use super::log::Log;
+use super::log::{Facts, Log};
 use super::rule::{Location, Rule, Violation};
 use super::running::{InProgress, Record};
 use crate::event::{Channel, ChannelState, ProcessId, ProcessState};
@@ -54,6 +54,8 @@ struct Expected {
     channels: BTreeMap<Channel, Vec<u64>>,
 }
 
+const BREAKS_OFF: &str = "the history breaks off while it is being collected";
+
 /// Judges a snapshot by everything that is known of it. `is_cut_off`: the history ends here, and
 /// perhaps not all of what was collected has been written.
 pub(super) fn judge(
@@ -62,6 +64,9 @@ pub(super) fn judge(
     collecting: &Collecting,
     is_cut_off: bool,
 ) -> Verdict {
+    if open.is_bare() {
+        return bare(log, &open, collecting, is_cut_off);
+    }
     let expected = Expected {
         states: open
             .records
@@ -71,10 +76,10 @@ pub(super) fn judge(
         channels: all_in_transit(log, &open),
     };
     let no_channel = no_channel(log, &open, collecting);
+    let is_opaque = log.facts.is_opaque;
     let is_sound = open.violation(log).is_none() && no_channel.is_none();
     if is_cut_off && is_sound && is_beginning(collecting, &expected) {
-        let reason = "the history breaks off while it is being collected";
-        return Verdict::Unknown(reason.to_owned());
+        return Verdict::Unknown(BREAKS_OFF.to_owned());
     }
     let checks = [
         incomplete(log, &open, collecting),
@@ -95,21 +100,96 @@ pub(super) fn judge(
         unjudged.push("how it was taken, since it has no markers".to_owned());
     }
     let money = deposits(log, &open);
-    if money.is_none() {
+    if is_opaque {
+        unjudged.push(OPAQUE.to_owned());
+    } else if money.is_none() {
         unjudged.push("its total, since messages went to or came from others".to_owned());
     }
     Verdict::Valid {
         processes: expected.states.len(),
         messages: expected.channels.values().map(Vec::len).sum(),
-        in_transit: sum(expected.channels.values().flatten()),
+        in_transit: (!is_opaque).then(|| sum(expected.channels.values().flatten())),
         total: money.map(|_| collecting.total()),
         unjudged,
     }
 }
 
-/// What its members were created with; `None` where messages passed between them and others, so that
+/// What is not judged of states that are no amounts.
+const OPAQUE: &str = "what states and messages are, since they are opaque";
+
+/// Judges a snapshot of which no step is in the history, by what was collected alone.
+fn bare(log: &Log, open: &InProgress, collecting: &Collecting, is_cut_off: bool) -> Verdict {
+    let wrong = |rule, reason: String| {
+        let violation = Violation::new(rule, reason).seen("collected", collecting.at);
+        Verdict::Invalid(Box::new(violation))
+    };
+    let is_missing = |process: &&ProcessId| !collecting.states.contains_key(process);
+    let missing = log.processes.keys().find(is_missing);
+    if let (Some(_), true) = (missing, is_cut_off) {
+        return Verdict::Unknown(BREAKS_OFF.to_owned());
+    }
+    if let Some(process) = collecting.twice {
+        return wrong(
+            Rule::States,
+            format!("the state of process {process} is collected twice"),
+        );
+    }
+    if let Some(process) = missing {
+        return wrong(
+            Rule::Complete,
+            format!("no state of process {process} was collected"),
+        );
+    }
+    let (expected, whence) = match log.facts {
+        Facts {
+            is_opaque: true, ..
+        } => {
+            return Verdict::Unknown(
+                "no step of it is in the history, and states are opaque".into(),
+            );
+        }
+        // Whoever recorded was there, though nothing says so.
+        Facts { total, .. } if log.processes.is_empty() => (total.map(u128::from), "given as"),
+        _ => {
+            let is_unknown = |process: &&ProcessId| !log.processes.contains_key(process);
+            if let Some(process) = collecting.states.keys().find(is_unknown) {
+                let reason =
+                    format!("a state of process {process} is collected, which was never created");
+                return wrong(Rule::States, reason);
+            }
+            if let Some(violation) = no_channel(log, open, collecting) {
+                return Verdict::Invalid(Box::new(violation));
+            }
+            (deposits(log, open), "deposited:")
+        }
+    };
+    let total = collecting.total();
+    match expected {
+        None => Verdict::Unknown(
+            "no step of it is in the history, and nothing says what it should add up to".to_owned(),
+        ),
+        Some(expected) if total != expected => wrong(
+            Rule::Money,
+            format!("states and messages add up to {total}, and the total is {whence} {expected}"),
+        ),
+        Some(_) => Verdict::Valid {
+            processes: collecting.states.len(),
+            messages: collecting.channels.values().map(Vec::len).sum(),
+            in_transit: Some(sum(collecting.channels.values().flatten())),
+            total: Some(total),
+            unjudged: vec![
+                "its cut and its channels, since no step of it is in the history".to_owned(),
+            ],
+        },
+    }
+}
+
+/// What its members were created with; `None` where there are no amounts, or messages passed between them and others, so that
 /// what they have together is not known from that.
 fn deposits(log: &Log, open: &InProgress) -> Option<u128> {
+    if log.facts.is_opaque {
+        return None;
+    }
     let members = || log.processes.iter().filter(|(it, _)| open.has(**it));
     if open.members.is_some() {
         let mut peers = members().flat_map(|(_, it)| it.outgoing.iter().chain(&it.incoming));

@@ -14,8 +14,18 @@ pub(super) struct Log {
     pub(super) processes: BTreeMap<ProcessId, ProcessLog>,
     /// Those on which something was sent.
     pub(super) channels: HashMap<Channel, ChannelLog>,
+    pub(super) facts: Facts,
     /// In a sparse system, those that there are.
     opened: Option<BTreeMap<Channel, Location>>,
+}
+
+/// What the header says.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Facts {
+    /// Whether states and messages are no amounts.
+    pub(super) is_opaque: bool,
+    /// What they add up to.
+    pub(super) total: Option<u64>,
 }
 
 /// A process.
@@ -23,7 +33,7 @@ pub(super) struct Log {
 pub(super) struct ProcessLog {
     /// Its first state.
     pub(super) deposit: u64,
-    /// Its state; `None` once something was inferred: what else it did before it died is not known.
+    /// Its state; `None` where states are opaque, and once something was inferred: what else it did before it died is not known.
     pub(super) state: Option<u64>,
     pub(super) created: Location,
     pub(super) died: Option<Location>,
@@ -174,6 +184,13 @@ impl Count {
 }
 
 impl Log {
+    pub(super) fn new(facts: Facts) -> Self {
+        Self {
+            facts,
+            ..Self::default()
+        }
+    }
+
     /// There are only the channels that are opened.
     pub(super) fn be_sparse(&mut self) {
         self.opened.get_or_insert_default();
@@ -247,7 +264,7 @@ impl Log {
     ) -> Result<(), Violation> {
         let account = ProcessLog {
             deposit: amount,
-            state: Some(amount),
+            state: (!self.facts.is_opaque).then_some(amount),
             created: at,
             died: None,
             inferred: None,

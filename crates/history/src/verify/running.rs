@@ -6,7 +6,7 @@ mod snapshots;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::judge::{Collecting, judge};
-use super::log::{Due, Log};
+use super::log::{Due, Facts, Log};
 use super::rule::{Location, Rule, Violation};
 use super::{Judged, Report, Verdict};
 use crate::error::Error;
@@ -109,6 +109,11 @@ impl InProgress {
         members.is_none_or(|members| members.contains(&process))
     }
 
+    /// Whether no step of it is known.
+    pub(super) fn is_bare(&self) -> bool {
+        self.records.is_empty() && self.markers.is_empty() && self.begun.is_none()
+    }
+
     /// Whether markers took it; where there is no channel to send one on, as far as that can be seen.
     pub(super) fn has_markers(&self, log: &Log) -> bool {
         let mut channels = log.channels_between(|process| self.has(process));
@@ -125,8 +130,9 @@ impl InProgress {
 }
 
 impl Running {
-    pub(super) fn new(keeps_events: bool) -> Self {
+    pub(super) fn new(facts: Facts, keeps_events: bool) -> Self {
         Self {
+            log: Log::new(facts),
             events: keeps_events.then(Vec::new),
             ..Self::default()
         }

@@ -25,6 +25,9 @@ fn whatever_is_written_is_read_back() {
             seed: random.maybe(Random::number),
             script: random.maybe(Random::text),
             sha256: random.maybe(Random::text),
+            // What is opaque is read as 0.
+            is_opaque: false,
+            total: random.maybe(Random::number),
             extra: random.extra(),
         };
         // Every kind, then whatever comes.

@@ -69,12 +69,12 @@ pub(crate) fn run(options: &VerifyOptions) -> Result<u8, Error> {
 }
 
 fn read(input: impl BufRead, is_reordered: bool, tell: impl Fn(&str)) -> Result<Report, Error> {
-    let mut verifier = match is_reordered {
+    let mut reader = Reader::new(input)?;
+    let verifier = match is_reordered {
         true => Verifier::reordering(),
         false => Verifier::new(),
     };
-    verifier = verifier.in_any_order();
-    let mut reader = Reader::new(input)?;
+    let mut verifier = verifier.of(reader.header()).in_any_order();
     while let Some(event) = reader.next_event()? {
         verifier.on_event(&event, reader.line());
     }
@@ -140,6 +140,7 @@ fn say(text: &mut String, judged: &Judged, broken: Option<&Violation>, reordered
             total,
             unjudged,
         } => {
+            let in_transit = in_transit.map_or(String::new(), |sum| format!(" ({sum})"));
             let total = total.map_or(String::new(), |total| format!(", total {total}"));
             let unjudged = match &unjudged[..] {
                 [] => String::new(),
@@ -155,7 +156,7 @@ fn say(text: &mut String, judged: &Judged, broken: Option<&Violation>, reordered
             writeln!(
                 text,
                 "valid — {processes} process{of_processes}, {messages} message{of_messages} in \
-                 transit ({in_transit}){total}{replayed}{unjudged}"
+                 transit{in_transit}{total}{replayed}{unjudged}"
             )
         }
         Verdict::Invalid(violation) if broken == Some(&**violation) => {
@@ -285,7 +286,7 @@ fn to_json(report: &Report) -> Result<String, serde_json::Error> {
                 verdict: "valid",
                 processes: Some(*processes),
                 messages: Some(*messages),
-                in_transit: Some(*in_transit),
+                in_transit: *in_transit,
                 total: *total,
                 unjudged,
                 ..Line::default()
