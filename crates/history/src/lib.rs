@@ -31,7 +31,7 @@ pub use replay::{ChannelNow, InTransit, Passed, ProcessNow, Replay};
 pub use system::{Collected, Content, Message, Snapshot, System};
 pub use text::{Cell, Text};
 pub use verify::{
-    Judged, Location, Moved, Overall, Report, Rule, Verdict, Verifier, Violation, Witness,
+    Judged, Location, Moved, Overall, Report, Rule, Unjudged, Verdict, Verifier, Violation, Witness,
 };
 pub use wire::{Malformed, write_event, write_header};
 

@@ -21,6 +21,7 @@ mod rule;
 mod running;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use self::log::Facts;
 pub use self::order::Moved;
@@ -90,13 +91,40 @@ pub enum Verdict {
         in_transit: Option<u128>,
         /// The sum of all states and of these; `None` where it says nothing.
         total: Option<u128>,
-        /// What the history does not let one judge, each with the reason.
-        unjudged: Vec<String>,
+        /// What the history does not let one judge.
+        unjudged: Vec<Unjudged>,
     },
     /// It breaks a rule.
     Invalid(Box<Violation>),
     /// There is nothing to judge, and why.
     Unknown(String),
+}
+
+/// What a history does not let one judge of a snapshot. Shown with the reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unjudged {
+    /// How it was taken.
+    Markers,
+    /// Whether it adds up.
+    Total,
+    /// What states and messages are.
+    Contents,
+    /// Anything but whether it adds up.
+    Cut,
+    /// Whether the reordered run exists, where that was wanted.
+    Reordered,
+}
+
+impl fmt::Display for Unjudged {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Markers => "how it was taken, since it has no markers",
+            Self::Total => "its total, since messages went to others or came from them",
+            Self::Contents => "what states and messages are, since they are opaque",
+            Self::Cut => "its cut and its channels, since no step of it is in the history",
+            Self::Reordered => "the reordered run, since not everybody recorded",
+        })
+    }
 }
 
 /// The verdict on all together.

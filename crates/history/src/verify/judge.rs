@@ -1,11 +1,13 @@
 //! The verdict on a snapshot that was collected.
 
+mod bare;
+
 use std::collections::BTreeMap;
 
-use super::Verdict;
-use super::log::{Facts, Log};
+use super::log::Log;
 use super::rule::{Location, Rule, Violation};
 use super::running::{InProgress, Record};
+use super::{Unjudged, Verdict};
 use crate::event::{Channel, ChannelState, ProcessId, ProcessState};
 
 /// What was collected, so far.
@@ -65,7 +67,7 @@ pub(super) fn judge(
     is_cut_off: bool,
 ) -> Verdict {
     if open.is_bare() {
-        return bare(log, &open, collecting, is_cut_off);
+        return bare::judge(log, &open, collecting, is_cut_off);
     }
     let expected = Expected {
         states: open
@@ -83,7 +85,7 @@ pub(super) fn judge(
     }
     let checks = [
         incomplete(log, &open, collecting),
-        wrong_state(&open, collecting),
+        wrong_state(log, &open, collecting),
         no_channel,
         wrong_channel(log, &open, collecting, &expected),
         wrong_total(log, &open, collecting),
@@ -97,13 +99,13 @@ pub(super) fn judge(
     }
     let mut unjudged = Vec::new();
     if !open.has_markers(log) {
-        unjudged.push("how it was taken, since it has no markers".to_owned());
+        unjudged.push(Unjudged::Markers);
     }
     let money = deposits(log, &open);
     if is_opaque {
-        unjudged.push(OPAQUE.to_owned());
+        unjudged.push(Unjudged::Contents);
     } else if money.is_none() {
-        unjudged.push("its total, since messages went to or came from others".to_owned());
+        unjudged.push(Unjudged::Total);
     }
     Verdict::Valid {
         processes: expected.states.len(),
@@ -111,76 +113,6 @@ pub(super) fn judge(
         in_transit: (!is_opaque).then(|| sum(expected.channels.values().flatten())),
         total: money.map(|_| collecting.total()),
         unjudged,
-    }
-}
-
-/// What is not judged of states that are no amounts.
-const OPAQUE: &str = "what states and messages are, since they are opaque";
-
-/// Judges a snapshot of which no step is in the history, by what was collected alone.
-fn bare(log: &Log, open: &InProgress, collecting: &Collecting, is_cut_off: bool) -> Verdict {
-    let wrong = |rule, reason: String| {
-        let violation = Violation::new(rule, reason).seen("collected", collecting.at);
-        Verdict::Invalid(Box::new(violation))
-    };
-    let is_missing = |process: &&ProcessId| !collecting.states.contains_key(process);
-    let missing = log.processes.keys().find(is_missing);
-    if let (Some(_), true) = (missing, is_cut_off) {
-        return Verdict::Unknown(BREAKS_OFF.to_owned());
-    }
-    if let Some(process) = collecting.twice {
-        return wrong(
-            Rule::States,
-            format!("the state of process {process} is collected twice"),
-        );
-    }
-    if let Some(process) = missing {
-        return wrong(
-            Rule::Complete,
-            format!("no state of process {process} was collected"),
-        );
-    }
-    let (expected, whence) = match log.facts {
-        Facts {
-            is_opaque: true, ..
-        } => {
-            return Verdict::Unknown(
-                "no step of it is in the history, and states are opaque".into(),
-            );
-        }
-        // Whoever recorded was there, though nothing says so.
-        Facts { total, .. } if log.processes.is_empty() => (total.map(u128::from), "given as"),
-        _ => {
-            let is_unknown = |process: &&ProcessId| !log.processes.contains_key(process);
-            if let Some(process) = collecting.states.keys().find(is_unknown) {
-                let reason =
-                    format!("a state of process {process} is collected, which was never created");
-                return wrong(Rule::States, reason);
-            }
-            if let Some(violation) = no_channel(log, open, collecting) {
-                return Verdict::Invalid(Box::new(violation));
-            }
-            (deposits(log, open), "deposited:")
-        }
-    };
-    let total = collecting.total();
-    match expected {
-        None => Verdict::Unknown(
-            "no step of it is in the history, and nothing says what it should add up to".to_owned(),
-        ),
-        Some(expected) if total != expected => wrong(
-            Rule::Money,
-            format!("states and messages add up to {total}, and the total is {whence} {expected}"),
-        ),
-        Some(_) => Verdict::Valid {
-            processes: collecting.states.len(),
-            messages: collecting.channels.values().map(Vec::len).sum(),
-            in_transit: Some(sum(collecting.channels.values().flatten())),
-            total: Some(total),
-            unjudged: vec![
-                "its cut and its channels, since no step of it is in the history".to_owned(),
-            ],
-        },
     }
 }
 
@@ -270,10 +202,16 @@ pub(super) fn incomplete(
     let other = open.records.keys().find(|process| !open.has(**process));
     let reason = match (members.find(has_none), other) {
         (Some(process), _) => {
-            format!("process {process} had not recorded its state when it was collected")
+            format!(
+                "process {} had not recorded its state when it was collected",
+                log.called(*process)
+            )
         }
         (None, Some(process)) => {
-            format!("process {process} recorded its state, and does not take part in it")
+            format!(
+                "process {} recorded its state, and does not take part in it",
+                log.called(*process)
+            )
         }
         (None, None) if log.processes.is_empty() => {
             "it is collected from no process at all".to_owned()
@@ -284,9 +222,10 @@ pub(super) fn incomplete(
     Some(violation.seen("collected", collecting.at))
 }
 
-fn wrong_state(open: &InProgress, collecting: &Collecting) -> Option<Violation> {
+fn wrong_state(log: &Log, open: &InProgress, collecting: &Collecting) -> Option<Violation> {
     let wrong = |reason: String| Violation::new(Rule::States, reason);
     if let Some(process) = collecting.twice {
+        let process = log.called(process);
         let reason = format!("the state of process {process} is collected twice");
         return Some(wrong(reason).seen("collected", collecting.at));
     }
@@ -304,12 +243,13 @@ fn wrong_state(open: &InProgress, collecting: &Collecting) -> Option<Violation> 
             Some(collected) => format!("{collected} was collected"),
             None => "nothing was collected".to_owned(),
         };
+        let process = log.called(*process);
         let reason = format!("process {process} recorded {recorded}, and {found}");
         let violation = wrong(reason).seen("recorded", *at);
         return Some(violation.seen("collected", collecting.at));
     }
     let is_surplus = |process: &&ProcessId| !open.records.contains_key(process);
-    let process = collecting.states.keys().find(is_surplus)?;
+    let process = log.called(*collecting.states.keys().find(is_surplus)?);
     let reason = format!("a state of process {process} is collected, which never recorded one");
     Some(wrong(reason).seen("collected", collecting.at))
 }
@@ -319,7 +259,7 @@ fn no_channel(log: &Log, open: &InProgress, collecting: &Collecting) -> Option<V
     of_members(open, collecting).find_map(|&channel| {
         let is_unknown = |process: &ProcessId| !log.processes.contains_key(process);
         let reason = match [channel.from, channel.to].into_iter().find(is_unknown) {
-            Some(process) => format!("process {process} had not been created"),
+            Some(process) => format!("process {} had not been created", log.called(process)),
             None if channel.from == channel.to => "no process has one to itself".to_owned(),
             None if log.opened(channel).is_none() => "it had not been opened".to_owned(),
             None => return None,
@@ -358,13 +298,14 @@ fn wrong_channel(
         }
         let reason = format!(
             "in transit at the cut was {}, and {} was collected{}",
-            listed(expected),
-            listed(collected),
+            listed(log, expected),
+            listed(log, collected),
             money_too(log, open, collecting)
         );
         let mut violation = Violation::new(Rule::InTransit, reason).on(channel);
         for process in [channel.from, channel.to] {
             if let Some(record) = open.records.get(&process) {
+                let process = log.called(process);
                 violation = violation.seen(format!("process {process} recorded"), record.at);
             }
         }
@@ -374,10 +315,14 @@ fn wrong_channel(
 }
 
 /// The amounts, as few as one wants to read.
-fn listed(amounts: &[u64]) -> String {
+fn listed(log: &Log, amounts: &[u64]) -> String {
     const SHOWN: usize = 8;
     if amounts.is_empty() {
         return "nothing".to_owned();
+    }
+    if log.facts.is_opaque {
+        let plural = if amounts.len() == 1 { "" } else { "s" };
+        return format!("{} message{plural}", amounts.len());
     }
     let shown = amounts.iter().take(SHOWN).map(u64::to_string);
     let mut text = shown.collect::<Vec<_>>().join(", ");
@@ -428,7 +373,9 @@ pub(super) fn wrong_marker(
             _ => {
                 let (from, wrong) = (channel.from, wrong("no marker was ever sent on it"));
                 match open.records.get(&from) {
-                    Some(record) => wrong.seen(format!("process {from} recorded"), record.at),
+                    Some(record) => {
+                        wrong.seen(format!("process {} recorded", log.called(from)), record.at)
+                    }
                     None => wrong,
                 }
             }

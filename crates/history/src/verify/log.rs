@@ -7,6 +7,7 @@ use super::crossings::{Crossings, Records};
 use super::rule::{Location, Rule, Violation};
 use crate::event::{Channel, ProcessId, SnapshotId, Tally};
 use crate::system::Content;
+use crate::text::Text;
 
 /// Processes and channels at a point of a history.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +32,7 @@ pub(super) struct Facts {
 /// A process.
 #[derive(Clone, Debug)]
 pub(super) struct ProcessLog {
+    name: Option<Text>,
     /// Its first state.
     pub(super) deposit: u64,
     /// Its state; `None` where states are opaque, and once something was inferred: what else it did before it died is not known.
@@ -166,11 +168,18 @@ impl fmt::Display for Count {
     }
 }
 
+impl ProcessLog {
+    fn called(&self, process: ProcessId) -> String {
+        let name = self.name.as_ref();
+        name.map_or(process.to_string(), Text::to_string)
+    }
+}
+
 impl Due {
     /// Why it must record.
-    pub(super) fn why(self) -> String {
+    pub(super) fn why(self, log: &Log) -> String {
         match self.from {
-            Some(channel) => format!("received the marker on {channel}"),
+            Some(channel) => format!("received the marker on {}", log.called_channel(channel)),
             None => "began the snapshot".to_owned(),
         }
     }
@@ -189,6 +198,17 @@ impl Log {
             facts,
             ..Self::default()
         }
+    }
+
+    /// What a process is called: by its name, where it has one.
+    pub(super) fn called(&self, process: ProcessId) -> String {
+        let named = self.processes.get(&process);
+        named.map_or(process.to_string(), |named| named.called(process))
+    }
+
+    /// A channel by the names of its ends.
+    pub(super) fn called_channel(&self, Channel { from, to }: Channel) -> String {
+        format!("{} → {}", self.called(from), self.called(to))
     }
 
     /// There are only the channels that are opened.
@@ -259,10 +279,12 @@ impl Log {
     pub(super) fn create(
         &mut self,
         process: ProcessId,
+        name: Option<&Text>,
         amount: u64,
         at: Location,
     ) -> Result<(), Violation> {
         let account = ProcessLog {
+            name: name.cloned(),
             deposit: amount,
             state: (!self.facts.is_opaque).then_some(amount),
             created: at,
@@ -277,7 +299,7 @@ impl Log {
             None => Ok(()),
             Some(first) => Err(Violation::new(
                 Rule::Order,
-                format!("process {process} is created a second time"),
+                format!("process {} is created a second time", first.called(process)),
             )
             .seen("created", first.created)
             .seen("created again", at)),
@@ -298,6 +320,7 @@ impl Log {
         if let Some(died) = account.died
             && !is_inferred
         {
+            let process = account.called(process);
             let reason = format!("this is of process {process}, which had died");
             return Err(Violation::new(Rule::Order, reason)
                 .seen("died", died)
@@ -322,9 +345,9 @@ impl Log {
             && let Some(state) = &mut account.state
         {
             let Some(rest) = state.checked_sub(amount) else {
+                let (state, process) = (*state, account.called(channel.from));
                 let reason = format!(
-                    "process {} sends {amount}, and has {state}: it sends what it does not have",
-                    channel.from
+                    "process {process} sends {amount}, and has {state}: it sends what it does not have"
                 );
                 return Err(Violation::new(Rule::Account, reason)
                     .on(channel)
@@ -378,9 +401,9 @@ impl Log {
         ends.received.extend(amount);
         if let Some(state) = &mut account.state {
             let Some(sum) = state.checked_add(amount) else {
+                let (state, process) = (*state, account.called(channel.to));
                 let reason = format!(
-                    "process {} has {state} and receives {amount}: that does not fit in 64 bits",
-                    channel.to
+                    "process {process} has {state} and receives {amount}: that does not fit in 64 bits"
                 );
                 return Err(Violation::new(Rule::Account, reason)
                     .on(channel)
@@ -427,7 +450,7 @@ impl Log {
             Some(state) if state >= amount => {
                 let reason = format!(
                     "process {} refuses to send {amount}, and has {state}, which is enough",
-                    channel.from
+                    self.called(channel.from)
                 );
                 Err(Violation::new(Rule::Account, reason)
                     .on(channel)
@@ -443,6 +466,7 @@ impl Log {
             return Err(Violation::new(Rule::Order, reason).seen("died", at));
         };
         if let Some(died) = account.died {
+            let process = account.called(process);
             let reason = format!("process {process} dies a second time");
             return Err(Violation::new(Rule::Order, reason)
                 .seen("died", died)
@@ -467,7 +491,8 @@ impl Log {
             let (messages, sum) = (tally.messages, tally.sum);
             let first = tallied.insert(tally.process, Count { messages, sum });
             if first.is_some() {
-                let reason = format!("process {process} records two tallies of {}", tally.process);
+                let [process, peer] = [process, tally.process].map(|it| self.called(it));
+                let reason = format!("process {process} records two tallies of {peer}");
                 return Some(Violation::new(Rule::Recorded, reason).seen("recorded", at));
             }
         }
@@ -491,6 +516,7 @@ impl Log {
             let counted = counted.unwrap_or_default();
             let recorded = tallied.get(peer).copied().unwrap_or_default();
             if recorded != counted {
+                let process = self.called(process);
                 let reason = format!(
                     "process {process} records that it {verb} {recorded}, and it {verb} {counted}"
                 );

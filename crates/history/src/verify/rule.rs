@@ -224,6 +224,8 @@ pub struct Violation {
     pub rule: Rule,
     /// The channel on which.
     pub channel: Option<Channel>,
+    /// What its ends are called: by their names, where they have some.
+    pub ends: Option<Box<[String; 2]>>,
     /// How, in words.
     pub reason: String,
     /// The events that show it, in their order; rarely more than two.
@@ -235,6 +237,7 @@ impl Violation {
         Self {
             rule,
             channel: None,
+            ends: None,
             reason: reason.into(),
             events: Vec::new(),
         }
@@ -257,8 +260,10 @@ impl Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("  ")?;
-        if let Some(channel) = self.channel {
-            write!(out, "channel {channel}: ")?;
+        match (&self.ends, self.channel) {
+            (Some(ends), _) => write!(out, "channel {}: ", ends.join(" → "))?,
+            (None, Some(channel)) => write!(out, "channel {channel}: ")?,
+            (None, None) => {}
         }
         write!(out, "{}", self.reason)?;
         for event in &self.events {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::judge::{Collecting, judge};
 use super::log::{Due, Facts, Log};
 use super::rule::{Location, Rule, Violation};
-use super::{Judged, Report, Verdict};
+use super::{Judged, Report, Unjudged, Verdict};
 use crate::error::Error;
 use crate::event::{Channel, ChannelState, Event, ProcessId, ProcessState, SnapshotId, What};
 use crate::system::System;
@@ -35,6 +35,8 @@ pub(super) struct Running {
     /// Up to which place of the second one's records the first one has recorded everything that is
     /// in progress.
     followed: HashMap<(ProcessId, ProcessId), u64>,
+    /// Snapshots that not everybody recorded: they have no reordered run.
+    partial: BTreeSet<SnapshotId>,
     /// How many events were replayed.
     turn: usize,
     /// All events so far, where the reordered run is wanted.
@@ -225,9 +227,11 @@ impl Running {
                 self.ended = Some(at);
             }
             What::Create {
-                process, amount, ..
+                process,
+                ref name,
+                amount,
             } => {
-                self.log.create(process, amount, at)?;
+                self.log.create(process, name.as_ref(), amount, at)?;
             }
             What::Send {
                 channel,
@@ -323,11 +327,12 @@ impl Running {
         if !is_inferred
             && !matches!(what, What::Record { snapshot, .. } if *snapshot == due.snapshot)
         {
+            let process = self.log.called(process);
             let reason = format!(
                 "process {process} does something else before it records its state: the record must \
                  follow at once"
             );
-            let violation = Violation::new(Rule::Moment, reason).seen(due.why(), due.at);
+            let violation = Violation::new(Rule::Moment, reason).seen(due.why(&self.log), due.at);
             self.blame(due.snapshot, violation.seen("did something else", at));
         }
         Ok(Some(due))
@@ -336,6 +341,7 @@ impl Running {
     fn nothing_is_inferred_of_the_living(&self) -> Result<(), Violation> {
         for (process, account) in &self.log.processes {
             if let (Some(inferred), None) = (account.inferred, account.died) {
+                let process = self.log.called(*process);
                 let reason = format!(
                     "process {process} is said not to have confirmed this because it died, and \
                      never died"
@@ -407,6 +413,9 @@ impl Running {
             return;
         };
         let open = self.open.remove(&snapshot).unwrap_or_default();
+        if open.members.is_some() || open.is_bare() {
+            self.partial.insert(snapshot);
+        }
         let verdict = judge(&self.log, open, &collecting, is_cut_off);
         self.judged.insert(snapshot, verdict);
     }
@@ -432,6 +441,18 @@ impl Running {
             }
         }
         let system = report.systems;
+        let log = &self.log;
+        let name = |violation: &mut Violation| {
+            let channel = violation.channel;
+            violation.ends =
+                channel.map(|it| Box::new([it.from, it.to].map(|end| log.called(end))));
+        };
+        self.broken.iter_mut().for_each(name);
+        for verdict in self.judged.values_mut() {
+            if let Verdict::Invalid(violation) = verdict {
+                name(violation);
+            }
+        }
         if let Some(violation) = self.broken {
             report.violations.insert(system, violation);
         }
@@ -454,7 +475,11 @@ impl Running {
             error => error.to_string(),
         });
         for (&snapshot, verdict) in &mut self.judged {
-            if !matches!(verdict, Verdict::Valid { .. }) {
+            let Verdict::Valid { unjudged, .. } = verdict else {
+                continue;
+            };
+            if self.partial.contains(&snapshot) {
+                unjudged.push(Unjudged::Reordered);
                 continue;
             }
             let replayed = match &systems {

@@ -9,6 +9,7 @@ mod command_line;
 mod deaths;
 mod descriptors;
 mod diagram;
+mod elsewhere;
 mod ending;
 mod file_size_limit;
 mod golden;

@@ -113,11 +113,13 @@ impl Running {
         at: Location,
     ) {
         if self.judged.contains_key(&snapshot) {
+            let process = self.log.called(process);
             let reason = format!("process {process} begins it after it was collected");
             let violation = Violation::new(Rule::Moment, reason).seen("begun", at);
             return self.blame(snapshot, violation);
         }
         if let Some(record) = self.recorded(process, snapshot) {
+            let process = self.log.called(process);
             let reason = format!("process {process} begins it, and has recorded its state already");
             let violation = Violation::new(Rule::Moment, reason);
             let violation = violation.seen("recorded", record).seen("begun", at);
@@ -146,17 +148,20 @@ impl Running {
     ) -> bool {
         let again = |reason: String| Violation::new(Rule::OneRecord, reason);
         if self.judged.contains_key(&snapshot) {
+            let process = self.log.called(process);
             let reason = format!("process {process} records its state after it was collected");
             self.blame(snapshot, again(reason).seen("recorded", at));
             return false;
         }
         if let Some(first) = self.recorded(process, snapshot) {
+            let process = self.log.called(process);
             let reason = format!("process {process} records its state a second time");
             let violation = again(reason).seen("recorded", first);
             self.blame(snapshot, violation.seen("recorded again", at));
             return false;
         }
         if due.is_none_or(|due| due.snapshot != snapshot) {
+            let process = self.log.called(process);
             let reason = format!(
                 "process {process} records its state without having begun the snapshot or received \
                  a marker of it just before"
@@ -178,6 +183,7 @@ impl Running {
     ) {
         let state = self.log.processes.get(&process).and_then(|it| it.state);
         if let Some(state) = state.filter(|state| *state != amount) {
+            let process = self.log.called(process);
             let reason =
                 format!("process {process} records {amount}, and has {state} at that moment");
             let violation = Violation::new(Rule::Recorded, reason);
@@ -229,7 +235,8 @@ impl Running {
         let Some((channel, first, received)) = early else {
             return;
         };
-        let (number, peer) = (first.messages + 1, channel.from);
+        let number = first.messages + 1;
+        let [process, peer] = [process, channel.from].map(|it| log.called(it));
         let reason = format!(
             "message {number} is received before process {process} records its state, and sent after \
              process {peer} recorded its own: in the snapshot it has arrived without ever having been \
@@ -291,6 +298,7 @@ impl Running {
             }
         }
         if let Some(earlier) = overtaken {
+            let process = self.log.called(process);
             let reason = format!(
                 "process {process} records snapshot {snapshot} and has not recorded snapshot \
                  {earlier}, which all who began snapshot {snapshot} had recorded before: its \
@@ -323,7 +331,7 @@ impl Running {
         if !has_recorded && !inferred {
             let reason = format!(
                 "a marker is sent before process {} records its state",
-                channel.from
+                self.log.called(channel.from)
             );
             self.blame(snapshot, wrong(reason).seen("sent", at));
         }

@@ -7,7 +7,9 @@ use std::io::BufRead;
 use std::path::PathBuf;
 
 use clap::Args;
-use history::{Judged, Moved, Overall, Reader, Report, Verdict, Verifier, Violation};
+use history::{
+    Judged, Moved, Overall, ProcessId, Reader, Report, Unjudged, Verdict, Verifier, Violation,
+};
 use serde::Serialize;
 
 use crate::master::shared::{Colour, Error, Files, Painter, name_of, open, status, write_out};
@@ -142,13 +144,14 @@ fn say(text: &mut String, judged: &Judged, broken: Option<&Violation>, reordered
         } => {
             let in_transit = in_transit.map_or(String::new(), |sum| format!(" ({sum})"));
             let total = total.map_or(String::new(), |total| format!(", total {total}"));
-            let unjudged = match &unjudged[..] {
+            let is_replayed = reordered && !unjudged.contains(&Unjudged::Reordered);
+            let unjudged = match &worded(unjudged)[..] {
                 [] => String::new(),
                 unjudged => format!("; not judged: {}", unjudged.join("; ")),
             };
             let of_processes = if *processes == 1 { "" } else { "es" };
             let of_messages = if *messages == 1 { "" } else { "s" };
-            let replayed = if reordered {
+            let replayed = if is_replayed {
                 ", reordered and replayed"
             } else {
                 ""
@@ -171,6 +174,10 @@ fn say(text: &mut String, judged: &Judged, broken: Option<&Violation>, reordered
     if judged.audit == Some(true) && matches!(judged.verdict, Verdict::Invalid(_)) {
         text.push_str("  and the audit in the history had passed it\n");
     }
+}
+
+fn worded(unjudged: &[Unjudged]) -> Vec<String> {
+    unjudged.iter().map(Unjudged::to_string).collect()
 }
 
 fn name(overall: Overall) -> &'static str {
@@ -212,16 +219,16 @@ struct Line<'a> {
     in_transit: Option<u128>,
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<u128>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    unjudged: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unjudged: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<u64>,
+    from: Option<Called<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    to: Option<u64>,
+    to: Option<Called<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -229,6 +236,23 @@ struct Line<'a> {
     /// Whether the audit in the history had passed.
     #[serde(skip_serializing_if = "Option::is_none")]
     audit: Option<bool>,
+}
+
+/// A process: by its name, where it has one.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Called<'a> {
+    Number(u64),
+    Name(&'a str),
+}
+
+impl<'a> Called<'a> {
+    fn new(process: ProcessId, called: &'a str) -> Self {
+        match process.to_string() == called {
+            true => Self::Number(process.0),
+            false => Self::Name(called),
+        }
+    }
 }
 
 /// An event that shows what is wrong.
@@ -288,7 +312,7 @@ fn to_json(report: &Report) -> Result<String, serde_json::Error> {
                 messages: Some(*messages),
                 in_transit: *in_transit,
                 total: *total,
-                unjudged,
+                unjudged: worded(unjudged),
                 ..Line::default()
             },
             Verdict::Invalid(violation) => invalid(violation),
@@ -336,12 +360,13 @@ fn invalid(violation: &Violation) -> Line<'_> {
         history: event.at.history,
         line: event.at.script,
     });
+    let channel = violation.channel.zip(violation.ends.as_deref());
     Line {
         verdict: "invalid",
         rule: Some(violation.rule.name()),
         source: Some(violation.rule.source()),
-        from: violation.channel.map(|channel| channel.from.0),
-        to: violation.channel.map(|channel| channel.to.0),
+        from: channel.map(|(channel, [from, _])| Called::new(channel.from, from)),
+        to: channel.map(|(channel, [_, to])| Called::new(channel.to, to)),
         reason: Some(&violation.reason),
         events: events.collect(),
         ..Line::default()
