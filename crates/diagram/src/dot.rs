@@ -51,11 +51,12 @@ pub fn dot(system: &System) -> String {
     );
     for (lane, process) in system.processes.keys().enumerate() {
         let y = height(lane);
-        let name = format!("process {process}");
+        let name = format!("process {}", system.called(*process));
         let x = -text_width(&name, FONT) / 2;
         let _ = writeln!(
             out,
-            "  p{process} [label=\"{name}\", shape=plaintext, pos=\"{x},{y}\"];"
+            "  p{process} [label={}, shape=plaintext, pos=\"{x},{y}\"];",
+            quoted(&name)
         );
         let mut life = vec![format!("p{process}")];
         for node in nodes.iter().filter(|node| node.lane == lane) {
@@ -168,7 +169,7 @@ fn label(system: &System, events: &std::ops::Range<usize>) -> Option<String> {
         match &event.what {
             What::Create { amount, .. } => label = Some(format!("created\n{amount}")),
             What::Refuse { channel, amount } => {
-                label = Some(format!("refused\n{amount} → {}", channel.to));
+                label = Some(format!("refused\n{amount} → {}", system.called(channel.to)));
             }
             What::Record {
                 snapshot, amount, ..

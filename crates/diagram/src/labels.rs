@@ -32,7 +32,7 @@ pub(crate) fn all(
         taken: Buckets::default(),
         obstacles: Obstacles::of(layout),
     };
-    names(&mut board, layout);
+    names(&mut board, system, layout);
     cuts(&mut board, layout);
     // In another order, or several in one column, they would read like a mistake.
     if order.is_sorted() && !setting.is_compact {
@@ -150,10 +150,10 @@ fn around(at: Point, beside: i32, width: i32) -> [Place; 10] {
 }
 
 /// The processes' names at the left border, and their states at the right one.
-fn names(board: &mut Board, layout: &Layout) {
+fn names(board: &mut Board, system: &System, layout: &Layout) {
     for (index, lane) in layout.lanes.iter().enumerate() {
         let name = match lane.process {
-            Some(process) => format!("process {process}"),
+            Some(process) => format!("process {}", system.called(process)),
             None => "observer".to_owned(),
         };
         let width = size(&name);

@@ -23,7 +23,8 @@ const WORD: usize = 20;
 pub fn mermaid(system: &System) -> String {
     let mut diagram = Diagram::default();
     for process in system.processes.keys() {
-        diagram.write(&format!("participant p{process} as process {process}"));
+        let name = plain(&system.called(*process));
+        diagram.write(&format!("participant p{process} as process {name}"));
     }
     for events in moments(system) {
         for event in events {
@@ -59,10 +60,10 @@ impl Diagram {
             What::MarkerSent { .. } => self.lost(system, event),
             What::Send { .. } if is_next(system, event) => {}
             What::Send { .. } => {
-                self.note(over, &brief(what));
+                self.note(over, &brief(system, what));
                 self.lost(system, event);
             }
-            _ => self.note(over, &brief(what)),
+            _ => self.note(over, &brief(system, what)),
         }
     }
 

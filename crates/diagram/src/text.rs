@@ -220,9 +220,11 @@ impl<'r> Picture<'r> {
         }
         let mut line = self.line();
         for (column, process) in self.shown.iter().enumerate() {
-            let name = [process.to_string()];
+            let name = [self.recent.replay.called(*process)];
             let name = fit(&name, self.spacing - 1, self.glyphs.ellipsis);
-            let x = self.x(column).saturating_sub((name.len() - 1) / 2);
+            let x = self
+                .x(column)
+                .saturating_sub(name.chars().count().saturating_sub(1) / 2);
             line.put(x, &name, Ink::Name);
         }
         if !self.others.is_empty() {
@@ -290,7 +292,7 @@ impl<'r> Picture<'r> {
                     return;
                 };
                 let text = match *column == self.shown.len() {
-                    true => format!("{process}: {text}"),
+                    true => format!("{}: {text}", self.recent.replay.called(*process)),
                     false => text,
                 };
                 line.put(self.x(*column), self.symbol(*symbol), row.ink);
@@ -375,7 +377,7 @@ impl<'r> Picture<'r> {
         let column = self.column(process);
         line.put(self.x(column), symbol, ink);
         if column == self.shown.len() {
-            line.put(self.x(column) + 2, &process.to_string(), ink);
+            line.put(self.x(column) + 2, &self.recent.replay.called(process), ink);
         }
     }
 
@@ -471,8 +473,10 @@ fn spacing(recent: &Recent, rows: &[Row], columns: usize, room: usize) -> usize 
     // A letter, a colon, the head, and two or three dashes on each side.
     let arrows = rows.iter().filter(has_arrow).map(|row| row.text.len() + 8);
     let processes = recent.replay.processes().iter();
-    let names =
-        processes.map(|(id, now)| id.to_string().len().max(now.balance.to_string().len()) + 3);
+    let names = processes.map(|(id, now)| {
+        let name = recent.replay.called(*id).chars().count();
+        name.max(now.balance.to_string().len()) + 3
+    });
     let wanted = arrows.chain(names).max().unwrap_or(0);
     let widest = room.checked_div(columns.saturating_sub(1)).unwrap_or(room);
     wanted.min(widest).clamp(*SPACING.start(), *SPACING.end())

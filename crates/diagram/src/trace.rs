@@ -123,7 +123,7 @@ impl Tracks {
         for process in system.processes.keys() {
             let name = match self.are_ids {
                 true => "process".to_owned(),
-                false => format!("process {process}, track"),
+                false => format!("process {}, track", system.called(*process)),
             };
             let track = self.of(system, Some(*process));
             names.push(named("thread_name", track, &name));
@@ -143,7 +143,7 @@ fn name(system: &System, moment: Range<usize>) -> String {
         *event == first || !follows
     };
     let told = moment.filter(is_told);
-    let told = told.map(|event| brief(&system.events[event].what));
+    let told = told.map(|event| brief(system, &system.events[event].what));
     told.collect::<Vec<_>>().join(", ")
 }
 

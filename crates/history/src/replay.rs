@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::event::{Channel, Event, ProcessId, SnapshotId, What};
 use crate::system::Content;
+use crate::text::Text;
 
 /// The system that started last, after the events so far. It grows with the processes, the channels
 /// in use, and what is in transit; not with the events.
@@ -35,6 +36,8 @@ pub struct Replay {
 /// A process.
 #[derive(Clone, Debug, Default)]
 pub struct ProcessNow {
+    /// What people call it, if not by its number.
+    pub name: Option<Text>,
     /// Its state: what it was created with, less what it sent, and what it received. Negative only
     /// where the history is wrong, or lacks what a process did before it died.
     pub balance: i128,
@@ -86,9 +89,12 @@ impl Replay {
         self.events += 1;
         match *what {
             What::Create {
-                process, amount, ..
+                process,
+                ref name,
+                amount,
             } => {
                 let created = ProcessNow {
+                    name: name.clone(),
                     balance: amount.into(),
                     ..ProcessNow::default()
                 };
@@ -178,6 +184,14 @@ impl Replay {
     #[must_use]
     pub fn processes(&self) -> &BTreeMap<ProcessId, ProcessNow> {
         &self.processes
+    }
+
+    /// What a process is called: by its name, where it has one.
+    #[must_use]
+    pub fn called(&self, process: ProcessId) -> String {
+        let name = self.processes.get(&process).and_then(|it| it.name.as_ref());
+        let name = name.filter(|name| !name.is_empty());
+        name.map_or(process.to_string(), Text::to_string)
     }
 
     /// A channel, used or not.

@@ -109,6 +109,21 @@ impl System {
         self.first_line + event as u64
     }
 
+    /// What a process is called: by its name, where it has one.
+    #[must_use]
+    pub fn called(&self, process: ProcessId) -> String {
+        let created = self
+            .processes
+            .get(&process)
+            .map(|it| &self.events[*it].what);
+        match created {
+            Some(What::Create {
+                name: Some(name), ..
+            }) if !name.is_empty() => name.to_string(),
+            _ => process.to_string(),
+        }
+    }
+
     /// The message or marker that an event sends or receives.
     #[must_use]
     pub fn message_at(&self, event: usize) -> Option<&Message> {

@@ -228,7 +228,7 @@ impl<'a> Shown<'a> {
             };
             let recorded = now.iter().flat_map(|now| &now.recorded);
             ProcessView {
-                id: id.to_string(),
+                id: self.system.called(*id),
                 before: now.map(|now| now.balance.to_string()),
                 died: now.is_some_and(|now| now.is_dead),
                 recording: recorded.filter_map(recording).collect(),

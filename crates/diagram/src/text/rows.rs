@@ -74,12 +74,14 @@ pub(super) fn rows(recent: &Recent) -> Vec<Row> {
                 process, amount, ..
             } => at(*process, Symbol::Created, amount.to_string()),
             What::Connect { channel } => {
-                let text = format!("opens {channel}");
+                let [from, to] = [channel.from, channel.to].map(|end| recent.replay.called(end));
+                let text = format!("opens {from} → {to}");
                 at(channel.from, Symbol::Event, text)
             }
             What::Local { process, text } => at(*process, Symbol::Event, text.to_string()),
             What::Refuse { channel, amount } => {
-                let text = format!("refuses to send {amount} to {}", channel.to);
+                let to = recent.replay.called(channel.to);
+                let text = format!("refuses to send {amount} to {to}");
                 at(channel.from, Symbol::Refused, text)
             }
             What::Death {

@@ -170,7 +170,7 @@ impl fmt::Display for Count {
 
 impl ProcessLog {
     fn called(&self, process: ProcessId) -> String {
-        let name = self.name.as_ref();
+        let name = self.name.as_ref().filter(|name| !name.is_empty());
         name.map_or(process.to_string(), Text::to_string)
     }
 }
