@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub(crate) use self::dialect::Dialect;
-use self::dialect::Parsed;
 use self::line::Line;
 use self::what::read_what;
 
@@ -156,9 +155,10 @@ pub(crate) fn read_header(line: &[u8]) -> Result<Header, Malformed> {
     if !(OLDEST..=VERSION).contains(&history) {
         return Err(Malformed::Version(history));
     }
-    let Parsed {
-        what: first, extra, ..
-    } = Dialect::default().parse::<First>(line)?;
+    let (first, extra): (First, _) = match serde_json::from_slice(line) {
+        Ok(first) => (first, Extra::new()),
+        Err(failed) => Dialect::default().parse(line, Some(failed))?,
+    };
     let First {
         seed,
         script,
@@ -179,18 +179,28 @@ pub(crate) fn read_header(line: &[u8]) -> Result<Header, Malformed> {
 
 /// Reads an event.
 pub(crate) fn read_event(line: &[u8], dialect: &mut Dialect) -> Result<Event, Malformed> {
-    let Parsed {
-        what: mut line,
-        extra,
-        is_anew,
-    } = dialect.parse::<Line>(line)?;
+    match serde_json::from_slice(line) {
+        Ok(mut line) if dialect.is_plain() => {
+            let event = event_of(&mut line, Extra::new())?;
+            dialect.learn(&event.what, false)?;
+            Ok(event)
+        }
+        read => {
+            let (mut line, extra) = dialect.parse(line, read.err())?;
+            let event = event_of(&mut line, extra)?;
+            dialect.learn(&event.what, true)?;
+            Ok(event)
+        }
+    }
+}
+
+fn event_of(line: &mut Line, extra: Extra) -> Result<Event, Malformed> {
     let event = Event {
         line: line.line.take(),
         time: line.time.take(),
-        what: read_what(&mut line)?,
+        what: read_what(line)?,
         extra,
     };
     line.finish()?;
-    dialect.learn(&event.what, is_anew)?;
     Ok(event)
 }

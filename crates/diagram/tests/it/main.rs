@@ -3,6 +3,7 @@
 
 mod browser;
 mod common;
+mod elsewhere;
 mod exports;
 mod layout;
 mod own_cut;

@@ -27,14 +27,6 @@ pub(crate) struct Dialect {
     has_numbers: bool,
 }
 
-/// What was read of a line.
-pub(super) struct Parsed<T> {
-    pub(super) what: T,
-    pub(super) extra: Extra,
-    /// Whether it was written anew.
-    pub(super) is_anew: bool,
-}
-
 /// What an object is of.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Of {
@@ -52,22 +44,18 @@ impl Dialect {
         }
     }
 
-    /// Reads a line.
+    /// Whether a line is to be read as it is, if that is possible.
+    pub(super) fn is_plain(&self) -> bool {
+        !self.is_opaque
+    }
+
+    /// Reads a line that cannot be read as it is, and why it cannot.
+    #[cold]
     pub(super) fn parse<T: DeserializeOwned>(
         &mut self,
         line: &[u8],
-    ) -> Result<Parsed<T>, Malformed> {
-        let read = serde_json::from_slice(line);
-        let failed = match read {
-            Ok(what) if !self.is_opaque => {
-                return Ok(Parsed {
-                    what,
-                    extra: Extra::new(),
-                    is_anew: false,
-                });
-            }
-            read => read.err(),
-        };
+        failed: Option<serde_json::Error>,
+    ) -> Result<(T, Extra), Malformed> {
         // What is no object at all is wrong where it is found to be.
         let keys = match (serde_json::from_slice(line), failed) {
             (Ok(Keys(keys)), Some(failed)) if !self.changes(&keys) => return Err(failed.into()),
@@ -76,14 +64,10 @@ impl Dialect {
         };
         let (extra, keys): (Vec<_>, Vec<_>) = keys.into_iter().partition(|(key, _)| is_extra(key));
         let anew = self.object(&keys, Of::Event)?;
-        Ok(Parsed {
-            what: serde_json::from_str(&anew).map_err(Malformed::Anew)?,
-            extra: extra
-                .into_iter()
-                .map(|(key, value)| (key, value.get().to_owned()))
-                .collect(),
-            is_anew: true,
-        })
+        let extra = extra.into_iter();
+        let extra = extra.map(|(key, value)| (key, value.get().to_owned()));
+        let parsed = serde_json::from_str(&anew).map_err(Malformed::Anew)?;
+        Ok((parsed, extra.collect()))
     }
 
     /// Whether a line with these keys is written anew.

@@ -160,7 +160,7 @@ impl Line {
     }
 
     /// Refuses keys that nobody has taken.
-    pub(super) fn finish(self) -> Result<(), Malformed> {
+    pub(super) fn finish(&self) -> Result<(), Malformed> {
         let keys = [
             ("sparse", self.sparse.is_some()),
             ("process", self.process.is_some()),
