@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use history::{Event, Judged, ProcessId, Report, Verifier, What};
+use history::{Event, Judged, Overall, ProcessId, Report, Rule, Verifier, What};
 use testing::histories::{history, seeds};
 
 const RUNS: u64 = 600;
@@ -89,4 +89,46 @@ fn logs_that_are_merged_anyhow_have_the_verdicts_of_the_run() {
         }
     }
     assert!(moved > 500 || seeds(2).len() == 1, "{moved}");
+}
+
+#[test]
+fn what_is_wrong_is_wrong_in_any_order() {
+    let mut wrong = 0;
+    for seed in seeds(RUNS) {
+        let mut events = history(seed);
+        let states = events.iter_mut().find_map(|event| match &mut event.what {
+            What::Collect { states, .. } => states.first_mut(),
+            _ => None,
+        });
+        let Some(state) = states else {
+            continue;
+        };
+        state.amount ^= 1;
+        wrong += 1;
+        for is_mixed in [false, true] {
+            let report = verify(&shuffled(&events, seed, is_mixed));
+            assert_eq!(report.overall(), Overall::Invalid, "PIPEBANK_SEED={seed}");
+        }
+    }
+    assert!(wrong > 100 || seeds(2).len() == 1);
+}
+
+/// A receipt of what nobody sent is named, not one that only comes too early in the lines.
+#[test]
+fn the_first_line_that_cannot_happen_in_any_order_is_named() {
+    let events = crate::short::events(
+        "start
+        create 1 10
+        create 2 20
+        receive 1 2 3 1
+        send 1 2 3 1
+        receive 2 1 5 1
+        send 1 2 4 2
+        end",
+    );
+    let report = verify(&events);
+    let violation = &report.violations[&1];
+    assert_eq!(violation.rule, Rule::Fifo);
+    assert_eq!(violation.events[0].at.history, 7);
+    assert!(report.moved.is_empty());
 }
