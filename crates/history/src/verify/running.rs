@@ -356,7 +356,7 @@ impl Running {
     /// Remembers what is wrong with a snapshot.
     fn blame(&mut self, snapshot: SnapshotId, violation: Violation) {
         match self.judged.get_mut(&snapshot) {
-            Some(verdict @ Verdict::Valid { .. }) => {
+            Some(verdict @ (Verdict::Valid { .. } | Verdict::Unknown(_))) => {
                 *verdict = Verdict::Invalid(Box::new(violation));
             }
             Some(_) => {}
