@@ -257,6 +257,12 @@ impl Report {
         }
     }
 
+    /// Whether something of a snapshot that is valid could not be judged.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.count(|it| matches!(it, Verdict::Valid { unjudged, .. } if !unjudged.is_empty())) > 0
+    }
+
     /// How many snapshots have such a verdict.
     pub fn count(&self, is_it: impl Fn(&Verdict) -> bool) -> usize {
         let verdicts = self.snapshots.iter().map(|judged| &judged.verdict);

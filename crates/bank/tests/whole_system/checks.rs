@@ -122,7 +122,7 @@ fn the_history_is_right(world: &World) -> Result<(), Complaint> {
         verifier.on_event(event, line);
     }
     let report = verifier.finish();
-    if report.overall() == Overall::Invalid {
+    if report.overall() == Overall::Invalid || report.is_partial() {
         return Err(format!("the history is not right: {report:?}"));
     }
     Ok(())

@@ -1,17 +1,16 @@
 //! A system on its way: its log, and its snapshots in progress.
 
+mod close;
 mod possible;
 mod snapshots;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::Verdict;
 use super::judge::{Collecting, judge};
 use super::log::{Due, Facts, Log};
 use super::rule::{Location, Rule, Violation};
-use super::{Judged, Report, Unjudged, Verdict};
-use crate::error::Error;
 use crate::event::{Channel, ChannelState, Event, ProcessId, ProcessState, SnapshotId, What};
-use crate::system::System;
 use crate::text::Text;
 
 /// A system between its start and its end.
@@ -202,18 +201,20 @@ impl Running {
         }
     }
 
-    fn step(&mut self, event: &Event, at: Location) -> Result<(), Violation> {
-        let order = |reason: &str| Err(Violation::new(Rule::Order, reason).seen("happened", at));
+    /// That an event is between the start of a system and its end.
+    fn is_within(&self, what: &What, at: Location) -> Result<(), Violation> {
+        let wrong = |reason: &str| Violation::new(Rule::Order, reason).seen("happened", at);
         match (self.started, self.ended) {
-            (_, Some(ended)) => {
-                let violation = Violation::new(Rule::Order, "this is after the system ended");
-                return Err(violation.seen("ended", ended).seen("happened", at));
+            (_, Some(ended)) => Err(wrong("this is after the system ended").seen("ended", ended)),
+            (None, _) if !matches!(what, What::Start { .. }) => {
+                Err(wrong("this is before any system starts"))
             }
-            (None, _) if !matches!(event.what, What::Start { .. }) => {
-                return order("this is before any system starts");
-            }
-            _ => {}
+            _ => Ok(()),
         }
+    }
+
+    fn step(&mut self, event: &Event, at: Location) -> Result<(), Violation> {
+        self.is_within(&event.what, at)?;
         let due = self.at_its_process(&event.what, at)?;
         match event.what {
             What::Start { sparse } => {
@@ -418,83 +419,5 @@ impl Running {
         }
         let verdict = judge(&self.log, open, &collecting, is_cut_off);
         self.judged.insert(snapshot, verdict);
-    }
-
-    /// The system is over, or the history is.
-    pub(super) fn close(mut self, report: &mut Report) {
-        self.settle();
-        if let Some(events) = self.events.take() {
-            self.reorder(events);
-        }
-        for (snapshot, open) in std::mem::take(&mut self.open) {
-            let verdict = match open.violation(&self.log) {
-                Some(violation) => Verdict::Invalid(Box::new(violation.clone())),
-                None => Verdict::Unknown("it was not collected".to_owned()),
-            };
-            self.judged.entry(snapshot).or_insert(verdict);
-        }
-        for (snapshot, has_passed) in &self.audits {
-            let unknown = Verdict::Unknown("it was not collected".to_owned());
-            let verdict = self.judged.entry(*snapshot).or_insert(unknown);
-            if let (Verdict::Unknown(reason), false) = (verdict, has_passed) {
-                *reason = "its audit failed, and it was not collected".to_owned();
-            }
-        }
-        let system = report.systems;
-        let log = &self.log;
-        let name = |violation: &mut Violation| {
-            let channel = violation.channel;
-            violation.ends =
-                channel.map(|it| Box::new([it.from, it.to].map(|end| log.called(end))));
-        };
-        self.broken.iter_mut().for_each(name);
-        for verdict in self.judged.values_mut() {
-            if let Verdict::Invalid(violation) = verdict {
-                name(violation);
-            }
-        }
-        if let Some(violation) = self.broken {
-            report.violations.insert(system, violation);
-        }
-        for (snapshot, verdict) in self.judged {
-            let audit = self.audits.get(&snapshot).copied();
-            report.snapshots.push(Judged {
-                system,
-                snapshot,
-                verdict,
-                audit,
-            });
-        }
-    }
-
-    /// Constructs and replays the reordered run of every valid snapshot.
-    fn reorder(&mut self, events: Vec<Event>) {
-        let systems = System::link(events).map_err(|error| match error {
-            // Its line would be counted from this system's first.
-            Error::Unlinked { reason, .. } => reason.to_string(),
-            error => error.to_string(),
-        });
-        for (&snapshot, verdict) in &mut self.judged {
-            let Verdict::Valid { unjudged, .. } = verdict else {
-                continue;
-            };
-            if self.partial.contains(&snapshot) {
-                unjudged.push(Unjudged::Reordered);
-                continue;
-            }
-            let replayed = match &systems {
-                Ok(systems) => systems.first().map_or(Ok(()), |system| {
-                    let straight = system.straighten(snapshot);
-                    let straight = straight.map_err(|error| error.to_string())?;
-                    let state = straight.check(system);
-                    state.map(drop).map_err(|error| error.to_string())
-                }),
-                Err(reason) => Err(reason.clone()),
-            };
-            if let Err(reason) = replayed {
-                let violation = Violation::new(Rule::Reordered, reason);
-                *verdict = Verdict::Invalid(Box::new(violation));
-            }
-        }
     }
 }

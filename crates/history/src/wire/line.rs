@@ -90,7 +90,37 @@ impl Line {
         self
     }
 
-    pub(super) fn on(mut self, channel: Channel) -> Self {
+    pub(super) fn sparse(mut self, sparse: bool) -> Self {
+        self.sparse = sparse.then_some(true);
+        self
+    }
+
+    pub(super) fn called(mut self, name: Option<&Text>) -> Self {
+        self.name = name.cloned();
+        self
+    }
+
+    pub(super) fn saying(mut self, text: &Text) -> Self {
+        self.text = Some(text.clone());
+        self
+    }
+
+    pub(super) fn among(mut self, members: &[ProcessId]) -> Self {
+        self.members = Some(members.to_vec()).filter(|members| !members.is_empty());
+        self
+    }
+
+    /// On a channel, at its sender.
+    pub(super) fn leaving(self, channel: Channel) -> Self {
+        self.at(channel.from).on(channel)
+    }
+
+    /// On a channel, at its receiver.
+    pub(super) fn arriving(self, channel: Channel) -> Self {
+        self.at(channel.to).on(channel)
+    }
+
+    fn on(mut self, channel: Channel) -> Self {
         self.from = Some(channel.from);
         self.to = Some(channel.to);
         self

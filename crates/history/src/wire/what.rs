@@ -84,32 +84,25 @@ pub(super) fn read_what(line: &mut Line) -> Result<What, Malformed> {
 impl From<&What> for Line {
     fn from(what: &What) -> Self {
         match *what {
-            What::Start { sparse } => Self {
-                sparse: sparse.then_some(true),
-                ..Self::new(Name::Start)
-            },
+            What::Start { sparse } => Self::new(Name::Start).sparse(sparse),
             What::End => Self::new(Name::End),
             What::Create {
                 process,
                 ref name,
                 amount,
-            } => Self {
-                name: name.clone(),
-                ..Self::new(Name::Create).at(process).with(amount)
-            },
-            What::Connect { channel } => Self::new(Name::Connect).at(channel.from).on(channel),
-            What::Local { process, ref text } => Self {
-                text: Some(text.clone()),
-                ..Self::new(Name::Local).at(process)
-            },
+            } => Self::new(Name::Create)
+                .at(process)
+                .called(name.as_ref())
+                .with(amount),
+            What::Connect { channel } => Self::new(Name::Connect).leaving(channel),
+            What::Local { process, ref text } => Self::new(Name::Local).at(process).saying(text),
             What::Send {
                 channel,
                 amount,
                 number,
                 inferred,
             } => Self::new(Name::Send)
-                .at(channel.from)
-                .on(channel)
+                .leaving(channel)
                 .with(amount)
                 .numbered(number)
                 .inferred(inferred),
@@ -118,22 +111,20 @@ impl From<&What> for Line {
                 amount,
                 number,
             } => Self::new(Name::Receive)
-                .at(channel.to)
-                .on(channel)
+                .arriving(channel)
                 .with(amount)
                 .numbered(number),
-            What::Refuse { channel, amount } => Self::new(Name::Refuse)
-                .at(channel.from)
-                .on(channel)
-                .with(amount),
+            What::Refuse { channel, amount } => {
+                Self::new(Name::Refuse).leaving(channel).with(amount)
+            }
             What::Begin {
                 process,
                 snapshot,
                 ref members,
-            } => Self {
-                members: Some(members.clone()).filter(|members| !members.is_empty()),
-                ..Self::new(Name::Begin).at(process).of(snapshot)
-            },
+            } => Self::new(Name::Begin)
+                .at(process)
+                .of(snapshot)
+                .among(members),
             What::Record {
                 process,
                 snapshot,
@@ -153,17 +144,14 @@ impl From<&What> for Line {
                 snapshot,
                 inferred,
             } => Self::new(Name::MarkerSent)
-                .at(channel.from)
-                .on(channel)
+                .leaving(channel)
                 .of(snapshot)
                 .inferred(inferred),
             What::MarkerReceived { channel, snapshot } => Self::new(Name::MarkerReceived)
-                .at(channel.to)
-                .on(channel)
+                .arriving(channel)
                 .of(snapshot),
             What::ChannelClosed { channel, snapshot } => Self::new(Name::ChannelClosed)
-                .at(channel.to)
-                .on(channel)
+                .arriving(channel)
                 .of(snapshot),
             What::Collect {
                 snapshot,
