@@ -52,7 +52,8 @@ pub(super) fn judge_and_draw(bytes: &[u8]) {
 
 fn judge_and_draw_history(bytes: &[u8]) {
     let (header, events) = events(bytes);
-    for mut verifier in [Verifier::new(), Verifier::reordering()] {
+    let in_any_order = Verifier::new().of(&header).in_any_order();
+    for mut verifier in [Verifier::new(), Verifier::reordering(), in_any_order] {
         for (event, line) in events.iter().zip(2..) {
             verifier.on_event(event, line);
         }
