@@ -175,12 +175,17 @@ fn a_segment_that_is_missing_in_the_middle_is_named() {
 }
 
 #[test]
-fn segments_that_change_places_are_refused() {
+fn segments_that_change_places_or_names_are_refused() {
     let (files, _) = journal();
     let mut swapped = files.clone();
     swapped.insert("journal.1".into(), files["journal.2"].clone());
     swapped.insert("journal.2".into(), files["journal.1"].clone());
     assert!(matches!(outcome(&swapped), Err(Error::Damaged { .. })));
+    let renamed = BTreeMap::from([("journal.4".into(), files[LAST].clone())]);
+    assert!(matches!(
+        outcome(&renamed),
+        Err(Error::Damaged { at: 0, .. })
+    ));
 }
 
 #[test]
@@ -206,4 +211,23 @@ fn a_draft_that_a_death_left_is_no_segment_and_goes() {
     assert_eq!(held(&past), all);
     assert!(!disk.everything().contains_key("journal.4.new"));
     assert_eq!(journal.begin_segment(b"image").unwrap(), 4);
+}
+
+#[test]
+fn a_journal_that_is_tampered_with_while_it_is_written_is_refused_when_it_is_read() {
+    let (files, all) = journal();
+    let (start, end) = last_block();
+    let disk = Disk::with(&files);
+    let (journal, _) = open(disk.clone(), Survives::Death).unwrap().unwrap();
+    assert_eq!(held(&journal.past().unwrap()), all);
+    for at in start..end {
+        let mut bytes = files[LAST].clone();
+        bytes[at] ^= 1;
+        disk.set_contents(LAST, bytes);
+        let error = journal.past().unwrap_err();
+        assert!(
+            matches!(error, Error::Damaged { at, .. } if at == start as u64),
+            "{error}"
+        );
+    }
 }

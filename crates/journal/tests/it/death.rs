@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::disk::Disk;
-use crate::model::{Model, held, open, random_work, run, seeds};
+use crate::model::{Model, NAME, held, open, random_work, run, seeds};
 
 #[test]
 fn what_was_committed_is_there_whatever_the_step_at_which_its_process_dies() {
@@ -22,10 +22,21 @@ fn what_was_committed_is_there_whatever_the_step_at_which_its_process_dies() {
             disk.kill_after(steps, random.random());
             run(&disk, Survives::Death, None, &mut model, &work);
             disk.revive();
+            let left = disk.everything();
             let opened = open(disk.clone(), Survives::Death).unwrap();
             let found = opened.as_ref().and_then(|(_, past)| held(past));
             assert!(model.may_be(&found), "{context}: {found:?}");
-            // What was torn does not come back.
+            if let Some((journal, _)) = &opened {
+                // The word of a block comes last: what was torn has none.
+                let end = (journal.bytes() - journal.bytes_before_segment()) as usize;
+                let newest = &left[&format!("{NAME}.{}", journal.segment())];
+                let mut word = newest.iter().skip(end).take(8);
+                assert!(
+                    word.all(|byte| *byte == 0),
+                    "{context}: a word without its block"
+                );
+            }
+            // What was torn does not come back, nor is it left behind.
             let work = random_work(&mut random, 6);
             let mut model = Model::found(found);
             run(
@@ -38,6 +49,10 @@ fn what_was_committed_is_there_whatever_the_step_at_which_its_process_dies() {
             let again = open(disk, Survives::Death).unwrap();
             let found = again.as_ref().and_then(|(_, past)| held(past));
             assert_eq!(&found, model.now(), "{context}, afterwards");
+            assert!(
+                again.is_none_or(|(_, past)| past.torn_bytes() == 0),
+                "{context}"
+            );
         }
     }
 }

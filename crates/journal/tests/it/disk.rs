@@ -403,8 +403,9 @@ impl File for Writer {
                     .retain(|change| matches!(change, Change::Length(_)));
                 return Err(io::Error::other("the disk is broken"));
             }
-            file.synced = file.now.clone();
-            file.since.clear();
+            for change in std::mem::take(&mut file.since) {
+                change.apply(&mut file.synced, 0..usize::MAX);
+            }
         }
         Ok(())
     }

@@ -13,7 +13,14 @@ fn until_there_is_room<T>(disk: &Disk, mut work: impl FnMut() -> Result<T, Error
         disk.set_room(Some(room));
         match work() {
             Ok(done) => return done,
-            Err(Error::Full { path, .. }) => assert!(path.starts_with("disk")),
+            Err(Error::Full { path, .. }) => {
+                assert!(path.starts_with("disk"));
+                let is_draft = |name: &String| name.ends_with(".new");
+                assert!(
+                    !disk.everything().keys().any(is_draft),
+                    "a draft takes room"
+                );
+            }
             Err(error) => panic!("{error}"),
         }
     }
