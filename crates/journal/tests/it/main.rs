@@ -1,7 +1,7 @@
 //! Journals on disks that are killed, lose what was not synced, are full or are tampered with: one
 //! program of tests.
 //!
-//! `killed` and `full` start themselves again, and have programs of their own.
+//! What starts processes is in `killed`, `full` and `held`, which have programs of their own.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod damage;
