@@ -81,6 +81,13 @@ impl Window {
         Ok(Self { start, length })
     }
 
+    /// Whether so many bytes at this place are in it.
+    #[inline]
+    pub(crate) fn holds(&self, at: usize, bytes: usize) -> bool {
+        let room = self.length.get().checked_sub(at);
+        room.is_some_and(|room| bytes <= room)
+    }
+
     /// Copies bytes to this place of the window.
     ///
     /// # Panics
@@ -88,8 +95,7 @@ impl Window {
     /// If they do not fit in.
     #[inline]
     pub(crate) fn write(&mut self, at: usize, bytes: &[u8]) {
-        let fits = (self.length.get().checked_sub(at)).is_some_and(|room| bytes.len() <= room);
-        assert!(fits, "a write beyond the window");
+        assert!(self.holds(at, bytes.len()), "a write beyond the window");
         // SAFETY: the place is within the mapping, which lives as long as this value; `bytes` is
         // memory of Rust's, so it does not overlap with what only this value points to.
         unsafe {
@@ -107,8 +113,8 @@ impl Window {
     /// If they do not fit in, or `at` is no multiple of eight.
     #[inline]
     pub(crate) fn store(&mut self, at: usize, word: u64) {
-        let fits = (self.length.get().checked_sub(at)).is_some_and(|room| size_of::<u64>() <= room);
-        assert!(fits && at.is_multiple_of(8), "a word beyond the window");
+        let fits = self.holds(at, size_of::<u64>()) && at.is_multiple_of(8);
+        assert!(fits, "a word beyond the window");
         // SAFETY: as above; a mapping starts at a page, so the place is aligned as its offset is.
         // Release: the compiler and the processor keep the order of what was written before.
         unsafe {

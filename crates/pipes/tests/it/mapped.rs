@@ -27,10 +27,17 @@ fn what_is_written_is_in_the_file_also_when_the_mapping_is_gone() {
     // A window that does not begin where the file does.
     file.reach(199_990, 200_000).unwrap();
     file.write(199_996, b"end");
+    let many: Vec<u8> = (0..20_000_u32).map(|byte| byte as u8 | 1).collect();
+    file.reach(300_000, 340_000).unwrap();
+    file.write(310_000, &many);
+    file.write(329_998, b"over");
     file.sync().unwrap();
     drop(file);
     expected.resize(200_000, 0);
     expected[199_996..199_999].copy_from_slice(b"end");
+    expected.resize(340_000, 0);
+    expected[310_000..330_000].copy_from_slice(&many);
+    expected[329_998..330_002].copy_from_slice(b"over");
     assert_eq!(fs::read(&path).unwrap(), expected);
 }
 
@@ -69,6 +76,7 @@ fn a_write_to_what_was_not_reached_is_a_panic_and_changes_nothing() {
     for at in [65_528, 139_993, 139_996, 140_000, 70_001] {
         assert!(panics(&|file| file.store(at, 1)), "{at}");
     }
+    assert!(panics(&|file| file.write(100_000, &[1; 40_001])));
     assert!(!panics(&|file| file.write(139_999, b"")));
     assert!(!panics(&|file| file.cut(70_000).unwrap()));
     assert!(panics(&|file| file.write(69_999, b"x")));
