@@ -2,9 +2,10 @@
 //! whatever has become of its path.
 
 use std::fs::{self, DirBuilder, File, Metadata, Permissions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::fcntl::{OFlag, openat, renameat};
 use nix::sys::stat::{Mode, umask};
@@ -42,7 +43,8 @@ impl Directory {
         opened.map(Self)
     }
 
-    /// Locks it until this is dropped; children do not inherit that.
+    /// Locks it until this is dropped, and every descriptor that was duplicated from it, in whatever
+    /// process: a child that was handed one keeps it locked. Locking it again, there too, is no error.
     ///
     /// # Errors
     ///
@@ -51,12 +53,46 @@ impl Directory {
         self.0.try_lock()
     }
 
+    /// The processes that keep it locked, as far as this one may know (those of the same user).
+    #[must_use]
+    pub fn holders(&self) -> Vec<u32> {
+        let Ok(own) = self.0.metadata() else {
+            return Vec::new();
+        };
+        let holds = |process: &Path| {
+            let open = fs::read_dir(process.join("fd")).into_iter().flatten();
+            open.flatten().any(|entry| {
+                let is_it = fs::metadata(entry.path()).is_ok_and(|it| same(&it, &own));
+                let about = process.join("fdinfo").join(entry.file_name());
+                is_it && fs::read_to_string(about).is_ok_and(|text| text.contains("lock:"))
+            })
+        };
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pid = |entry: fs::DirEntry| entry.file_name().to_str()?.parse::<u32>().ok();
+        let all = processes.filter_map(pid);
+        let mut holders: Vec<u32> = all
+            .filter(|pid| holds(&Path::new("/proc").join(pid.to_string())))
+            .collect();
+        holders.sort_unstable();
+        holders
+    }
+
+    /// Where it is now.
+    ///
+    /// # Errors
+    ///
+    /// The kernel does not say.
+    pub fn path(&self) -> io::Result<PathBuf> {
+        fs::read_link(self.in_proc())
+    }
+
     /// Whether this path leads to it (still).
     #[must_use]
     pub fn is_at(&self, path: &Path) -> bool {
-        let identity = |found: Metadata| (found.dev(), found.ino());
-        let found = fs::symlink_metadata(path).map(identity).ok();
-        found.is_some() && self.0.metadata().map(identity).ok() == found
+        match (fs::symlink_metadata(path), self.0.metadata()) {
+            (Ok(found), Ok(own)) => same(&found, &own),
+            _ => false,
+        }
     }
 
     /// Its permissions, with the set-id and sticky bits.
@@ -66,6 +102,15 @@ impl Directory {
     /// The kernel refused.
     pub fn mode(&self) -> io::Result<u32> {
         Ok(self.0.metadata()?.mode() & 0o7777)
+    }
+
+    /// Whether it belongs to whom this process acts for.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refused.
+    pub fn is_ours(&self) -> io::Result<bool> {
+        Ok(is_ours(&self.0.metadata()?))
     }
 
     /// Changes them.
@@ -85,11 +130,70 @@ impl Directory {
     /// It cannot be written; `NotFound` also where the directory was removed.
     pub fn replace(&self, name: &str, draft: &str, contents: &[u8]) -> io::Result<()> {
         let _ = self.remove(draft);
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
-        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-        let mut file = File::from(openat(&self.0, draft, flags, mode)?);
-        file.write_all(contents)?;
-        Ok(renameat(&self.0, draft, &self.0, name)?)
+        self.create(draft)?.write_all(contents)?;
+        self.rename(draft, name)
+    }
+
+    /// The names of what is in it, in no order; those that are no UTF-8 are left out.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refused.
+    pub fn names(&self) -> io::Result<Vec<String>> {
+        let entries = fs::read_dir(self.in_proc())?;
+        let name =
+            |entry: io::Result<fs::DirEntry>| entry.map(|it| it.file_name().into_string().ok());
+        entries
+            .filter_map(|entry| name(entry).transpose())
+            .collect()
+    }
+
+    /// Makes a file in it, to be read and written, for us alone.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refused; `AlreadyExists` where something has this name.
+    pub fn create(&self, name: &str) -> io::Result<File> {
+        self.open_file(name, OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL)
+    }
+
+    /// Opens a file in it, to be read and written.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refused; what is no file, or only a link to one, is an error too.
+    pub fn open_to_write(&self, name: &str) -> io::Result<File> {
+        self.open_file(name, OFlag::O_RDWR)
+    }
+
+    /// Everything that is in a file in it.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refused; what is no file, or only a link to one, is an error too.
+    pub fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        let mut file = self.open_file(name, OFlag::O_RDONLY)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Gives a file in it another name; one that had this name is gone.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refused.
+    pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        Ok(renameat(&self.0, from, &self.0, to)?)
+    }
+
+    /// Waits until the names in it, as they are now, would survive a failure of the machine.
+    ///
+    /// # Errors
+    ///
+    /// The kernel could not write them.
+    pub fn sync(&self) -> io::Result<()> {
+        self.0.sync_all()
     }
 
     /// Removes a file in it.
@@ -100,6 +204,38 @@ impl Directory {
     pub fn remove(&self, name: &str) -> io::Result<()> {
         Ok(unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir)?)
     }
+
+    fn open_file(&self, name: &str, flags: OFlag) -> io::Result<File> {
+        // Nonblocking, so that a FIFO of this name keeps nobody waiting.
+        let flags = flags | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+        let file = File::from(openat(&self.0, name, flags, mode)?);
+        match file.metadata()?.is_file() {
+            true => Ok(file),
+            false => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file")),
+        }
+    }
+
+    fn in_proc(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
+    }
+}
+
+impl AsFd for Directory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// One that was handed over, or inherited.
+impl From<OwnedFd> for Directory {
+    fn from(descriptor: OwnedFd) -> Self {
+        Self(descriptor.into())
+    }
+}
+
+fn same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 /// Whether this belongs to whom this process acts for, as what it makes does.

@@ -7,6 +7,7 @@
 //! | wait no longer than a signal or a deadline allows | [`Patience`] |
 //! | hand pipe ends over to a process that already runs | [`Hatch`] |
 //! | hold a directory that others may want too | [`Directory`] |
+//! | write to a file without a system call, so that it survives this process | [`MappedFile`] |
 //! | start a child that cannot outlive its parent; be that child | [`spawn`]; [`parent`] |
 //! | hear of the deaths of children | [`Deaths`] |
 //!
@@ -19,6 +20,7 @@ mod end;
 mod frame;
 mod hatch;
 mod limits;
+mod mapped;
 mod needs;
 mod patience;
 mod placement;
@@ -42,6 +44,7 @@ pub use limits::{
     DescriptorLimit, cpu_time, descriptor_limit, outlive_the_file_size_limit,
     raise_descriptor_limit,
 };
+pub use mapped::MappedFile;
 pub use needs::{Needs, Shortage};
 pub use patience::{Caught, Patience};
 pub use placement::{Yielder, give_way, share_a_place_among, stay_on_cpu, stay_on_this_cpu};

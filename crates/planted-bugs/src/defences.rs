@@ -43,10 +43,13 @@ pub(crate) struct Defence {
 /// Tests of one program: the target, and what their names begin with.
 type Tests = (&'static str, &'static str);
 
-const PROPERTY_TESTS: [Tests; 4] = [
+const PROPERTY_TESTS: [Tests; 7] = [
     ("snapshot/it", "schedules::"),
     ("pipes/it", "ends::"),
     ("pipes/it", "interleavings::"),
+    ("journal/it", "damage::"),
+    ("journal/it", "death::"),
+    ("journal/it", "failure::"),
     ("pipebank/it", "against_model::"),
 ];
 

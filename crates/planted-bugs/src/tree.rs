@@ -14,9 +14,10 @@ use crate::bugs::Bug;
 const COPIED: [&str; 4] = ["Cargo.toml", "Cargo.lock", "crates", "testdata"];
 
 /// In which packages bugs are planted.
-const PACKAGES: [&str; 4] = [
+const PACKAGES: [&str; 5] = [
     "pipebank-snapshot",
     "pipebank-pipes",
+    "pipebank-journal",
     "pipebank-bank",
     "pipebank",
 ];

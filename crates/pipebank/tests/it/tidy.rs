@@ -17,7 +17,7 @@ struct Arrows {
     in_tests: &'static [&'static str],
 }
 
-const ARROWS: [Arrows; 10] = [
+const ARROWS: [Arrows; 11] = [
     Arrows {
         from: "pipebank",
         to: &[
@@ -56,6 +56,12 @@ const ARROWS: [Arrows; 10] = [
     Arrows {
         from: "pipebank-pipes",
         to: &[],
+        in_tests: &[],
+    },
+    // What is mapped, and the directory.
+    Arrows {
+        from: "pipebank-journal",
+        to: &["pipebank-pipes"],
         in_tests: &[],
     },
     // Nothing of what it judges.
@@ -100,7 +106,7 @@ struct Ban {
     instead: &'static str,
 }
 
-const BANS: [Ban; 15] = [
+const BANS: [Ban; 16] = [
     Ban {
         words: &["unsafe"],
         within: "crates/",
@@ -121,6 +127,13 @@ const BANS: [Ban; 15] = [
         except: "",
         in_prose: true,
         instead: "pipes never know what their frames mean",
+    },
+    Ban {
+        words: &["bank", "snapshot"],
+        within: "crates/journal/src/",
+        except: "",
+        in_prose: true,
+        instead: "a journal never knows what its records mean",
     },
     Ban {
         words: &[

@@ -1,7 +1,8 @@
 //! A directory that is held open is the same whatever becomes of its path.
 
 use std::fs::{self, TryLockError};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use pipes::Directory;
@@ -67,4 +68,47 @@ fn it_is_made_with_its_mode_and_neither_a_link_nor_a_file_is_one() {
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     Directory::open(&file).unwrap_err();
+}
+
+#[test]
+fn who_was_handed_it_shares_its_lock_and_holds_it_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let held = Directory::open(folder.path()).unwrap();
+    assert_eq!(held.holders(), []);
+    held.try_lock().unwrap();
+    let handed_over = held.as_fd().try_clone_to_owned().unwrap();
+    let other = Directory::open(folder.path()).unwrap();
+    // Open, but not locked by it.
+    assert_eq!(other.holders(), [std::process::id()]);
+    drop(held);
+    assert!(matches!(other.try_lock(), Err(TryLockError::WouldBlock)));
+    let taken = Directory::from(handed_over);
+    assert_eq!(taken.path().unwrap(), folder.path());
+    taken.try_lock().unwrap();
+    drop(taken);
+    other.try_lock().unwrap();
+}
+
+#[test]
+fn files_are_made_listed_read_and_renamed_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let held = Directory::open(folder.path()).unwrap();
+    let mut file = held.create("one").unwrap();
+    file.write_all(b"text").unwrap();
+    let again = held.create("one").unwrap_err();
+    assert_eq!(again.kind(), ErrorKind::AlreadyExists);
+    held.rename("one", "two").unwrap();
+    held.sync().unwrap();
+    assert_eq!(held.names().unwrap(), ["two"]);
+    assert_eq!(held.read("two").unwrap(), b"text");
+    let mut text = String::new();
+    let mut file = held.open_to_write("two").unwrap();
+    file.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "text");
+    symlink("two", folder.path().join("link")).unwrap();
+    fs::create_dir(folder.path().join("folder")).unwrap();
+    for no_file in ["link", "folder", "none"] {
+        held.read(no_file).unwrap_err();
+        held.open_to_write(no_file).unwrap_err();
+    }
 }

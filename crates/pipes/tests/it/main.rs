@@ -7,6 +7,7 @@ mod common;
 mod directory;
 mod ends;
 mod interleavings;
+mod mapped;
 mod poller;
 mod stream;
 mod wait_set;
