@@ -4,7 +4,7 @@
 //! left to check, from the definition of a bank: each balance is its deposit plus what was
 //! received minus what was sent, and balances and money in transit add up to the deposits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use snapshot::{Part, SnapshotId, Violation};
@@ -29,6 +29,8 @@ pub struct GlobalSnapshot {
     pub accounts: BTreeMap<NodeId, u64>,
     /// What was in transit, in order, by (from, to); channels that were empty are not listed.
     pub transit: BTreeMap<(NodeId, NodeId), Vec<u64>>,
+    /// The channels that there were, where there was not one for every ordered pair of members.
+    pub sparse: Option<BTreeSet<(NodeId, NodeId)>>,
 }
 
 impl GlobalSnapshot {
@@ -39,19 +41,26 @@ impl GlobalSnapshot {
             id,
             accounts: BTreeMap::new(),
             transit: BTreeMap::new(),
+            sparse: None,
         }
     }
 
     /// Every channel in the order of the output (source, then destination) with its state.
     pub fn channels(&self) -> impl Iterator<Item = (NodeId, NodeId, &[u64])> {
-        let members = || self.accounts.keys().copied();
-        members()
+        let members = move || {
+            self.accounts
+                .keys()
+                .copied()
+                .filter(|_| self.sparse.is_none())
+        };
+        let mesh = members()
             .flat_map(move |from| members().map(move |to| (from, to)))
-            .filter(|(from, to)| from != to)
-            .map(|(from, to)| {
-                let amounts = self.transit.get(&(from, to)).map_or(&[][..], Vec::as_slice);
-                (from, to, amounts)
-            })
+            .filter(|(from, to)| from != to);
+        let sparse = self.sparse.iter().flatten().copied();
+        mesh.chain(sparse).map(|(from, to)| {
+            let amounts = self.transit.get(&(from, to)).map_or(&[][..], Vec::as_slice);
+            (from, to, amounts)
+        })
     }
 
     /// All the money in it: balances and what was in transit.

@@ -59,6 +59,18 @@ impl Topology {
         &self.incoming[node.index()]
     }
 
+    /// These nodes, and all to which channels lead from them.
+    #[must_use]
+    pub fn reached_from(&self, nodes: impl IntoIterator<Item = Place>) -> FxHashSet<Place> {
+        let mut reached: FxHashSet<Place> = nodes.into_iter().collect();
+        let mut next: Vec<Place> = reached.iter().copied().collect();
+        while let Some(node) = next.pop() {
+            let new = self.outgoing(node).iter();
+            next.extend(new.copied().filter(|to| reached.insert(*to)));
+        }
+        reached
+    }
+
     /// Whether there is, or was, a channel `from → to`.
     #[must_use]
     pub fn has(&self, from: Place, to: Place) -> bool {
@@ -81,5 +93,20 @@ mod tests {
         assert_eq!(mesh.incoming(three), [two]);
         assert!(mesh.has(one, two) && mesh.has(two, one) && mesh.has(three, two));
         assert!(!mesh.has(one, three) && !mesh.has(three, one) && !mesh.has(one, one));
+    }
+
+    #[test]
+    fn channels_lead_one_way_only() {
+        let mut chain = Topology::default();
+        let [one, two, three] = [(); 3].map(|()| chain.join());
+        chain.open(one, two);
+        chain.open(two, three);
+        assert_eq!(chain.reached_from([one]).len(), 3);
+        assert_eq!(
+            chain.reached_from([two]),
+            [two, three].into_iter().collect()
+        );
+        assert_eq!(chain.reached_from([three, two]).len(), 2);
+        assert!(chain.reached_from([]).is_empty());
     }
 }

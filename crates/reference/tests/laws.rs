@@ -98,7 +98,13 @@ fn laws(text: &str, expected: &Expected) -> Result<(), String> {
     }
     let commands: Vec<_> = text.lines().map(words).collect();
     for failure in &expected.failures {
-        let before = commands[..failure.line - 1].iter().rfind(|c| !c.is_empty());
+        let before = &commands[..failure.line - 1];
+        // In a sparse system some may be out of the reach of any marker.
+        let start = before.iter().rfind(|c| c.first() == Some(&"StartMaster"));
+        if start.is_some_and(|c| c.len() > 1) {
+            continue;
+        }
+        let before = before.iter().rfind(|c| !c.is_empty());
         if failure.why == Why::MarkersOnTheWay && before.is_some_and(|c| c[0] == "ReceiveAll") {
             let line = failure.line;
             return Err(format!("line {line}: incomplete after ReceiveAll"));

@@ -1,7 +1,7 @@
 //! What the tests of histories share: reading one, comparing it with what a bank is, and printing
 //! from it what its script has printed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::BufReader;
@@ -167,19 +167,29 @@ fn add(tallies: &mut BTreeMap<Channel, Tally>, channel: Channel, peer: ProcessId
 struct Collected {
     states: BTreeMap<u64, u64>,
     channels: BTreeMap<(u64, u64), u64>,
+    /// The channels there were, in a sparse system.
+    sparse: Option<BTreeSet<(u64, u64)>>,
 }
 
 #[derive(Default)]
 struct Printed {
     text: String,
     collected: BTreeMap<u64, Collected>,
+    sparse: Option<BTreeSet<(u64, u64)>>,
 }
 
 impl Printed {
     fn event(&mut self, what: &What, is_shown: bool) {
         let out = &mut self.text;
         match what {
-            What::Start { .. } => self.collected.clear(),
+            What::Start { sparse } => {
+                self.collected.clear();
+                self.sparse = sparse.then(BTreeSet::new);
+            }
+            What::Connect { channel } => {
+                let sparse = self.sparse.as_mut().expect("the system is sparse");
+                sparse.insert((channel.from.0, channel.to.0));
+            }
             What::Refuse { .. } => writeln!(out, "ERR_SEND").unwrap(),
             What::Begin { process, .. } => writeln!(out, "Started by Node {process}").unwrap(),
             What::Receive {
@@ -196,6 +206,7 @@ impl Printed {
                 channels,
             } => {
                 let collected = self.collected.entry(snapshot.0).or_default();
+                collected.sparse.clone_from(&self.sparse);
                 let states = states.iter().map(|state| (state.process.0, state.amount));
                 collected.states.extend(states);
                 for state in channels {
@@ -224,6 +235,10 @@ impl Printed {
         writeln!(out, "---Channel states").unwrap();
         for from in found.states.keys() {
             for to in found.states.keys().filter(|to| *to != from) {
+                let sparse = found.sparse.as_ref();
+                if sparse.is_some_and(|channels| !channels.contains(&(*from, *to))) {
+                    continue;
+                }
                 let sum = found.channels.get(&(*from, *to)).unwrap_or(&0);
                 writeln!(out, "channel ({from} → {to}) = {sum}").unwrap();
             }

@@ -15,6 +15,8 @@ pub struct Size {
     pub rounds: usize,
     /// Whether nodes may be killed.
     pub deaths: bool,
+    /// Every how many rounds the system is sparse.
+    pub sparse_one_in: usize,
 }
 
 impl Size {
@@ -26,6 +28,7 @@ impl Size {
             commands: 20 + draw.pick(301),
             rounds: 1 + draw.pick(3),
             deaths: seed % 4 == 2,
+            sparse_one_in: 3,
         }
     }
 
@@ -35,6 +38,7 @@ impl Size {
         commands: 3_000,
         rounds: 1,
         deaths: false,
+        sparse_one_in: usize::MAX,
     };
 }
 
@@ -45,6 +49,7 @@ pub fn script(seed: u64, size: Size) -> String {
         draw: Draw::from_seed(seed ^ 0x9e37_79b9_7f4a_7c15),
         text: format!("# generated from seed {seed}\n"),
         ids: Vec::new(),
+        channels: None,
         sent: Vec::new(),
         deposits_left: u64::MAX,
     };
@@ -62,6 +67,8 @@ struct Generator {
     draw: Draw,
     text: String,
     ids: Vec<u64>,
+    /// Those that were opened, in a sparse system.
+    channels: Option<Vec<[u64; 2]>>,
     /// Directions in which something was sent, so that most of what is received is there.
     sent: Vec<[u64; 2]>,
     deposits_left: u64,
@@ -72,10 +79,18 @@ impl Generator {
         self.ids.clear();
         self.sent.clear();
         self.deposits_left = u64::MAX;
-        self.line(["StartMaster"]);
+        let sparse = self.one_in(size.sparse_one_in);
+        self.channels = sparse.then(Vec::new);
+        match sparse {
+            true => self.line(["StartMaster", "sparse"]),
+            false => self.line(["StartMaster"]),
+        }
         let at_first = 1 + self.draw.pick(size.nodes);
         for _ in 0..at_first {
             self.create();
+        }
+        if sparse {
+            self.connect_some();
         }
         for _ in 0..size.commands / size.rounds {
             self.step(size);
@@ -94,12 +109,15 @@ impl Generator {
                 let to = self.id();
                 self.line(["Receive".to_owned(), to]);
             }
-            58..=75 if self.ids.len() > 1 => {
+            58..=75 => {
                 let pair = if self.sent.is_empty() || self.one_in(4) {
                     self.pair()
                 } else {
                     let at = self.draw.pick(self.sent.len());
-                    self.sent.swap_remove(at)
+                    Some(self.sent.swap_remove(at))
+                };
+                let Some(pair) = pair else {
+                    return;
                 };
                 let [from, to] = pair.map(|id| self.spelled(id));
                 self.line(["Receive".to_owned(), to, from]);
@@ -111,6 +129,7 @@ impl Generator {
             }
             84..=87 => self.collect(),
             88..=90 => self.print(),
+            91..=92 if self.channels.is_some() => self.connect(),
             91..=94 if self.ids.len() < size.nodes => self.create(),
             95 => self.line(["nodes"]),
             96..=97 => {
@@ -127,10 +146,9 @@ impl Generator {
 
     /// One transfer, or several in the same direction.
     fn transfers(&mut self) {
-        if self.ids.len() < 2 {
+        let Some(pair) = self.pair() else {
             return;
-        }
-        let pair = self.pair();
+        };
         let [from, to] = pair.map(|id| self.spelled(id));
         let times = if self.one_in(6) {
             2 + self.draw.pick(6)
@@ -208,11 +226,57 @@ impl Generator {
         self.spelled(id)
     }
 
-    fn pair(&mut self) -> [u64; 2] {
+    /// A channel that there is.
+    fn pair(&mut self) -> Option<[u64; 2]> {
+        let Some(channels) = &self.channels else {
+            return self.any_pair();
+        };
+        match channels.len() {
+            0 => None,
+            many => Some(channels[self.draw.pick(many)]),
+        }
+    }
+
+    /// A ring now and then; or else as many channels as chance will have it.
+    fn connect_some(&mut self) {
+        if self.one_in(2) {
+            let ids = self.ids.clone();
+            for (at, from) in ids.iter().enumerate().filter(|_| ids.len() > 1) {
+                self.open([*from, ids[(at + 1) % ids.len()]]);
+            }
+        }
+        let most = 2 * self.ids.len();
+        for _ in 0..self.draw.pick(most + 1) {
+            self.connect();
+        }
+    }
+
+    fn connect(&mut self) {
+        if let Some(pair) = self.any_pair() {
+            self.open(pair);
+        }
+    }
+
+    /// Opens a channel, if it is not there yet.
+    fn open(&mut self, pair: [u64; 2]) {
+        let Some(channels) = &mut self.channels else {
+            return;
+        };
+        if !channels.contains(&pair) {
+            channels.push(pair);
+            let [from, to] = pair.map(|id| self.spelled(id));
+            self.line(["Connect", &from, &to]);
+        }
+    }
+
+    fn any_pair(&mut self) -> Option<[u64; 2]> {
+        if self.ids.len() < 2 {
+            return None;
+        }
         let first = self.draw.pick(self.ids.len());
         let other = self.draw.pick(self.ids.len() - 1);
         let second = other + usize::from(other >= first);
-        [first, second].map(|at| self.ids[at])
+        Some([first, second].map(|at| self.ids[at]))
     }
 
     /// With leading zeros now and then.

@@ -299,6 +299,15 @@ impl Channels {
         &self.senders[node.index()].outgoing
     }
 
+    /// Those that have recorded this snapshot.
+    pub(super) fn recorded(&self, snapshot: SnapshotId) -> impl Iterator<Item = Place> {
+        let senders = self.senders.iter().enumerate();
+        let has = move |sender: &Sender| sender.recorded.iter().any(|(id, _)| *id == snapshot);
+        senders
+            .filter(move |(_, sender)| has(sender))
+            .map(|(index, _)| Place::at(index))
+    }
+
     /// Every snapshot that had begun was collected.
     pub(super) fn collected(&mut self) {
         for sender in &mut self.senders {

@@ -1,13 +1,13 @@
 //! Snapshots as master knows them, and what the observer answers: that a node has joined, what was
 //! collected, or why nothing was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use snapshot::SnapshotId;
 
 use super::effect::Notice;
-use super::{Broken, Failure, Master, Waiting, WaitingNode};
+use super::{Bank, Broken, Failure, Master, Waiting, WaitingNode};
 use crate::audit::{GlobalSnapshot, Unsound};
 use crate::id::{NodeId, Place};
 use crate::messages::Answer;
@@ -123,6 +123,51 @@ impl Snapshots {
     }
 }
 
+impl Bank {
+    /// The channels there are, as people call them.
+    fn channels_by_id(&self) -> BTreeSet<(NodeId, NodeId)> {
+        let nodes = self.nodes.created();
+        let channels = nodes.flat_map(|(from, node)| {
+            let outgoing = self.topology.outgoing(from).iter();
+            outgoing.map(move |to| (node.id, self.nodes[*to].id))
+        });
+        channels.collect()
+    }
+
+    /// Parts what is on its way from what can never come: `ReceiveAll` delivers only the former.
+    fn leave_out_the_unreachable(&self, waiting: &mut Waiting) {
+        let places: BTreeMap<NodeId, Place> = self
+            .nodes
+            .created()
+            .map(|(place, node)| (node.id, place))
+            .collect();
+        let snapshots: BTreeSet<SnapshotId> =
+            waiting.parts.iter().map(|part| part.snapshot).collect();
+        for snapshot in snapshots {
+            let recorded = self.channels.recorded(snapshot);
+            let reached = self.topology.reached_from(recorded);
+            let unreachable: Vec<NodeId> = places
+                .iter()
+                .filter(|(_, place)| !reached.contains(place))
+                .map(|(id, _)| *id)
+                .collect();
+            if unreachable.is_empty() {
+                continue;
+            }
+            let comes = |id: &NodeId| places.get(id).is_some_and(|place| reached.contains(place));
+            for part in waiting
+                .parts
+                .iter_mut()
+                .filter(|it| it.snapshot == snapshot)
+            {
+                part.peers.retain(comes);
+            }
+            waiting.unreachable.insert(snapshot, unreachable);
+        }
+        waiting.parts.retain(|part| !part.peers.is_empty());
+    }
+}
+
 impl Master {
     /// A collection ends: all of its snapshots count as collected, or none.
     pub(super) fn end_collection(
@@ -137,7 +182,9 @@ impl Master {
                 self.log(|events, out| events.collected(line, arrived.values(), out));
                 self.is_what_was_asked_for(first, &arrived)?;
                 let bank = &mut self.bank;
-                for (id, snapshot) in arrived {
+                let channels = bank.sparse.then(|| bank.channels_by_id());
+                for (id, mut snapshot) in arrived {
+                    snapshot.sparse.clone_from(&channels);
                     bank.snapshots.collected.insert(id.0, Rc::new(snapshot));
                 }
                 bank.snapshots.uncollected = bank.snapshots.begun + 1;
@@ -153,7 +200,10 @@ impl Master {
                 self.lose_snapshots();
                 return Ok(());
             }
-            Outcome::Incomplete(waiting) => Failure::Incomplete(waiting),
+            Outcome::Incomplete(mut waiting) => {
+                self.bank.leave_out_the_unreachable(&mut waiting);
+                Failure::Incomplete(waiting)
+            }
             Outcome::NodeGone(node) => {
                 self.bank.snapshots.owing = false;
                 let node = &self.bank.nodes[node];
@@ -200,15 +250,21 @@ impl Master {
         }
         let mut members: Vec<NodeId> = bank.nodes.created().map(|(_, node)| node.id).collect();
         members.sort();
+        let sparse = bank.sparse.then(|| bank.channels_by_id());
         let deposits = bank.nodes.created().map(|(_, node)| node.deposit);
         let deposited: u128 = deposits.map(u128::from).sum();
         for (id, snapshot) in arrived {
             let found = snapshot.total();
             let is_member = |node: &NodeId| members.binary_search(node).is_ok();
-            let of_members =
-                |(from, to): &(NodeId, NodeId)| from != to && is_member(from) && is_member(to);
+            let exists = |channel: &(NodeId, NodeId)| match &sparse {
+                Some(channels) => channels.contains(channel),
+                None => {
+                    let (from, to) = channel;
+                    from != to && is_member(from) && is_member(to)
+                }
+            };
             if !snapshot.accounts.keys().eq(&members)
-                || !snapshot.transit.keys().all(of_members)
+                || !snapshot.transit.keys().all(exists)
                 || found != deposited
             {
                 return Err(Broken::WrongSnapshot(format!(

@@ -9,6 +9,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use history::{
     Channel, ChannelState, Passed, ProcessId, ProcessState, Replay, SnapshotId, Tally, What,
 };
@@ -31,16 +33,33 @@ type Out = Vec<Effect>;
 #[derive(Debug, Default)]
 pub(super) struct Events {
     replay: Replay,
+    /// The channels that were opened, in a sparse system.
+    sparse: Option<BTreeSet<Channel>>,
 }
 
 impl Events {
     /// A system begins.
-    pub(super) fn started(&mut self, line: u64, out: &mut Out) {
-        self.write(line, What::Start { sparse: false }, out);
+    pub(super) fn started(&mut self, line: u64, sparse: bool, out: &mut Out) {
+        self.sparse = sparse.then(BTreeSet::new);
+        self.write(line, What::Start { sparse }, out);
     }
 
-    /// A node begins. Whoever has recorded a snapshot that is not collected sends it the marker, if
-    /// it is `owing` that.
+    /// A channel opens. Where its sender is `owing` them, the markers of the snapshots that it has recorded
+    /// and that are not collected are the first on it.
+    pub(super) fn connected(
+        &mut self,
+        line: u64,
+        channel: (NodeId, NodeId),
+        owing: bool,
+        out: &mut Out,
+    ) {
+        let channel = channel_of(channel);
+        self.sparse.get_or_insert_default().insert(channel);
+        self.write(line, What::Connect { channel }, out);
+        self.pay(line, channel, owing, out);
+    }
+
+    /// A node begins. In a full mesh, channels open to and from it.
     pub(super) fn created(
         &mut self,
         line: u64,
@@ -51,21 +70,26 @@ impl Events {
     ) {
         let process = ProcessId(id.0);
         let living = self.replay.processes().iter().filter(|(_, it)| !it.is_dead);
-        let owed: Vec<(ProcessId, SnapshotId)> = living
-            .filter(|_| owing)
-            .flat_map(|(from, it)| it.recorded.iter().map(|snapshot| (*from, *snapshot)))
-            .collect();
-        self.write(
-            line,
-            What::Create {
-                process,
-                name: None,
-                amount,
-            },
-            out,
-        );
-        for (from, snapshot) in owed {
-            let channel = Channel { from, to: process };
+        let present: Vec<ProcessId> = living.map(|(peer, _)| *peer).collect();
+        let name = None;
+        let created = What::Create {
+            process,
+            name,
+            amount,
+        };
+        self.write(line, created, out);
+        for from in present {
+            if self.sparse.is_none() {
+                self.pay(line, Channel { from, to: process }, owing, out);
+            }
+        }
+    }
+
+    /// The sender of a new channel sends the markers that it owes.
+    fn pay(&mut self, line: u64, channel: Channel, owing: bool, out: &mut Out) {
+        let sender = self.replay.processes().get(&channel.from);
+        let owed = sender.filter(|_| owing).map(|it| it.recorded.clone());
+        for snapshot in owed.into_iter().flatten() {
             self.marker_sent(line, channel, snapshot, false, out);
         }
     }
@@ -149,15 +173,13 @@ impl Events {
         out: &mut Out,
     ) {
         let (process, snapshot) = (ProcessId(node.0), SnapshotId(snapshot.0));
-        self.write(
-            line,
-            What::Begin {
-                process,
-                snapshot,
-                members: Vec::new(),
-            },
-            out,
-        );
+        let members = Vec::new();
+        let began = What::Begin {
+            process,
+            snapshot,
+            members,
+        };
+        self.write(line, began, out);
         self.record(line, process, snapshot, balance, inferred, out);
     }
 
@@ -231,7 +253,14 @@ impl Events {
                 from,
                 self.replay.channel(Channel { from, to }).received,
             ));
-            living.extend((!it.is_dead).then_some(*peer));
+            let leads_there = match &self.sparse {
+                Some(channels) => channels.contains(&Channel {
+                    from: process,
+                    to: *peer,
+                }),
+                None => true,
+            };
+            living.extend((leads_there && !it.is_dead).then_some(*peer));
         }
         let what = What::Record {
             process,

@@ -1,5 +1,6 @@
 //! What can go wrong with a command ([`Failure`]), and how processes end ([`Fate`]).
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use snapshot::SnapshotId;
@@ -62,17 +63,17 @@ pub enum Failure {
     NothingTo { to: NodeId },
     #[error("nothing more to receive from node {from}: node {from} died ({fate})")]
     Ended { from: NodeId, fate: Fate },
-    #[error("there is no channel: node {dead} died ({fate}) before node {joined} was created")]
+    #[error("there is no channel {dead} → {to}: node {dead} died ({fate}) before it was opened")]
     NeverConnected {
         dead: NodeId,
-        joined: NodeId,
+        to: NodeId,
         fate: Fate,
     },
     #[error("no snapshot has begun that is not collected; BeginSnapshot would begin one")]
     NothingBegun,
     #[error("a snapshot needs every node, and node {node} died ({fate})")]
     MemberDied { node: NodeId, fate: Fate },
-    #[error("{0}; ReceiveAll would deliver them")]
+    #[error("{0}")]
     Incomplete(Waiting),
     #[error("no snapshot has been collected")]
     NothingCollected,
@@ -100,11 +101,14 @@ impl Failure {
     }
 }
 
-/// The markers that keep snapshots from being complete.
+/// What keeps snapshots from being complete.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Waiting {
-    /// Who waits, by snapshot and node.
+    /// Who waits for markers that are on their way, by snapshot and node.
     pub parts: Vec<WaitingNode>,
+    /// Nodes to which no marker of the snapshot can ever come: no channels lead there from those that have
+    /// recorded it.
+    pub unreachable: BTreeMap<SnapshotId, Vec<NodeId>>,
 }
 
 /// A node that waits for markers.
@@ -125,6 +129,23 @@ const NAMED: usize = 8;
 
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (snapshot, nodes)) in self.unreachable.iter().take(NAMED).enumerate() {
+            let also = if index > 0 { "; " } else { "" };
+            write!(
+                f,
+                "{also}no marker of snapshot {snapshot} can ever reach {}",
+                named(nodes)
+            )?;
+        }
+        if !self.unreachable.is_empty() {
+            f.write_str(
+                ", as no channels lead there from where it began; Connect would open some",
+            )?;
+            if self.parts.is_empty() {
+                return Ok(());
+            }
+            f.write_str("; and ")?;
+        }
         f.write_str("markers are still on their way: ")?;
         let mut snapshot = None;
         for (index, part) in self.parts.iter().take(NAMED).enumerate() {
@@ -138,9 +159,29 @@ impl fmt::Display for Waiting {
             part.fmt(f)?;
         }
         match self.parts.len().saturating_sub(NAMED) {
-            0 => Ok(()),
-            1 => f.write_str("; and 1 more node waits"),
-            more => write!(f, "; and {more} more nodes wait"),
+            0 => {}
+            1 => f.write_str("; and 1 more node waits")?,
+            more => write!(f, "; and {more} more nodes wait")?,
+        }
+        f.write_str("; ReceiveAll would deliver them")
+    }
+}
+
+/// `node 3`, `nodes 3, 4 and 5`, `nodes 3, 4 and 17 more`
+fn named(nodes: &[NodeId]) -> String {
+    let (shown, more) = match nodes.len() {
+        ..=NAMED => nodes.split_at(nodes.len().saturating_sub(1)),
+        _ => nodes.split_at(NAMED),
+    };
+    let last = match more {
+        [one] => one.to_string(),
+        more => format!("{} more", more.len()),
+    };
+    match shown {
+        [] => format!("node {last}"),
+        shown => {
+            let shown: Vec<String> = shown.iter().map(NodeId::to_string).collect();
+            format!("nodes {} and {last}", shown.join(", "))
         }
     }
 }
@@ -178,6 +219,8 @@ fn have(collected: &[u64]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::{NAMED, NodeId, SnapshotId, Waiting, WaitingNode};
 
     #[test]
@@ -189,8 +232,14 @@ mod tests {
                 recorded: true,
                 peers: (100..100 + peers as u64).map(NodeId).collect(),
             };
-            let parts = (0..nodes).map(part).collect();
-            Waiting { parts }.to_string()
+            let waiting = Waiting {
+                parts: (0..nodes).map(part).collect(),
+                unreachable: BTreeMap::new(),
+            };
+            let told = waiting.to_string();
+            told.strip_suffix("; ReceiveAll would deliver them")
+                .unwrap()
+                .to_owned()
         };
         assert!(waiting(NAMED, NAMED).ends_with("107 → 7"));
         assert!(waiting(NAMED + 1, 1).ends_with("; and 1 more node waits"));

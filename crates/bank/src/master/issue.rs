@@ -2,9 +2,9 @@
 //! that carries it out, and notes what that will have changed.
 
 use super::channels::Head;
-use super::{Bank, Broken, Effect, Failure, Master, NotStarted, Shown, Step};
-use crate::id::{NodeId, Place};
-use crate::messages::{self, Opening, Peer, Request};
+use super::{Bank, Effect, Failure, Master, Shown, Step};
+use crate::id::Place;
+use crate::messages::{self, Request};
 use crate::script::{Command, Statement};
 
 /// How far a statement is.
@@ -37,27 +37,29 @@ impl Master {
         if let Stage::Starting(_) = stage {
             return Issue::Stalled(stage);
         }
-        // Commands that concern everybody find everything before them done; nodes are connected
-        // together with those of the lines just before.
-        let (concerns_everybody, creates) = match statement.command {
+        // Commands that concern everybody find everything before them done, but for nodes and channels of
+        // the lines just before; nodes are connected together with those.
+        let (concerns_everybody, grows) = match statement.command {
             Command::Send { .. }
             | Command::Receive { .. }
             | Command::ReceiveAll
             | Command::BeginSnapshot { .. }
             | Command::PrintSnapshot { .. } => (false, false),
-            Command::CreateNode { .. } => (self.bank.unconnected.is_empty(), true),
+            Command::CreateNode { .. } | Command::Connect { .. } => (!self.bank.growing, true),
             _ => (true, false),
         };
-        if !creates && !self.bank.unconnected.is_empty() {
+        if !grows && !self.bank.unconnected.is_empty() {
             self.connect_new_nodes();
         }
         if concerns_everybody && !self.in_flight.is_empty() {
             return Issue::Stalled(stage);
         }
+        self.bank.growing = grows;
         let issued = match statement.command {
-            Command::StartMaster => Ok(self.start(statement)),
+            Command::StartMaster { sparse } => Ok(self.start(statement, sparse)),
             Command::KillAll => Ok(self.kill_all(statement)),
             Command::CreateNode { id, amount } => Ok(self.create_node(id, amount)),
+            Command::Connect { from, to } => self.open_channel(statement, from, to),
             Command::Send { from, to, amount } => self.send(statement, from, to, amount),
             Command::Receive {
                 to,
@@ -77,10 +79,13 @@ impl Master {
         })
     }
 
-    fn start(&mut self, statement: &Statement) -> Issue {
+    fn start(&mut self, statement: &Statement, sparse: bool) -> Issue {
         self.effects.push(Effect::StartObserver);
-        self.bank = Bank::default();
-        self.log(|events, out| events.started(statement.line, out));
+        self.bank = Bank {
+            sparse,
+            ..Bank::default()
+        };
+        self.log(|events, out| events.started(statement.line, sparse, out));
         Issue::Done
     }
 
@@ -101,126 +106,6 @@ impl Master {
         self.retired = self.issued;
         self.bank = Bank::default();
         self.effects.push(Effect::EndAll);
-    }
-
-    fn create_node(&mut self, id: NodeId, amount: u64) -> Issue {
-        let place = self.bank.nodes.start(id, amount);
-        self.effects.push(Effect::StartNode {
-            place,
-            id,
-            deposit: amount,
-        });
-        Issue::Stalled(Stage::Starting(place))
-    }
-
-    /// The node that was to be started was, or could not be.
-    ///
-    /// # Errors
-    ///
-    /// Something that cannot be.
-    pub fn started(&mut self, outcome: Result<(), NotStarted>) -> Result<(), Broken> {
-        let Some((statement, Stage::Starting(place))) = self.current.take() else {
-            return Err(Broken::NotAskedFor("a node was started".to_owned()));
-        };
-        let (line, bank) = (statement.line, &mut self.bank);
-        let (id, deposit) = (bank.nodes[place].id, bank.nodes[place].deposit);
-        bank.channels.join(id);
-        match outcome {
-            Err(reason) => {
-                bank.topology.join();
-                bank.nodes.started(place, Some(line));
-                let failure = Failure::NotStarted(reason);
-                self.push(&statement, Step::Known(Box::new(Err(failure))));
-            }
-            Ok(()) => {
-                bank.topology.join_mesh(bank.nodes.living());
-                bank.nodes.started(place, None);
-                bank.unconnected.push((place, statement));
-                let owing = bank.snapshots.owing;
-                if bank.observer.is_none() {
-                    let node = Peer { place, id };
-                    let join = Request::Join { node, deposit };
-                    self.effects.push(Effect::Request(join));
-                    self.push(&statement, Step::Joined);
-                }
-                self.log(|events, out| events.created(line, id, deposit, owing, out));
-                if self.setup.window == 1 {
-                    self.connect_new_nodes();
-                }
-            }
-        }
-        self.go_on()
-    }
-
-    /// Connects the nodes that were created and are not connected yet: those of consecutive lines
-    /// together. The mesh is laid in tiles, so that one hand-over carries many ends. Whoever has
-    /// died since they were created gets his pipes all the same: they were there together.
-    pub(super) fn connect_new_nodes(&mut self) {
-        let new = std::mem::take(&mut self.bank.unconnected);
-        let Some((first, statement)) = new.first().copied() else {
-            return;
-        };
-        let new: Vec<Place> = new.into_iter().map(|(place, _)| place).collect();
-        let old: Vec<Place> = (0..first.index()).map(Place::at).collect();
-        let side = self.setup.tile;
-        let mut before: Vec<&[Place]> = old.chunks(side).collect();
-        for block in new.chunks(side) {
-            for other in &before {
-                self.connect(&statement, other, block);
-            }
-            for (index, node) in block.iter().enumerate() {
-                self.connect(&statement, &block[..index], &[*node]);
-            }
-            before.push(block);
-        }
-    }
-
-    /// Connects each of `rows` with each of `columns`, as the topology has it; no node is in both.
-    fn connect(&mut self, statement: &Statement, rows: &[Place], columns: &[Place]) {
-        let Bank {
-            nodes, topology, ..
-        } = &self.bank;
-        let peers = |others: &[Place], has: &dyn Fn(Place) -> bool| -> Vec<Peer> {
-            let peers = others.iter().copied().filter(|other| has(*other));
-            peers
-                .map(|place| Peer {
-                    place,
-                    id: nodes[place].id,
-                })
-                .collect()
-        };
-        let sides = rows.iter().map(|row| (*row, columns));
-        let sides = sides.chain(columns.iter().map(|column| (*column, rows)));
-        let opens: Vec<_> = sides
-            .map(|(node, others)| {
-                let outgoing = peers(others, &|to| topology.has(node, to));
-                let incoming = peers(others, &|from| topology.has(from, node));
-                (node, outgoing, incoming)
-            })
-            .filter(|(_, outgoing, incoming)| !outgoing.is_empty() || !incoming.is_empty())
-            .collect();
-        if opens.is_empty() {
-            return;
-        }
-        let pairs = opens
-            .iter()
-            .flat_map(|(node, outgoing, _)| outgoing.iter().map(|to| (*node, to.place)));
-        self.effects.push(Effect::Connect(pairs.collect()));
-        let owing = self.bank.snapshots.owing;
-        for (node, outgoing, incoming) in opens {
-            let to: Box<[Place]> = outgoing.iter().map(|peer| peer.place).collect();
-            for to in &to {
-                self.bank.channels.open(node, *to, owing, self.issued + 1);
-            }
-            self.bank.nodes[node].instructions += 1;
-            self.push(statement, Step::Opened { node, outgoing: to });
-            let opening = Opening {
-                outgoing,
-                incoming,
-                owing,
-            };
-            self.effects.push(Effect::Open(node, Box::new(opening)));
-        }
     }
 
     /// An instruction goes to a node.
@@ -271,7 +156,7 @@ impl Master {
         match nodes.fate(from).cloned() {
             Some(fate) if !topology.has(from, to) => Err(Failure::NeverConnected {
                 dead: sender,
-                joined: receiver,
+                to: receiver,
                 fate,
             }),
             Some(fate) if is_empty => Err(Failure::Ended { from: sender, fate }),

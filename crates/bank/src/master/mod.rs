@@ -17,7 +17,8 @@
 //!
 //! Whatever else processes say meanwhile waits in the driver's buffers.
 //!
-//! * `issue.rs`: what a command does before its reply;
+//! * `issue.rs`: what a command does before its reply; `grow.rs`: what those do that start nodes and open
+//!   channels;
 //! * `retire.rs`: what its reply brings; `collect.rs`: what the observer answers;
 //! * `deaths.rs`: what the death of a process changes;
 //! * `channels.rs`, `ready.rs`: what is known of channels;
@@ -29,6 +30,7 @@ mod deaths;
 mod effect;
 mod events;
 mod failure;
+mod grow;
 mod issue;
 mod nodes;
 mod ready;
@@ -165,6 +167,10 @@ enum Said {
 /// What master knows of the system between a `StartMaster` and a `KillAll`.
 #[derive(Debug, Default)]
 struct Bank {
+    /// Whether `Connect` opens the channels.
+    sparse: bool,
+    /// Whether the last commands were such that make it grow.
+    growing: bool,
     nodes: Nodes,
     topology: Topology,
     channels: Channels,

@@ -2,6 +2,7 @@
 
 use super::failure::{Failure, Fate};
 use crate::id::{NodeId, Place};
+use crate::messages::Peer;
 
 /// A balance as far as it is known: what the last retired reply said, and what was issued since.
 ///
@@ -105,6 +106,15 @@ impl Nodes {
             |node: &Node| matches!(node.incarnation, Incarnation::Alive | Incarnation::Dead(_));
         all.filter(move |(_, node)| is_created(node))
             .map(|(index, node)| (Place::at(index), node))
+    }
+
+    /// What others are told of these.
+    pub(super) fn peers(&self, places: &[Place]) -> Vec<Peer> {
+        let peer = |place: &Place| Peer {
+            place: *place,
+            id: self[*place].id,
+        };
+        places.iter().map(peer).collect()
     }
 
     /// Those that live.

@@ -20,6 +20,8 @@ pub struct Checker {
     ids: FxHashMap<NodeId, Created>,
     /// How many `CreateNode`s were accepted since `StartMaster`: the place of the next.
     created: u32,
+    /// The channels that `Connect` has opened since `StartMaster`, by (from, to), and on which line.
+    channels: FxHashMap<(Place, Place), u64>,
     /// What those lines deposited, all together.
     deposits: u64,
     /// The line of the last `StartMaster`, also of a refused one in a file. Ids from before it are
@@ -100,8 +102,11 @@ impl Checker {
             return;
         };
         match (keyword, self.master) {
-            (Keyword::StartMaster, Master::Running { .. }) => self.begin_anew(number),
-            (Keyword::StartMaster, _) => self.accept(number, Command::StartMaster),
+            (Keyword::StartMaster, Master::Running { since, .. }) => {
+                self.begin_anew(number, since, None);
+            }
+            (Keyword::StartMaster, _) => self.begin_anew(number, number, None),
+            (Keyword::Connect, _) => self.assume_connected(number, [first, second]),
             (Keyword::KillAll, _) => self.accept(number, Command::KillAll),
             // Where its name was no command, the missing StartMaster was not reported yet.
             (_, Master::Off) if exact => self.master = Master::Assumed,
@@ -117,13 +122,17 @@ impl Checker {
     }
 }
 
-/// Whether there is a master.
+/// Whether there is a master, and of what kind of system.
 #[derive(Clone, Copy, Debug, Default)]
 enum Master {
     #[default]
     Off,
     /// Since that line.
-    Running { since: u64 },
+    Running {
+        since: u64,
+        /// Whether `Connect` opens the channels; unknown where a line about that was refused.
+        sparse: Option<bool>,
+    },
     /// `StartMaster` is missing, and that was reported.
     Assumed,
 }
@@ -134,7 +143,7 @@ impl Checker {
         let keyword = line.help.keyword;
         let mut ids_are_known = true;
         match (keyword, self.master) {
-            (Keyword::StartMaster, Master::Running { since }) => {
+            (Keyword::StartMaster, Master::Running { since, .. }) => {
                 problems.push(line.name(), Problem::AlreadyStarted { line: since });
             }
             (Keyword::StartMaster | Keyword::KillAll, _) => {}
@@ -147,10 +156,28 @@ impl Checker {
         }
         if keyword == Keyword::CreateNode {
             self.check_deposit(line, problems);
-            Places::default()
-        } else {
-            self.check_ids(line, ids_are_known, problems)
+            return Places::default();
         }
+        let places = self.check_ids(line, ids_are_known, problems);
+        match (keyword, self.master) {
+            (
+                Keyword::Connect,
+                Master::Running {
+                    since,
+                    sparse: Some(false),
+                },
+            ) => {
+                problems.push(line.name(), Problem::NotASparseSystem { line: since });
+            }
+            (
+                Keyword::Connect | Keyword::Send | Keyword::Receive,
+                Master::Running {
+                    sparse: Some(true), ..
+                },
+            ) => self.check_channel(line, &places, problems),
+            _ => {}
+        }
+        places
     }
 
     fn check_deposit(&self, line: &Parsed<'_>, problems: &mut Problems) {
@@ -176,11 +203,10 @@ impl Checker {
             let id = NodeId(id);
             // Whichever command takes two ids takes the two ends of a channel.
             if position == 1 && line.values[0] == Some(id.0) {
-                let sends = line.help.keyword == Keyword::Send;
-                let problem = if sends {
-                    Problem::SendToItself { id }
-                } else {
-                    Problem::ReceiveFromItself { id }
+                let problem = match line.help.keyword {
+                    Keyword::Send => Problem::SendToItself { id },
+                    Keyword::Connect => Problem::ConnectedToItself { id },
+                    _ => Problem::ReceiveFromItself { id },
                 };
                 problems.push(line.argument(position), problem);
             } else if let Some(created) = self.ids.get(&id) {
@@ -194,6 +220,50 @@ impl Checker {
             }
         }
         places
+    }
+
+    /// A refused `Connect` was to open that channel or, where its ends are not known, any: then of none
+    /// it can be said that it is not there.
+    fn assume_connected(&mut self, number: u64, ends: [Option<u64>; 2]) {
+        let place = |end: Option<u64>| Some(self.ids.get(&NodeId(end?))?.place);
+        match (ends.map(place), &mut self.master) {
+            ([Some(from), Some(to)], _) => {
+                self.channels.entry((from, to)).or_insert(number);
+            }
+            (_, Master::Running { sparse, .. }) => *sparse = None,
+            _ => {}
+        }
+    }
+
+    /// The channel that the line names is there, or is not there for a `Connect`.
+    fn check_channel(&self, line: &Parsed<'_>, places: &Places, problems: &mut Problems) {
+        let (&[Some(one), Some(other), _], &[Some(first), Some(second), _]) = (places, line.values)
+        else {
+            return;
+        };
+        let keyword = line.help.keyword;
+        let (channel, [from, to]) = match keyword {
+            Keyword::Receive => ((other, one), [second, first].map(NodeId)),
+            _ => ((one, other), [first, second].map(NodeId)),
+        };
+        let opened = |channel| self.channels.get(&channel).copied();
+        match (keyword, opened(channel)) {
+            (Keyword::Connect, Some(line_of)) if line_of >= self.doubtful_before => {
+                let problem = Problem::ConnectedTwice {
+                    from,
+                    to,
+                    line: line_of,
+                };
+                problems.push(line.argument(1), problem);
+            }
+            (Keyword::Send | Keyword::Receive, None)
+                if [from, to].iter().all(|id| self.taken(*id).is_some()) =>
+            {
+                let back = opened((channel.1, channel.0));
+                problems.push(line.argument(1), Problem::NoChannel { from, to, back });
+            }
+            _ => {}
+        }
     }
 
     fn create(&mut self, id: NodeId, line: u64) {
@@ -212,10 +282,7 @@ impl Checker {
 
     fn accept(&mut self, number: u64, command: Command<Place>) {
         match command {
-            Command::StartMaster => {
-                self.master = Master::Running { since: number };
-                self.begin_anew(number);
-            }
+            Command::StartMaster { sparse } => self.begin_anew(number, number, Some(sparse)),
             Command::KillAll => {
                 if !matches!(self.master, Master::Off) {
                     self.killed = Some(number);
@@ -223,6 +290,10 @@ impl Checker {
                 self.master = Master::Off;
                 // Not cleared: that takes as long as the table is large, for every KillAll.
                 self.ids = FxHashMap::default();
+                self.channels = FxHashMap::default();
+            }
+            Command::Connect { from, to } => {
+                self.channels.insert((from, to), number);
             }
             Command::CreateNode { id, amount } => {
                 self.create(id, number);
@@ -233,7 +304,9 @@ impl Checker {
         }
     }
 
-    fn begin_anew(&mut self, number: u64) {
+    /// A `StartMaster` on this line, where the one on line `since` counts.
+    fn begin_anew(&mut self, number: u64, since: u64, sparse: Option<bool>) {
+        self.master = Master::Running { since, sparse };
         self.doubtful_before = number;
         self.deposits = 0;
         self.created = 0;

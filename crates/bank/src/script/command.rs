@@ -13,7 +13,11 @@ use crate::id::{NodeId, Place};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command<N = NodeId> {
     /// Start the master's side and the observer.
-    StartMaster,
+    StartMaster {
+        /// No channels but those that `Connect` opens; otherwise there is one for every ordered pair of
+        /// nodes.
+        sparse: bool,
+    },
     /// End every process of the system.
     KillAll,
     /// Start a node.
@@ -22,6 +26,13 @@ pub enum Command<N = NodeId> {
         id: NodeId,
         /// What its account holds at first.
         amount: u64,
+    },
+    /// Open the channel `from → to`, in a sparse system.
+    Connect {
+        /// Who will send on it.
+        from: N,
+        /// Who will receive from it; never `from`.
+        to: N,
     },
     /// Enqueue a transfer on the channel `from → to`.
     Send {
@@ -68,9 +79,13 @@ impl<N: Copy> Command<N> {
     #[must_use]
     pub fn rename<M>(&self, name: impl Fn(N) -> M) -> Command<M> {
         match *self {
-            Self::StartMaster => Command::StartMaster,
+            Self::StartMaster { sparse } => Command::StartMaster { sparse },
             Self::KillAll => Command::KillAll,
             Self::CreateNode { id, amount } => Command::CreateNode { id, amount },
+            Self::Connect { from, to } => Command::Connect {
+                from: name(from),
+                to: name(to),
+            },
             Self::Send { from, to, amount } => Command::Send {
                 from: name(from),
                 to: name(to),
@@ -93,9 +108,11 @@ impl<N: Copy> Command<N> {
 impl<N: fmt::Display> fmt::Display for Command<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::StartMaster => f.write_str("StartMaster"),
+            Self::StartMaster { sparse: false } => f.write_str("StartMaster"),
+            Self::StartMaster { sparse: true } => f.write_str("StartMaster sparse"),
             Self::KillAll => f.write_str("KillAll"),
             Self::CreateNode { id, amount } => write!(f, "CreateNode {id} {amount}"),
+            Self::Connect { from, to } => write!(f, "Connect {from} {to}"),
             Self::Send { from, to, amount } => write!(f, "Send {from} {to} {amount}"),
             Self::Receive { to, from: None } => write!(f, "Receive {to}"),
             Self::Receive {
@@ -119,14 +136,16 @@ impl<N: fmt::Display> fmt::Display for Command<N> {
 #[rustfmt::skip] // a table
 pub const COMMANDS: &[CommandHelp] = {
     use Keyword as K;
-    use Quantity::{Amount, Id, Snapshot};
+    use Quantity::{Amount, Id, Snapshot, Sparse};
     &[
-        entry(K::StartMaster, "StartMaster", "", &[], 0,
+        entry(K::StartMaster, "StartMaster", "[sparse]", &[Sparse], 0,
             "start the master's side and the observer"),
         entry(K::KillAll, "KillAll", "", &[], 0,
             "end every process of the system"),
         entry(K::CreateNode, "CreateNode", "ID AMOUNT", &[Id, Amount], 2,
             "start node ID with that balance"),
+        entry(K::Connect, "Connect", "FROM TO", &[Id, Id], 2,
+            "open the channel FROM → TO, in a sparse system"),
         entry(K::Send, "Send", "FROM TO AMOUNT", &[Id, Id, Amount], 3,
             "enqueue a transfer on the channel FROM → TO"),
         entry(K::Receive, "Receive", "TO [FROM]", &[Id, Id], 1,
@@ -183,7 +202,7 @@ impl fmt::Display for CommandHelp {
     }
 }
 
-/// What a number of the script counts.
+/// What an argument is: most are numbers, and count something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quantity {
     /// Nothing: it names a node.
@@ -192,6 +211,8 @@ pub enum Quantity {
     Amount,
     /// Snapshots, from 1 in the order of `BeginSnapshot`.
     Snapshot,
+    /// Nothing: it is the word `sparse`.
+    Sparse,
 }
 
 /// With its article: `an amount`.
@@ -201,6 +222,7 @@ impl fmt::Display for Quantity {
             Self::Id => "an id",
             Self::Amount => "an amount",
             Self::Snapshot => "a snapshot number",
+            Self::Sparse => "the word `sparse`",
         })
     }
 }
@@ -211,6 +233,7 @@ pub(super) enum Keyword {
     StartMaster,
     KillAll,
     CreateNode,
+    Connect,
     Send,
     Receive,
     ReceiveAll,
@@ -224,7 +247,7 @@ pub(super) enum Keyword {
 /// As many arguments as any command takes.
 pub(super) const MOST_ARGUMENTS: usize = 3;
 
-/// The numbers of a line, by position; `None` where one is not there or is refused.
+/// The arguments of a line, by position, a word as 1; `None` where one is not there or is refused.
 pub(super) type Values = [Option<u64>; MOST_ARGUMENTS];
 
 /// The nodes that they name, where they name nodes that exist.
@@ -238,11 +261,17 @@ impl Keyword {
         &[one, other, _]: &Places,
     ) -> Option<Command<Place>> {
         Some(match self {
-            Self::StartMaster => Command::StartMaster,
+            Self::StartMaster => Command::StartMaster {
+                sparse: first.is_some(),
+            },
             Self::KillAll => Command::KillAll,
             Self::CreateNode => Command::CreateNode {
                 id: NodeId(first?),
                 amount: second?,
+            },
+            Self::Connect => Command::Connect {
+                from: one?,
+                to: other?,
             },
             Self::Send => Command::Send {
                 from: one?,
@@ -268,8 +297,8 @@ pub(super) fn named(word: &[u8]) -> Option<&'static CommandHelp> {
     COMMANDS.iter().find(|help| help.name.as_bytes() == word)
 }
 
-/// The commands that may have been meant by a word that is none: the nearest name, if it is near;
-/// otherwise those that the word begins, or is a part of.
+/// The commands that may have been meant by a word that is none: the name that is one letter away;
+/// otherwise those that the word begins; the nearest, if it is near; those that the word is a part of.
 pub(super) fn meant(word: &str) -> Vec<&'static CommandHelp> {
     /// A part of a name has so many letters.
     const PART: usize = 3;
@@ -282,11 +311,9 @@ pub(super) fn meant(word: &str) -> Vec<&'static CommandHelp> {
             .then(|| strsim::osa_distance(&help.name.to_lowercase(), &word))?;
         is_near(distance).then_some((distance, help))
     });
-    if let Some((_, nearest)) = near.min_by_key(|(distance, _)| *distance) {
+    let nearest = near.min_by_key(|(distance, _)| *distance);
+    if let Some((0 | 1, nearest)) = nearest {
         return vec![nearest];
-    }
-    if length < PART {
-        return Vec::new();
     }
     let named = |is_meant: fn(&str, &str) -> bool| -> Vec<&CommandHelp> {
         let names = COMMANDS.iter();
@@ -295,9 +322,11 @@ pub(super) fn meant(word: &str) -> Vec<&'static CommandHelp> {
             .collect()
     };
     let begun = named(|name, word| name.starts_with(word));
-    match begun.is_empty() {
-        true => named(|name, word| name.contains(word)),
-        false => begun,
+    match nearest {
+        _ if length >= PART && !begun.is_empty() => begun,
+        Some((_, nearest)) => vec![nearest],
+        None if length >= PART => named(|name, word| name.contains(word)),
+        None => Vec::new(),
     }
 }
 

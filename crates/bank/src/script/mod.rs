@@ -118,7 +118,7 @@ impl Names {
     /// The command as people write it, given every command before it.
     pub fn follow(&mut self, command: Command<Place>) -> Command {
         match command {
-            Command::StartMaster | Command::KillAll => self.0.clear(),
+            Command::StartMaster { .. } | Command::KillAll => self.0.clear(),
             Command::CreateNode { id, .. } => self.0.push(id),
             _ => {}
         }

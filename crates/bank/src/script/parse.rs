@@ -208,8 +208,16 @@ fn class(byte: u8) -> Class {
     CLASSES[usize::from(byte)]
 }
 
-/// Decimal digits only, any number of leading zeros.
+/// Decimal digits only, any number of leading zeros; or the one word that is an argument.
 fn number(word: &[u8], quantity: Quantity) -> Result<u64, Problem> {
+    if quantity == Quantity::Sparse {
+        return match word {
+            b"sparse" => Ok(1),
+            _ => Err(Problem::NotSparse {
+                word: Printable::new(word),
+            }),
+        };
+    }
     /// As many digits as always fit.
     const SURE: usize = 19;
     let (sure, rest) = word.split_at(word.len().min(SURE));

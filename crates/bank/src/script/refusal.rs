@@ -130,6 +130,15 @@ pub enum Problem {
         /// What it would count.
         quantity: Quantity,
     },
+    /// `StartMaster` with another word than the one that it takes.
+    #[error(
+        "`{word}` is not `sparse`: `StartMaster` starts a full mesh, `StartMaster sparse` a system without \
+         channels"
+    )]
+    NotSparse {
+        /// The word.
+        word: Printable,
+    },
     /// `PrintSnapshot 0`.
     #[error("snapshots are numbered from 1")]
     SnapshotZero,
@@ -181,6 +190,41 @@ pub enum Problem {
     ReceiveFromItself {
         /// The node.
         id: NodeId,
+    },
+    /// `Connect` with the same node twice.
+    #[error("node {id} cannot be connected with itself")]
+    ConnectedToItself {
+        /// The node.
+        id: NodeId,
+    },
+    /// `Connect` where all channels are there.
+    #[error(
+        "there is a channel for every ordered pair of nodes already: Connect is for a system that \
+         `StartMaster sparse` starts (line {line} says `StartMaster`)"
+    )]
+    NotASparseSystem {
+        /// Of the `StartMaster`.
+        line: u64,
+    },
+    /// `Connect` for a channel that is there.
+    #[error("the channel {from} → {to} was already opened on line {line}")]
+    ConnectedTwice {
+        /// Its sender.
+        from: NodeId,
+        /// Its receiver.
+        to: NodeId,
+        /// Where it was opened.
+        line: u64,
+    },
+    /// `Send` or `Receive` along a channel that is not there.
+    #[error("there is no channel {from} → {to}: no earlier line says `Connect {from} {to}`{}", but_back(*.back))]
+    NoChannel {
+        /// Who would send on it.
+        from: NodeId,
+        /// Who would receive from it.
+        to: NodeId,
+        /// The line that opens the opposite one.
+        back: Option<u64>,
     },
     /// More money than can be counted.
     #[error("deposits since StartMaster would exceed {}", u64::MAX)]
@@ -319,6 +363,13 @@ fn missing(command: &CommandHelp, given: usize) -> String {
         .take(command.required)
         .skip(given);
     missing.collect::<Vec<_>>().join(" ")
+}
+
+/// Channels are directed: most often the other one was meant.
+fn but_back(line: Option<u64>) -> String {
+    line.map_or(String::new(), |line| {
+        format!(" (line {line} opens the opposite one)")
+    })
 }
 
 fn one_of(names: &[&str]) -> String {

@@ -73,6 +73,7 @@ fn one_system(seed: u64, deaths: bool) -> String {
         commands: 60,
         rounds: 1,
         deaths,
+        sparse_one_in: 3,
     };
     let text = script(seed, size);
     text.lines()

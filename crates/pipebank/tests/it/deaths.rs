@@ -59,8 +59,8 @@ fn a_killed_node_is_told_while_master_waits_and_the_living_go_on() {
     ]);
     master.write("CreateNode 4 400\nSend 4 3 7\nSend 3 4 8\nReceiveAll\nReceive 4 2\nnodes\n");
     master.expect_err(&[
-        "-:24: `Receive 4 2`: there is no channel: node 2 died (killed by signal 9) before node 4 \
-         was created",
+        "-:24: `Receive 4 2`: there is no channel 2 → 4: node 2 died (killed by signal 9) before it \
+         was opened",
     ]);
     let table: Vec<String> = (0..4).map(|_| master.err()).collect();
     assert!(

@@ -82,6 +82,7 @@ fn no_window_changes_the_history() {
                 commands: 80,
                 rounds: 1,
                 deaths: seed % 4 == 2,
+                sparse_one_in: 3,
             };
             script(seed, size) + "KillAll\n"
         });

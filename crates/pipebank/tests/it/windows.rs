@@ -37,6 +37,7 @@ fn compare(file: u64) {
             commands: 60,
             rounds: 1,
             deaths: seed % 4 == 2,
+            sparse_one_in: 3,
         };
         script(seed, size) + "KillAll\n"
     });

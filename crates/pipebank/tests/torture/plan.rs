@@ -209,6 +209,7 @@ fn script(seed: u64, draw: &mut Draw) -> String {
         commands: [60, 400, 3_000][draw.pick(3)],
         rounds: 1,
         deaths: draw.pick(4) == 0,
+        sparse_one_in: 4,
     };
     let text = generate::script(seed, size);
     let last = text.trim_end().rfind('\n').map_or(0, |at| at + 1);

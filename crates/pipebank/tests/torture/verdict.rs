@@ -169,7 +169,13 @@ fn snapshots_are_consistent(script: &str, ended: &Ended, killed: bool) {
             given,
             "{line}"
         );
-        assert_eq!(channels.len(), ids.len() * (ids.len() - 1), "{line}");
+        match script.contains("StartMaster sparse") {
+            false => assert_eq!(channels.len(), ids.len() * (ids.len() - 1), "{line}"),
+            true => assert!(
+                channels.len() <= script.matches("Connect ").count(),
+                "{line}"
+            ),
+        }
         for channel in &channels {
             let transfers = channel["transfers"].as_array().unwrap();
             let sent: u64 = transfers

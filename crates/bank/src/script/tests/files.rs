@@ -29,7 +29,10 @@ fn one_mistake_is_not_told_again_by_the_lines_after_it() {
         ),
         (
             "StartMaster x\nCreateNode 1 5\nReceive 1\n",
-            &["a:1:13: surplus word `x`: `StartMaster` takes none"],
+            &[
+                "a:1:13: `x` is not `sparse`: `StartMaster` starts a full mesh, `StartMaster sparse` a system \
+                 without channels",
+            ],
         ),
         (
             "StartMaster\nCreateNode 1 -5\nReceive 1\nCreatNode 2 5\nReceive 2\nCreateNode 3\nReceive 3",

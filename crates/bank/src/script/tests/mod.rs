@@ -4,6 +4,7 @@ mod files;
 mod random;
 mod refused;
 mod shown;
+mod sparse;
 
 use super::{Checker, Command, Names, read_script};
 use crate::id::NodeId;
@@ -57,11 +58,12 @@ fn those_who_live_at_once_are_counted() {
 fn every_command_is_read() {
     let script = b"KillAll\nStartMaster\nCreateNode 1 1000\nCreateNode 0 0\nSend 1 0 300\n\
         Receive 0 1\nReceive 0\nReceiveAll\nBeginSnapshot 1\nCollectState\nPrintSnapshot\n\
-        PrintSnapshot 2\nKillNode 1\nnodes\nKillAll\nStartMaster\nCreateNode 1 5\n";
+        PrintSnapshot 2\nKillNode 1\nnodes\nKillAll\nStartMaster sparse\nCreateNode 1 5\n\
+        CreateNode 0 0\nConnect 1 0\nSend 1 0 7\n";
     let (zero, one) = (NodeId(0), NodeId(1));
     let wanted = [
         Command::KillAll,
-        Command::StartMaster,
+        Command::StartMaster { sparse: false },
         Command::CreateNode {
             id: one,
             amount: 1000,
@@ -91,15 +93,28 @@ fn every_command_is_read() {
         Command::KillNode { id: one },
         Command::Nodes,
         Command::KillAll,
-        Command::StartMaster,
+        Command::StartMaster { sparse: true },
         Command::CreateNode { id: one, amount: 5 },
+        Command::CreateNode {
+            id: zero,
+            amount: 0,
+        },
+        Command::Connect {
+            from: one,
+            to: zero,
+        },
+        Command::Send {
+            from: one,
+            to: zero,
+            amount: 7,
+        },
     ];
     assert_eq!(commands(script), wanted);
 }
 
 #[test]
 fn blanks_comments_and_line_ends_do_not_matter() {
-    let start = [Command::StartMaster];
+    let start = [Command::StartMaster { sparse: false }];
     let scripts: [&[u8]; 14] = [
         b"StartMaster",
         b"StartMaster\n",

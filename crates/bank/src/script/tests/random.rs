@@ -49,7 +49,9 @@ fn random_script(rng: &mut ChaCha8Rng) -> Vec<u8> {
     ];
     let mut script = Vec::new();
     if below(rng, 2) == 0 {
-        script.extend(b"StartMaster\nCreateNode 1 1000\nCreateNode 2 500\n");
+        let kind: [&[u8]; 2] = [b"StartMaster\n", b"StartMaster sparse\n"];
+        script.extend(kind[below(rng, 2)]);
+        script.extend(b"CreateNode 1 1000\nCreateNode 2 500\n");
     }
     for _ in 0..below(rng, 200) >> below(rng, 8) {
         match below(rng, 40) {
@@ -58,7 +60,11 @@ fn random_script(rng: &mut ChaCha8Rng) -> Vec<u8> {
             16 => script.resize(script.len() + below(rng, 300), rng.next_u64() as u8),
             _ => {
                 let (name, node) = (COMMANDS[below(rng, COMMANDS.len())].name, below(rng, 4));
-                script.extend(format!("{name} {node}\n").as_bytes());
+                script.extend(format!("{name} {node}").as_bytes());
+                if below(rng, 3) == 0 {
+                    script.extend(format!(" {}", below(rng, 4)).as_bytes());
+                }
+                script.push(b'\n');
             }
         }
     }
@@ -126,17 +132,28 @@ fn a_command_printed_reads_back_as_itself() {
         for help in COMMANDS {
             for given in help.required..=help.quantities.len() {
                 let [first, second] = ids.map(|id| Some(id.0));
+                // A channel must be there, or must not.
+                let [connected, kind] = match help.name {
+                    "Connect" => ["", " sparse"],
+                    "Send" if amount % 2 == 0 => ["Connect ONE OTHER\n", " sparse"],
+                    "Receive" if amount % 2 == 0 => ["Connect OTHER ONE\n", " sparse"],
+                    _ => ["", ""],
+                };
                 let mut values = [first, second, Some(amount)];
                 let mut places = [Some(Place(0)), Some(Place(1)), None];
                 values[given..].fill(None);
                 places[given..].fill(None);
                 let mut command = help.keyword.with(&values, &places).unwrap();
                 let mut before = format!(
-                    "StartMaster\nCreateNode {} 0\nCreateNode {} 0\n",
-                    ids[0], ids[1]
+                    "StartMaster{kind}\nCreateNode {} 0\nCreateNode {} 0\n{}",
+                    ids[0],
+                    ids[1],
+                    connected
+                        .replace("ONE", &ids[0].to_string())
+                        .replace("OTHER", &ids[1].to_string()),
                 );
                 match &mut command {
-                    Command::StartMaster => before.clear(),
+                    Command::StartMaster { .. } => before.clear(),
                     Command::CreateNode { .. } => before.truncate("StartMaster\n".len()),
                     Command::PrintSnapshot {
                         number: Some(number),

@@ -26,8 +26,8 @@ fn foreign_characters_are_shown_harmless_and_the_caret_stays_under_the_word() {
             "a:1:9: surplus word `é数\\u{202e}`: `KillAll` takes none\n    KillAll é数\\u{202e}\n            ^^^^^^^^^^^\n",
         ),
         (
-            "StartMaster 数\u{9b}\u{a0} x".as_bytes(),
-            "a:1:13: surplus word `数\\u{9b}\\u{a0}`: `StartMaster` takes none\n    StartMaster 数\\u{9b}\\u{a0} x\n                ^^^^^^^^^^^^^^\n",
+            "KillAll 数\u{9b}\u{a0} x".as_bytes(),
+            "a:1:9: surplus word `数\\u{9b}\\u{a0}`: `KillAll` takes none\n    KillAll 数\\u{9b}\\u{a0} x\n            ^^^^^^^^^^^^^^\n",
         ),
         (
             b"KillAll\rx\r\n",

@@ -133,7 +133,7 @@ impl<'p> Run<'p> {
             id: id_of(place),
             amount,
         };
-        let commands = [script::Command::StartMaster].into_iter();
+        let commands = [script::Command::StartMaster { sparse: false }].into_iter();
         for command in commands.chain(self.places().map(create)) {
             Stop::heed(self.patience, "the nodes to start")?;
             master.execute(Statement { line: 0, command })?;

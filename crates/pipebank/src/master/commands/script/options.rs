@@ -25,9 +25,11 @@ Two accounts, a transfer in transit, and a snapshot of both.
 
 Commands:
 
-  StartMaster           start the master's side and the observer
+  StartMaster [sparse]  start the master's side and the observer
   KillAll               end every process; another StartMaster may follow
   CreateNode ID AMOUNT  start a node with this balance
+  Connect FROM TO       open one channel, where StartMaster says sparse;
+                        otherwise there is one for every ordered pair
   Send FROM TO AMOUNT   enqueue a transfer
   Receive TO [FROM]     receive one message
   ReceiveAll            receive until every channel is empty

@@ -1,0 +1,162 @@
+//! How a system grows: nodes that start, and the channels that connect them.
+//!
+//! In a full mesh the nodes of consecutive lines are connected together; in a sparse system each channel is
+//! opened for itself.
+
+use super::issue::{Issue, Stage};
+use super::{Broken, Effect, Failure, Master, NotStarted, Step};
+use crate::id::{NodeId, Place};
+use crate::messages::{Opening, Peer, Request};
+use crate::script::Statement;
+
+/// A node, the receivers of channels that it opens, and the senders of others.
+type Ends = (Place, Vec<Place>, Vec<Place>);
+
+impl Master {
+    pub(super) fn create_node(&mut self, id: NodeId, amount: u64) -> Issue {
+        let place = self.bank.nodes.start(id, amount);
+        self.effects.push(Effect::StartNode {
+            place,
+            id,
+            deposit: amount,
+        });
+        Issue::Stalled(Stage::Starting(place))
+    }
+
+    /// The node that was to be started was, or could not be.
+    ///
+    /// # Errors
+    ///
+    /// Something that cannot be.
+    pub fn started(&mut self, outcome: Result<(), NotStarted>) -> Result<(), Broken> {
+        let Some((statement, Stage::Starting(place))) = self.current.take() else {
+            return Err(Broken::NotAskedFor("a node was started".to_owned()));
+        };
+        let (line, bank) = (statement.line, &mut self.bank);
+        let (id, deposit) = (bank.nodes[place].id, bank.nodes[place].deposit);
+        bank.channels.join(id);
+        match outcome {
+            Err(reason) => {
+                bank.topology.join();
+                bank.nodes.started(place, Some(line));
+                let failure = Failure::NotStarted(reason);
+                self.push(&statement, Step::Known(Box::new(Err(failure))));
+            }
+            Ok(()) => {
+                if bank.sparse {
+                    bank.topology.join();
+                } else {
+                    bank.topology.join_mesh(bank.nodes.living());
+                    bank.unconnected.push((place, statement));
+                }
+                bank.nodes.started(place, None);
+                let owing = bank.snapshots.owing;
+                if bank.observer.is_none() {
+                    let node = Peer { place, id };
+                    let join = Request::Join { node, deposit };
+                    self.effects.push(Effect::Request(join));
+                    self.push(&statement, Step::Joined);
+                }
+                self.log(|events, out| events.created(line, id, deposit, owing, out));
+                if self.setup.window == 1 {
+                    self.connect_new_nodes();
+                }
+            }
+        }
+        self.go_on()
+    }
+
+    /// Connects the nodes that were created and are not connected yet: those of consecutive lines
+    /// together. The mesh is laid in tiles, so that one hand-over carries many ends. Whoever has
+    /// died since they were created gets his pipes all the same: they were there together.
+    pub(super) fn connect_new_nodes(&mut self) {
+        self.bank.growing = false;
+        let new = std::mem::take(&mut self.bank.unconnected);
+        let Some((first, statement)) = new.first().copied() else {
+            return;
+        };
+        let new: Vec<Place> = new.into_iter().map(|(place, _)| place).collect();
+        let old: Vec<Place> = (0..first.index()).map(Place::at).collect();
+        let side = self.setup.tile;
+        let mut before: Vec<&[Place]> = old.chunks(side).collect();
+        for block in new.chunks(side) {
+            for other in &before {
+                self.connect(&statement, other, block);
+            }
+            for (index, node) in block.iter().enumerate() {
+                self.connect(&statement, &block[..index], &[*node]);
+            }
+            before.push(block);
+        }
+    }
+
+    /// Opens one channel of a sparse system.
+    pub(super) fn open_channel(
+        &mut self,
+        statement: &Statement,
+        from: Place,
+        to: Place,
+    ) -> Result<Issue, Failure> {
+        self.bank.nodes.lives(from)?;
+        self.bank.nodes.lives(to)?;
+        let (nodes, owing) = (&self.bank.nodes, self.bank.snapshots.owing);
+        let channel = (nodes[from].id, nodes[to].id);
+        self.log(|events, out| events.connected(statement.line, channel, owing, out));
+        self.bank.topology.open(from, to);
+        self.open(
+            statement,
+            [(from, vec![to], vec![]), (to, vec![], vec![from])],
+        );
+        Ok(Issue::Done)
+    }
+
+    /// Connects each of `rows` with each of `columns`, as the topology has it; no node is in both.
+    fn connect(&mut self, statement: &Statement, rows: &[Place], columns: &[Place]) {
+        let topology = &self.bank.topology;
+        let sides = rows.iter().map(|row| (*row, columns));
+        let sides = sides.chain(columns.iter().map(|column| (*column, rows)));
+        let ends: Vec<Ends> = sides
+            .map(|(node, others)| {
+                let others = || others.iter().copied();
+                let outgoing = others().filter(|to| topology.has(node, *to)).collect();
+                let incoming = others().filter(|from| topology.has(*from, node)).collect();
+                (node, outgoing, incoming)
+            })
+            .filter(|(_, outgoing, incoming): &Ends| !outgoing.is_empty() || !incoming.is_empty())
+            .collect();
+        if !ends.is_empty() {
+            self.open(statement, ends);
+        }
+    }
+
+    /// Opens channels: for each node, the receivers of those that go out, the senders of those that come
+    /// in. Both ends of each are there.
+    fn open(&mut self, statement: &Statement, ends: impl AsRef<[Ends]>) {
+        let ends = ends.as_ref();
+        let pairs = ends
+            .iter()
+            .flat_map(|(node, outgoing, _)| outgoing.iter().map(|to| (*node, *to)));
+        self.effects.push(Effect::Connect(pairs.collect()));
+        let owing = self.bank.snapshots.owing;
+        for (node, outgoing, incoming) in ends {
+            let node = *node;
+            for to in outgoing {
+                self.bank.channels.open(node, *to, owing, self.issued + 1);
+            }
+            self.bank.nodes[node].instructions += 1;
+            self.push(
+                statement,
+                Step::Opened {
+                    node,
+                    outgoing: outgoing[..].into(),
+                },
+            );
+            let opening = Opening {
+                outgoing: self.bank.nodes.peers(outgoing),
+                incoming: self.bank.nodes.peers(incoming),
+                owing,
+            };
+            self.effects.push(Effect::Open(node, Box::new(opening)));
+        }
+    }
+}
