@@ -9,7 +9,7 @@ use bank::id::{NodeId, Place};
 use bank::member::{Frame, Part};
 use snapshot::SnapshotId;
 
-use super::world::{Event, World, deposit};
+use super::world::{Bank, Event, World, deposit};
 
 /// What is true of a collected snapshot. Everything but the last should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,13 +31,8 @@ pub(crate) struct Verdict {
     pub(crate) in_transit: bool,
 }
 
-/// Judges the parts of one snapshot, by process. `channel` is where a channel is in the world.
-pub(crate) fn judge(
-    id: SnapshotId,
-    parts: &[Part],
-    world: &World,
-    channel: impl Fn(usize, usize) -> usize,
-) -> Verdict {
+/// Judges the parts of one snapshot, by process.
+pub(crate) fn judge(id: SnapshotId, parts: &[Part], world: &World, bank: &Bank) -> Verdict {
     let logs: Vec<&[Event]> = world.processes.iter().map(|it| &it.log[..]).collect();
     let cuts = logs
         .iter()
@@ -46,11 +41,11 @@ pub(crate) fn judge(
     let sum: u128 = parts.iter().map(total).sum();
     let deposits = (0..logs.len()).map(|at| u128::from(deposit(at)));
     Verdict {
-        whole: cuts.is_some() && is_whole(parts, logs.len()),
+        whole: cuts.is_some() && is_whole(parts, world, bank),
         as_defined: cuts
             .as_ref()
             .is_some_and(|cuts| is_as_defined(parts, &logs, cuts)),
-        reachable: cuts.is_some_and(|cuts| is_reachable(parts, &logs, &cuts, world, channel)),
+        reachable: cuts.is_some_and(|cuts| is_reachable(parts, &logs, &cuts, world, bank)),
         conserves: sum == deposits.sum(),
         audited: passes_the_audit(id, parts),
         in_transit: parts
@@ -69,11 +64,12 @@ fn total(part: &Part) -> u128 {
     u128::from(part.state.balance()) + transit.map(|it| u128::from(it.0)).sum::<u128>()
 }
 
-fn is_whole(parts: &[Part], processes: usize) -> bool {
+fn is_whole(parts: &[Part], world: &World, bank: &Bank) -> bool {
+    let processes = world.processes.len();
     parts.len() == processes
         && parts.iter().enumerate().all(|(at, part)| {
-            let others = (0..processes).filter(|&other| other != at);
-            part.channels.keys().copied().eq(others.map(Place::at))
+            let sources = (0..processes).filter(|&from| bank.has(world, from, at));
+            part.channels.keys().copied().eq(sources.map(Place::at))
         })
 }
 
@@ -141,7 +137,7 @@ fn is_reachable(
     logs: &[&[Event]],
     cuts: &[usize],
     world: &World,
-    channel: impl Fn(usize, usize) -> usize,
+    bank: &Bank,
 ) -> bool {
     let everybody = 0..logs.len();
     let mut replay = Replay::new(logs);
@@ -162,7 +158,7 @@ fn is_reachable(
         let mut sources = everybody.clone().filter(living);
         replay.balances[to] == u128::from(balance)
             && sources.all(|from| {
-                let frames = &world.channels[channel(from, to)].frames;
+                let frames = &world.channels[bank.channel(from, to)].frames;
                 replay.in_transit(from, to) == messages(frames)
             })
     });

@@ -12,9 +12,25 @@ use snapshot::{Markers, SnapshotId};
 
 use super::judge::{Verdict, judge};
 
+/// Which channels there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// From everybody to everybody else.
+    Mesh,
+    /// From each to the next, and from the last to the first.
+    Ring,
+    /// The ring whose last channel opens at any time.
+    LateRing,
+    /// From each to the next; only the first begins snapshots.
+    Chain,
+    /// From each to the one before; only the first begins snapshots, and nobody hears of them.
+    ChainBack,
+}
+
 /// How much is to happen. Everything that can happen within it does, in every order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
+    pub(crate) shape: Shape,
     /// Processes that are connected from the beginning.
     pub(crate) founders: usize,
     /// Processes that join one after the other, at any time.
@@ -36,8 +52,8 @@ impl fmt::Display for Bounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} processes, {} that join, {} transfers, {} snapshots, {} crashes, ",
-            self.founders, self.joiners, self.transfers, self.snapshots, self.crashes
+            "{:?}: {} processes, {} that join, {} transfers, {} snapshots, {} crashes, ",
+            self.shape, self.founders, self.joiners, self.transfers, self.snapshots, self.crashes
         )?;
         match self.pipe {
             Some(frames) => write!(f, "pipes of {frames}"),
@@ -73,6 +89,8 @@ pub(crate) struct World {
     pub(crate) channels: Vec<Channel>,
     /// Those that have begun.
     pub(crate) snapshots: Vec<Collection>,
+    /// The channel that opens late is there.
+    late: bool,
     /// A member refused what the algorithm says it must take.
     pub(crate) refused: bool,
 }
@@ -126,7 +144,9 @@ pub(crate) enum Step {
     Begin { at: usize },
     /// The next process starts, without channels.
     Join,
-    /// A process opens its ends of the two channels between it and another.
+    /// The channel that opens late is made.
+    Connect,
+    /// A process opens its ends of the channels between it and another.
     Open { at: usize, peer: usize },
     /// A process hands its part to the observer.
     Give { at: usize, snapshot: usize },
@@ -143,6 +163,7 @@ impl Bank {
             processes: Vec::new(),
             channels: vec![Channel::default(); size * size],
             snapshots: Vec::new(),
+            late: false,
             refused: false,
         };
         for _ in 0..self.bounds.founders {
@@ -172,11 +193,12 @@ impl Bank {
             }
             for peer in (0..world.processes.len()).filter(|&peer| peer != at) {
                 let (from, to) = (at, peer);
-                if !process.knows(peer) {
+                if !self.is_open(world, at, peer) {
                     steps.push(Step::Open { at, peer });
                     continue;
                 }
-                if may_send && world.processes[to].alive && process.can_send(at) {
+                let can_send = self.has(world, from, to) && process.can_send(at);
+                if may_send && world.processes[to].alive && can_send {
                     steps.push(Step::Transfer { from, to });
                 }
                 let outgoing = &world.channels[self.channel(from, to)];
@@ -188,7 +210,7 @@ impl Bank {
                     steps.push(Step::Take { from: peer, to: at });
                 }
             }
-            if !all_begun {
+            if !all_begun && (at == 0 || self.everybody_begins()) {
                 steps.push(Step::Begin { at });
             }
             if may_crash {
@@ -199,11 +221,16 @@ impl Bank {
             }
         }
         let collecting = |it: &Collection| matches!(it, Collection::Collecting(_));
-        if world.processes.len() < self.most() && !world.snapshots.iter().any(collecting) {
-            steps.push(Step::Join);
+        if !world.snapshots.iter().any(collecting) {
+            if world.processes.len() < self.most() {
+                steps.push(Step::Join);
+            }
+            if self.bounds.shape == Shape::LateRing && !world.late {
+                steps.push(Step::Connect);
+            }
         }
         for snapshot in 0..world.snapshots.len() {
-            if let Some(at) = world.gives_next(snapshot) {
+            if let Some(at) = self.gives_next(world, snapshot) {
                 steps.push(Step::Give { at, snapshot });
             }
         }
@@ -225,6 +252,7 @@ impl Bank {
                 }
             }
             Step::Join => self.join(&mut world),
+            Step::Connect => world.late = true,
             Step::Open { at, peer } => self.open(&mut world, at, peer),
             Step::Give { at, snapshot } => self.give(&mut world, at, snapshot),
             Step::Crash { at } => self.crash(&mut world, at),
@@ -282,8 +310,8 @@ impl Bank {
 
     /// The marker-sending rule: into every outbox, before anything else.
     fn broadcast(&self, world: &mut World, at: usize, id: SnapshotId) {
-        let knows = |peer: &usize| world.processes[at].knows(*peer);
-        let mut peers: Vec<usize> = (0..world.processes.len()).filter(knows).collect();
+        let sends = |peer: &usize| world.processes[at].sends_to(*peer);
+        let mut peers: Vec<usize> = (0..world.processes.len()).filter(sends).collect();
         if self.bug == Some(Bug::OneMarkerMissing) {
             peers.pop();
         }
@@ -311,9 +339,14 @@ impl Bank {
     }
 
     fn open(&self, world: &mut World, at: usize, peer: usize) {
-        let member = &mut world.process(at).member;
-        member.open_in(Place::at(peer));
-        let owed = member.open_out(Place::at(peer));
+        let (comes, goes) = (self.has(world, peer, at), self.has(world, at, peer));
+        let (member, mut owed) = (&mut world.process(at).member, Vec::new());
+        if comes {
+            member.open_in(Place::at(peer));
+        }
+        if goes {
+            owed = member.open_out(Place::at(peer));
+        }
         if self.bug == Some(Bug::OwedMarkersForgotten) {
             return;
         }
@@ -334,7 +367,7 @@ impl Bank {
         };
         parts.push(part);
         world.snapshots[snapshot] = if parts.len() == world.processes.len() {
-            let verdict = judge(id, &parts, world, |from, to| self.channel(from, to));
+            let verdict = judge(id, &parts, world, self);
             Collection::Judged(verdict)
         } else {
             Collection::Collecting(parts)
@@ -357,8 +390,54 @@ impl Bank {
         self.bounds.founders + self.bounds.joiners
     }
 
-    fn channel(&self, from: usize, to: usize) -> usize {
+    pub(crate) fn channel(&self, from: usize, to: usize) -> usize {
         from * self.most() + to
+    }
+
+    /// Whether there is a channel, its ends open or not.
+    pub(crate) fn has(&self, world: &World, from: usize, to: usize) -> bool {
+        let last = self.most() - 1;
+        match self.bounds.shape {
+            Shape::Mesh => from != to,
+            Shape::Ring => to == (from + 1) % (last + 1),
+            Shape::LateRing => to == from + 1 || (world.late && from == last && to == 0),
+            Shape::Chain => to == from + 1,
+            Shape::ChainBack => from == to + 1,
+        }
+    }
+
+    fn everybody_begins(&self) -> bool {
+        !matches!(self.bounds.shape, Shape::Chain | Shape::ChainBack)
+    }
+
+    /// Whether a process has opened all ends that it has between it and another.
+    fn is_open(&self, world: &World, at: usize, peer: usize) -> bool {
+        let process = &world.processes[at];
+        (process.sends_to(peer) || !self.has(world, at, peer))
+            && (process.receives_from(peer) || !self.has(world, peer, at))
+    }
+
+    /// Whose part the observer takes next: of each in turn, once it has heard from all that they
+    /// are complete. It does not ask while a process is joining, for then channels are half open.
+    fn gives_next(&self, world: &World, snapshot: usize) -> Option<usize> {
+        let at = match &world.snapshots[snapshot] {
+            Collection::InProgress => {
+                let id = SnapshotId(snapshot as u64 + 1);
+                let everybody = 0..world.processes.len();
+                let complete = everybody.clone().all(|at| {
+                    let process = &world.processes[at];
+                    let waits = process.member.waiting_for(id);
+                    let is_open = |peer| peer == at || self.is_open(world, at, peer);
+                    process.alive
+                        && everybody.clone().all(is_open)
+                        && waits.is_some_and(|peers| peers.is_empty())
+                });
+                complete.then_some(0)?
+            }
+            Collection::Collecting(parts) => parts.len(),
+            Collection::Judged(_) => return None,
+        };
+        world.processes[at].alive.then_some(at)
     }
 }
 
@@ -373,27 +452,6 @@ impl World {
 
     pub(crate) fn somebody_crashed(&self) -> bool {
         self.processes.iter().any(|process| !process.alive)
-    }
-
-    /// Whose part the observer takes next: of each in turn, once it has heard from all that they
-    /// are complete. It does not ask while a process is joining, for then channels are half open.
-    fn gives_next(&self, snapshot: usize) -> Option<usize> {
-        let at = match &self.snapshots[snapshot] {
-            Collection::InProgress => {
-                let id = SnapshotId(snapshot as u64 + 1);
-                let everybody = 0..self.processes.len();
-                let complete = everybody.clone().all(|at| {
-                    let process = &self.processes[at];
-                    let waits = process.member.waiting_for(id);
-                    let knows_all = everybody.clone().all(|it| it == at || process.knows(it));
-                    process.alive && knows_all && waits.is_some_and(|peers| peers.is_empty())
-                });
-                complete.then_some(0)?
-            }
-            Collection::Collecting(parts) => parts.len(),
-            Collection::Judged(_) => return None,
-        };
-        self.processes[at].alive.then_some(at)
     }
 }
 
@@ -410,8 +468,13 @@ impl Process {
         Incoming(it.expect("an open channel"))
     }
 
-    fn knows(&self, peer: usize) -> bool {
+    fn sends_to(&self, peer: usize) -> bool {
         let ends = self.member.account().outgoing();
+        ends.iter().any(|end| end.peer == Place::at(peer))
+    }
+
+    fn receives_from(&self, peer: usize) -> bool {
+        let ends = self.member.account().incoming();
         ends.iter().any(|end| end.peer == Place::at(peer))
     }
 
