@@ -109,6 +109,8 @@ pub enum Instruction {
         /// How many transfers to make; without it, as many as there is room for until
         /// [`Instruction::Rest`].
         quota: Option<u64>,
+        /// How many nodes there are beside it, with which it makes way for the observer.
+        others: u32,
         /// Stay on one CPU: this one, counted among those that the node may run on.
         pin: Option<u32>,
     },

@@ -1,8 +1,36 @@
 //! Which channels there are: directed, between nodes that are called by their places.
 
+mod shape;
+
 use rustc_hash::FxHashSet;
 
 use crate::id::Place;
+
+pub use self::shape::Shape;
+
+/// How large a system is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Nodes.
+    pub nodes: u64,
+    /// Channels between them.
+    pub channels: u64,
+}
+
+impl Size {
+    /// That of a full mesh, which has a channel for every ordered pair.
+    #[must_use]
+    pub fn mesh(nodes: u64) -> Self {
+        let channels = nodes * nodes.saturating_sub(1);
+        Self { nodes, channels }
+    }
+
+    /// Whether it is no larger than the other, in nothing.
+    #[must_use]
+    pub fn is_within(self, other: Self) -> bool {
+        self.nodes <= other.nodes && self.channels <= other.channels
+    }
+}
 
 /// The channels of a system. In a full mesh there is one for every ordered pair of nodes that were
 /// alive together.
@@ -39,6 +67,12 @@ impl Topology {
         self.outgoing[from.index()].push(to);
         self.incoming[to.index()].push(from);
         self.channels.insert((from, to));
+    }
+
+    /// How many channels have opened.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        self.channels.len()
     }
 
     /// How many nodes have joined.

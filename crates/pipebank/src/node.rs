@@ -197,7 +197,7 @@ impl Node {
                 Effect::Take(from) => self.wanted = Some(Wanted::Frame(from)),
                 Effect::ReadAhead(from, frames) => self.wanted = Some(Wanted::Ahead(from, frames)),
                 Effect::ReadToEnd(from) => self.wanted = Some(Wanted::ToEnd(from)),
-                Effect::RunFreely { pin } => self.begin_to_run_freely(pin)?,
+                Effect::RunFreely { others, pin } => self.begin_to_run_freely(others, pin)?,
                 Effect::Say(line) => say(line),
             }
         }

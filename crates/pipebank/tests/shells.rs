@@ -349,8 +349,13 @@ fn under_load_every_snapshot_passes_its_audit_and_all_the_money_arrives() {
     let mut observer = Observer::of(&mut nodes);
     let total = u128::from(DEPOSIT) * u128::from(NODES);
     for node in &mut nodes {
-        let (seed, quota, pin) = (1, None, None);
-        node.instruct(Instruction::Load { seed, quota, pin });
+        let (seed, quota, others, pin) = (1, None, NODES - 1, None);
+        node.instruct(Instruction::Load {
+            seed,
+            quota,
+            others,
+            pin,
+        });
     }
     let (every_ms, concurrent) = (0, 2);
     observer.request(&Request::Watch {

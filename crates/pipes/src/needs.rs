@@ -219,7 +219,7 @@ impl Needs {
             limit,
             value: bytes / 1_000_000,
             in_use: 0,
-            remedy: "fewer processes take far less: the pipes are as many as pairs".to_owned(),
+            remedy: "fewer processes, or fewer pipes between them, take less".to_owned(),
         }
     }
 }

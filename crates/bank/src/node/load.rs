@@ -69,13 +69,7 @@ impl Iterator for Batch<'_> {
 }
 
 impl Node {
-    pub(super) fn start_load(
-        &mut self,
-        seed: u64,
-        quota: Option<u64>,
-        pin: Option<u32>,
-        effects: &mut Vec<Effect>,
-    ) -> Result<(), Broken> {
+    pub(super) fn start_load(&mut self, seed: u64, quota: Option<u64>, effects: &mut Vec<Effect>) {
         self.say(effects, |_| "makes random transfers from now on".to_owned());
         self.load = Some(Load {
             draw: NodeDraw::from_seed(seed, self.id),
@@ -83,8 +77,13 @@ impl Node {
             has_rested: false,
             settle: None,
         });
-        effects.push(Effect::RunFreely { pin });
-        // The observer's orders come over a pipe of their own, so perhaps before this instruction.
+    }
+
+    /// The observer's orders come over a pipe of their own, so perhaps before the load begins.
+    pub(super) fn begin_what_was_ordered(
+        &mut self,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Broken> {
         while let Some(snapshot) = self.takes.pop_front() {
             self.begin_freely(snapshot, effects)?;
         }

@@ -85,6 +85,8 @@ pub enum Effect {
     ReadToEnd(Incoming),
     /// From now on, run freely: see `node/load.rs`.
     RunFreely {
+        /// Make way for the observer together with this many other nodes.
+        others: u32,
         /// Stay on this CPU, counted among those that the process may run on.
         pin: Option<u32>,
     },
@@ -311,7 +313,16 @@ impl Node {
                 let balance = self.member.account().balance();
                 effects.push(Effect::Reply(Reply::Balance { balance }));
             }
-            Instruction::Load { seed, quota, pin } => self.start_load(seed, quota, pin, effects)?,
+            Instruction::Load {
+                seed,
+                quota,
+                others,
+                pin,
+            } => {
+                self.start_load(seed, quota, effects);
+                effects.push(Effect::RunFreely { others, pin });
+                self.begin_what_was_ordered(effects)?;
+            }
             Instruction::Rest => self.rest(),
             Instruction::Count => {
                 let received = self.received_in_all();

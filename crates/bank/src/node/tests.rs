@@ -5,6 +5,8 @@ use super::*;
 mod load;
 
 const FIRST: SnapshotId = SnapshotId(1);
+/// Beside a node under load.
+const OTHERS: u32 = 5;
 
 /// A node between its effects: what a process does, without pipes.
 struct Driven {
@@ -72,8 +74,13 @@ impl Driven {
     }
 
     fn load(&mut self, quota: Option<u64>) -> Vec<Effect> {
-        let (seed, pin) = (1, None);
-        self.instruct(Instruction::Load { seed, quota, pin })
+        let (seed, others, pin) = (1, OTHERS, None);
+        self.instruct(Instruction::Load {
+            seed,
+            quota,
+            others,
+            pin,
+        })
     }
 }
 

@@ -43,10 +43,9 @@ mod lines;
 mod parse;
 mod printable;
 mod refusal;
+mod sizes;
 #[cfg(test)]
 mod tests;
-
-use std::collections::HashSet;
 
 use crate::id::{NodeId, Place};
 
@@ -55,6 +54,7 @@ pub use command::{COMMANDS, Command, CommandHelp, Quantity};
 pub use lines::{LINE_LIMIT, Line, LineSplitter};
 pub use printable::{Printable, Shown, printable};
 pub use refusal::{MOST_REPORTED, Problem, Refusal};
+pub use sizes::largest;
 
 /// A command and the line it stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,31 +83,6 @@ pub fn read_script(text: &[u8]) -> Result<Vec<Statement>, Vec<Refusal>> {
 pub fn looks_like_script(beginning: &[u8]) -> bool {
     let mut lines = beginning.split(|byte| matches!(byte, b'\n' | b'\r'));
     lines.find_map(parse::says_a_command).unwrap_or(false)
-}
-
-/// How many nodes live at once in a script, at most.
-#[must_use]
-pub fn most_nodes(statements: &[Statement]) -> u64 {
-    let mut living = HashSet::new();
-    let (mut most, mut created) = (0, 0);
-    for statement in statements {
-        match statement.command {
-            Command::CreateNode { .. } => {
-                living.insert(Place(created));
-                created += 1;
-                most = most.max(living.len());
-            }
-            Command::KillNode { id } => {
-                living.remove(&id);
-            }
-            Command::KillAll => {
-                living.clear();
-                created = 0;
-            }
-            _ => {}
-        }
-    }
-    most as u64
 }
 
 /// The ids of the nodes, by place, as a script creates them.

@@ -13,6 +13,7 @@ use super::shared::{Error, Pids, Programs, RunDir, Stop};
 use bank::id::{NodeId, Place};
 use bank::master::{Awaits, Fate, Master, Process};
 use bank::messages::{Answer, Instruction, Reply, Request};
+use bank::topology::Size;
 
 /// Descriptors that a process has open beside its channels or nodes, generously.
 pub(super) const OTHER_DESCRIPTORS: u64 = 24;
@@ -45,6 +46,8 @@ pub(super) struct Cluster<'p> {
     /// By place; nothing where a node could not be started.
     pub(super) nodes: Vec<Option<Node>>,
     pub(super) ends: Ends,
+    /// How many channels were laid since the observer was started.
+    pub(super) laid: u64,
     /// Nodes to which something is to be written.
     pub(super) dirty: Vec<Place>,
     pub(super) ready: Vec<Token>,
@@ -70,6 +73,7 @@ impl<'p> Cluster<'p> {
             observer: None,
             nodes: Vec::new(),
             ends: Ends::default(),
+            laid: 0,
             dirty: Vec::new(),
             ready: Vec::new(),
             news: Vec::new(),
@@ -109,31 +113,34 @@ impl<'p> Cluster<'p> {
         handed
     }
 
-    /// How many nodes were started since the observer was.
-    pub(super) fn started(&self) -> u64 {
-        self.nodes.iter().flatten().count() as u64
+    /// How many nodes and channels there are since the observer was started.
+    pub(super) fn size(&self) -> Size {
+        Size {
+            nodes: self.nodes.iter().flatten().count() as u64,
+            channels: self.laid,
+        }
     }
 
-    /// An error where the system does not allow this many nodes, before anything is started.
-    pub(super) fn check_room(nodes: u64, who: String) -> Result<(), Error> {
-        match Self::needs(None, nodes, 1).shortage() {
+    /// An error where the system does not allow one of this size, before anything is started.
+    pub(super) fn check_room(size: Size, who: String) -> Result<(), Error> {
+        match Self::needs(None, size, 1).shortage() {
             None => Ok(()),
             Some(shortage) => Err(Error::TooManyNodes { who, shortage }),
         }
     }
 
-    /// What a system of this many nodes takes, where some of them are present, or nothing is; they
-    /// are connected in tiles of this side.
-    pub(super) fn needs(present: Option<u64>, nodes: u64, tile: u64) -> Needs {
-        let processes = |nodes| nodes + 1;
-        // A channel for every ordered pair; commands, replies, orders and reports of each node; the
-        // observer's requests and answers.
-        let pipes = |nodes: u64| nodes * nodes.saturating_sub(1) + 4 * nodes + 2;
+    /// What a system of this size takes, where a part of it is present, or nothing is; the nodes are
+    /// connected in tiles of this side.
+    pub(super) fn needs(present: Option<Size>, size: Size, tile: u64) -> Needs {
+        let processes = |size: Size| size.nodes + 1;
+        // The channels; commands, replies, orders and reports of each node; the observer's requests and
+        // answers.
+        let pipes = |size: Size| size.channels + 4 * size.nodes + 2;
         Needs {
-            descriptors: 3 * nodes + OTHER_DESCRIPTORS + 4 * (tile * tile - 1),
-            processes: processes(nodes) - present.map_or(0, processes),
-            pipes: pipes(nodes) - present.map_or(0, pipes),
-            pipes_in_all: pipes(nodes),
+            descriptors: 3 * size.nodes + OTHER_DESCRIPTORS + 4 * (tile * tile - 1),
+            processes: processes(size).saturating_sub(present.map_or(0, processes)),
+            pipes: pipes(size).saturating_sub(present.map_or(0, pipes)),
+            pipes_in_all: pipes(size),
         }
     }
 

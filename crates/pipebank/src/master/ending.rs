@@ -100,6 +100,7 @@ impl Cluster<'_> {
         self.news.clear();
         self.dirty.clear();
         self.ends = Ends::default();
+        self.laid = 0;
         let nodes = self.nodes.drain(..).flatten();
         let nodes = nodes.map(|node| (format!("node {}", node.id), node.process.fate));
         let observer = self.observer.take();

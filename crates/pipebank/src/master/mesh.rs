@@ -46,6 +46,7 @@ impl Cluster<'_> {
         if self.dirty.len() > UNREAD {
             self.flush()?;
         }
+        self.laid += channels.len() as u64;
         for channel in channels {
             let ends = pipes::pipe()?;
             self.ends.write.insert(*channel, ends.write);

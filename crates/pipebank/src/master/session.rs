@@ -230,8 +230,8 @@ impl<'p> Session<'p> {
     /// Starts a node; where there is no room for it, nothing has changed.
     fn start_node(&mut self, place: Place, id: NodeId, deposit: u64) -> Result<(), Stop> {
         self.heed()?;
-        let present = self.cluster.started();
-        let needs = Cluster::needs(Some(present), present + 1, self.tile as u64);
+        let (present, size) = (self.cluster.size(), self.master.size());
+        let needs = Cluster::needs(Some(present), size, self.tile as u64);
         let outcome = match needs.shortage() {
             Some(shortage) => Err(NotStarted(format!(
                 "cannot start another node: it takes {shortage}"

@@ -24,11 +24,15 @@ use bank::account::{Incoming, Outgoing};
 const OUTBOX_LIMIT: usize = 16 * 1024;
 
 impl Node {
-    pub(super) fn begin_to_run_freely(&mut self, pin: Option<u32>) -> Result<(), NodeError> {
+    pub(super) fn begin_to_run_freely(
+        &mut self,
+        others: u32,
+        pin: Option<u32>,
+    ) -> Result<(), NodeError> {
         if let Some(number) = pin {
             pipes::stay_on_cpu(number as usize).map_err(on("CPUs"))?;
         }
-        pipes::share_a_place_among(self.outgoing.len());
+        pipes::share_a_place_among(others as usize);
         self.runs_freely = true;
         Ok(())
     }

@@ -134,7 +134,7 @@ fn each_limit_is_named_with_its_value_and_what_would_help() {
             "proc/meminfo",
             "MemAvailable: 900 kB",
             "1 MB of memory, and what is available of it (`MemAvailable` in /proc/meminfo) is 0; \
-             fewer processes take far less: the pipes are as many as pairs",
+             fewer processes, or fewer pipes between them, take less",
         ),
     ] {
         let (_dir, system) = roomy();

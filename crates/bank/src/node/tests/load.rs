@@ -8,8 +8,9 @@ fn under_load_orders_are_obeyed_at_once_and_also_those_that_came_before() {
     let mut node = Driven::new(1);
     node.order(Order::Take { snapshot });
     let begun = node.load(None);
-    let pin = None;
-    assert_eq!(begun, [Effect::RunFreely { pin }, marker(0, FIRST)]);
+    let (others, pin) = (OTHERS, None);
+    let runs = Effect::RunFreely { others, pin };
+    assert_eq!(begun, [runs, marker(0, FIRST)]);
     let take = Order::Take { snapshot: second };
     assert_eq!(node.order(take), [marker(0, second)]);
 }

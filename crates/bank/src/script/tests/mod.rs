@@ -36,25 +36,6 @@ fn rendered(script: &[u8]) -> String {
 }
 
 #[test]
-fn those_who_live_at_once_are_counted() {
-    for (script, most) in [
-        ("", 0),
-        ("StartMaster\nKillAll\n", 0),
-        (
-            "StartMaster\nCreateNode 1 0\nCreateNode 2 0\nKillAll\nStartMaster\nCreateNode 1 0\n",
-            2,
-        ),
-        (
-            "StartMaster\nCreateNode 1 0\nKillNode 1\nKillNode 1\nCreateNode 2 0\nCreateNode 3 0\n",
-            2,
-        ),
-    ] {
-        let statements = read_script(script.as_bytes()).unwrap();
-        assert_eq!(super::most_nodes(&statements), most, "{script}");
-    }
-}
-
-#[test]
 fn every_command_is_read() {
     let script = b"KillAll\nStartMaster\nCreateNode 1 1000\nCreateNode 0 0\nSend 1 0 300\n\
         Receive 0 1\nReceive 0\nReceiveAll\nBeginSnapshot 1\nCollectState\nPrintSnapshot\n\

@@ -58,9 +58,9 @@ fn run_within(options: LoadOptions, patience: &Patience) -> Result<u8, Error> {
 
 /// Everything that can go wrong before anything is started.
 fn prepare(options: LoadOptions, patience: &Patience) -> Result<Run<'_>, Error> {
-    let (nodes, deposits) = (options.nodes, options.deposits()?);
+    let (size, deposits) = (options.size()?, options.deposits()?);
     inherit_little()?;
-    Cluster::check_room(nodes.into(), format!("master: {nodes} nodes"))?;
+    Cluster::check_room(size, format!("master: {} nodes", size.nodes))?;
     let programs = options.system.programs()?;
     let cluster = Cluster::new(programs, options.system.run_dir()?, patience);
     let cluster = cluster.map_err(Error::not_started)?;

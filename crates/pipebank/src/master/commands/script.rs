@@ -132,12 +132,13 @@ fn prepare(
     let pictures = Picture::open_all(&options.diagram, options.image, &mut files, patience)?;
     inherit_little()?;
     if let Source::Script(statements) = &source {
-        let nodes = script::most_nodes(statements);
-        let who = match nodes {
-            1 => format!("{path}: this script and its node"),
-            _ => format!("{path}: the {nodes} nodes of this script"),
-        };
-        Cluster::check_room(nodes, who)?;
+        for size in script::largest(statements) {
+            let who = match size.nodes {
+                1 => format!("{path}: this script and its node"),
+                nodes => format!("{path}: the {nodes} nodes of this script"),
+            };
+            Cluster::check_room(size, who)?;
+        }
     }
     if options.cpus == Placement::One {
         // Where that is not allowed, it is only slower.

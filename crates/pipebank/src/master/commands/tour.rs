@@ -12,6 +12,7 @@ use std::path;
 
 use anstyle::{AnsiColor, Style};
 use bank::script::{Checker, Statement};
+use bank::topology::Size;
 use clap::Args;
 use history::Header;
 use pipes::{Input, Patience, Read, Terminal};
@@ -89,7 +90,10 @@ fn run_within(options: &TourOptions, patience: &Patience) -> Result<u8, Error> {
     let outputs = std::slice::from_ref(&options.output);
     let pictures = Picture::open_all(outputs, ImageOptions::default(), &mut files, patience)?;
     inherit_little()?;
-    Cluster::check_room(NODES, format!("master: the {NODES} nodes of the tour"))?;
+    Cluster::check_room(
+        Size::mesh(NODES),
+        format!("master: the {NODES} nodes of the tour"),
+    )?;
     let cluster = Cluster::new(programs, options.system.run_dir()?, patience);
     let cluster = cluster.map_err(Error::not_started)?;
     let seed = options.system.seed();

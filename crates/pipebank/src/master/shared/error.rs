@@ -9,6 +9,7 @@ use bank::Broken;
 use bank::audit::Unsound;
 use bank::master::Fate;
 use bank::script::{Refusal, printable};
+use bank::topology::Shape;
 use pipes::{Patience, Shortage};
 use rustyline::error::ReadlineError;
 use snapshot::SnapshotId;
@@ -104,6 +105,10 @@ pub(crate) enum Error {
     Endless,
     #[error("neither a number of milliseconds nor `none`")]
     Interval,
+    #[error("neither `mesh`, `ring`, `star`, `tree` nor `random:DEGREE`")]
+    Topology,
+    #[error("DEGREE is not a number from 1 on, as in `random:4`")]
+    Degree,
     #[error(
         "the ending says which format is meant, and must be one of {}",
         diagram::Format::endings()
@@ -129,6 +134,12 @@ pub(crate) enum Error {
          could not hold"
     )]
     TooMuchMoney { nodes: u32, balance: u64 },
+    #[error(
+        "master: `--topology {shape}` takes at least {} nodes, and not {nodes}: each has itself, the \
+         next in the ring, and others to be drawn from",
+        shape.fewest_nodes()
+    )]
+    TooFewNodes { shape: Shape, nodes: u32 },
     #[error(
         "master: there is no program `{name}` in {dir}; `cargo build --release` builds all \
          three programs side by side, `--bin-dir DIR` says where they are"

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::master::shared::{Error, SystemOptions, seconds};
+use bank::topology::{Shape, Size};
 
 /// When a snapshot is taken under load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,10 +26,21 @@ impl FromStr for SnapshotEvery {
     }
 }
 
+/// Reads which channels there are.
+fn topology(text: &str) -> Result<Shape, Error> {
+    if let Some(degree) = text.strip_prefix("random:") {
+        let degree = degree.parse().ok().filter(|degree| *degree > 0);
+        return degree.map(Shape::Random).ok_or(Error::Degree);
+    }
+    let named = [Shape::Mesh, Shape::Ring, Shape::Star, Shape::Tree];
+    let meant = named.into_iter().find(|shape| shape.to_string() == text);
+    meant.ok_or(Error::Topology)
+}
+
 /// Run the bank by itself under full load, and take snapshots meanwhile
 ///
-/// Every node makes random transfers to all others as fast as it can and receives what comes, while
-/// the observer takes one snapshot after the other and audits each. A transfer is of 1 at least, or of
+/// Every node makes random transfers along its channels, which lead to all others unless --topology
+/// says otherwise, as fast as it can and receives what comes, while the observer takes one snapshot after the other and audits each. A transfer is of 1 at least, or of
 /// nothing while the account is empty. The traffic is never stopped:
 /// whatever is in transit belongs to the snapshot, and balances and transit add up to the same total
 /// in every snapshot.
@@ -47,6 +59,10 @@ Sixteen accounts for ten seconds, a snapshot every 100 ms.
 
   $ master load --nodes 16 --duration 10
 
+A thousand accounts, each of which sends to the next only.
+
+  $ master load --nodes 1000 --topology ring
+
 Exit status:
 
   0        it ran as asked
@@ -64,6 +80,22 @@ pub(crate) struct LoadOptions {
     #[arg(long, value_name = "N", default_value_t = 4,
           value_parser = clap::value_parser!(u32).range(2..=10_000))]
     pub(super) nodes: u32,
+    /// Which channels there are: mesh, ring, star, tree or random:DEGREE
+    ///
+    /// With n nodes, in the order of their ids:
+    ///
+    /// - mesh: one from every node to every other, n(n-1) channels;
+    ///
+    /// - ring: from each to the next, from the last to the first, n channels;
+    ///
+    /// - star: between the first and each of the others, both ways;
+    ///
+    /// - tree: between each and at most two children, both ways;
+    ///
+    /// - random:DEGREE: a ring, so that everybody can be reached, and from each to DEGREE others that are
+    ///   drawn from the seed.
+    #[arg(long, value_name = "SHAPE", default_value = "mesh", value_parser = topology)]
+    pub(super) topology: Shape,
     /// End when M transfers have been delivered, in all
     #[arg(long, value_name = "M", conflicts_with = "duration")]
     pub(super) transfers: Option<u64>,
@@ -113,6 +145,15 @@ impl LoadOptions {
         let nodes = u64::from(self.nodes);
         self.transfers
             .map(|all| all / nodes + u64::from((place as u64) < all % nodes))
+    }
+
+    /// How large the system becomes; an error where its shape takes more nodes.
+    pub(super) fn size(&self) -> Result<Size, Error> {
+        let (shape, nodes) = (self.topology, self.nodes);
+        match u64::from(nodes) < shape.fewest_nodes() {
+            true => Err(Error::TooFewNodes { shape, nodes }),
+            false => Ok(shape.size(nodes.into())),
+        }
     }
 
     /// All the money there is; an error where it does not fit into one account.

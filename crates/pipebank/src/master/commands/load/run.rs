@@ -15,6 +15,7 @@ use bank::id::{NodeId, Place};
 use bank::master::{Effect, Master, Process, Setup};
 use bank::messages::{Answer, CHUNK, Instruction, Reply, Request};
 use bank::script::{self, Statement};
+use bank::topology::Shape;
 
 /// How long a load that a signal has ended may take to come to rest: who has not by then never will.
 const GRACE: Duration = Duration::from_secs(5);
@@ -37,6 +38,8 @@ pub(super) struct Run<'p> {
     grace: Option<Instant>,
     painter: Painter,
     nodes: usize,
+    /// By place: to whom the node has channels.
+    peers: Vec<Vec<Place>>,
     heard: Heard,
 }
 
@@ -60,6 +63,7 @@ impl<'p> Run<'p> {
             grace: None,
             painter: options.system.painter(),
             nodes,
+            peers: Vec::new(),
             heard: Heard {
                 told: vec![0; nodes],
                 owed: vec![0; nodes],
@@ -133,8 +137,19 @@ impl<'p> Run<'p> {
             id: id_of(place),
             amount,
         };
-        let commands = [script::Command::StartMaster { sparse: false }].into_iter();
-        for command in commands.chain(self.places().map(create)) {
+        // A mesh is laid many channels at a time.
+        let sparse = self.options.topology != Shape::Mesh;
+        let channels = match sparse {
+            true => self
+                .options
+                .topology
+                .channels(self.options.nodes, self.seed),
+            false => Vec::new(),
+        };
+        let connect = |(from, to)| script::Command::Connect { from, to };
+        let commands = [script::Command::StartMaster { sparse }].into_iter();
+        let commands = commands.chain(self.places().map(create));
+        for command in commands.chain(channels.into_iter().map(connect)) {
             Stop::heed(self.patience, "the nodes to start")?;
             master.execute(Statement { line: 0, command })?;
             self.carry_out(&mut master)?;
@@ -149,6 +164,8 @@ impl<'p> Run<'p> {
             }
             self.check("the nodes to open their channels")?;
         }
+        let peers = self.places().map(|place| master.outgoing(place).to_vec());
+        self.peers = peers.collect();
         match self.caught {
             Some(signal) => Err(Stop::Signal(signal).into()),
             None => Ok(()),
@@ -194,6 +211,7 @@ impl<'p> Run<'p> {
             let load = Instruction::Load {
                 seed: self.seed,
                 quota: self.options.quota(place.index()),
+                others: self.options.nodes - 1,
                 pin: self.options.pin.then_some(place.0),
             };
             self.cluster.instruct(place, &load)?;
@@ -237,14 +255,15 @@ impl<'p> Run<'p> {
     fn come_to_rest(&mut self) -> Result<(), Error> {
         self.cluster.request(&Request::Rest)?;
         for place in self.places() {
-            for peers in self.peers_of(place).chunks(CHUNK) {
+            for peers in self.peers[place.index()].chunks(CHUNK) {
                 let peers = peers.to_vec();
                 self.cluster
                     .instruct(place, &Instruction::SentTo { peers })?;
             }
         }
         self.wait_until("the nodes to say what they have sent", |heard, run| {
-            heard.told.iter().all(|told| *told == run.nodes - 1)
+            let peers = run.peers.iter().map(Vec::len);
+            heard.told.iter().copied().eq(peers)
         })?;
         for place in self.places() {
             let transfers = self.heard.owed[place.index()];
@@ -275,6 +294,7 @@ impl<'p> Run<'p> {
     fn outcome(&self, elapsed: Duration, died: Option<Error>) -> Outcome {
         Outcome {
             nodes: self.options.nodes,
+            topology: self.options.topology,
             balance: self.options.balance,
             seed: self.seed,
             transfers: self.heard.received(),
@@ -308,10 +328,6 @@ impl<'p> Run<'p> {
 
     fn places(&self) -> impl Iterator<Item = Place> + use<> {
         (0..self.nodes).map(Place::at)
-    }
-
-    fn peers_of(&self, place: Place) -> Vec<Place> {
-        self.places().filter(|peer| *peer != place).collect()
     }
 
     fn instruct_everybody(&mut self, instruction: &Instruction) -> Result<(), Error> {
@@ -475,9 +491,9 @@ impl<'p> Run<'p> {
             Reply::SentTo { transfers } => {
                 let told = heard.told[place.index()];
                 heard.told[place.index()] += transfers.len();
-                let peers = self.peers_of(place);
-                for (peer, transfers) in peers.iter().skip(told).zip(transfers) {
-                    self.heard.owed[peer.index()] += transfers;
+                let peers = self.peers[place.index()].iter().skip(told);
+                for (peer, transfers) in peers.zip(transfers) {
+                    heard.owed[peer.index()] += transfers;
                 }
             }
             Reply::Settled { received, balance } => {

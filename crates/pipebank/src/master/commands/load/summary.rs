@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::master::shared::Error;
+use bank::topology::Shape;
 
 /// The version of the JSON summary's schema; it changes when a reader of the old one would go
 /// wrong.
@@ -43,6 +44,8 @@ impl Snapshots {
 pub(super) struct Summary {
     schema: u32,
     nodes: u32,
+    topology: String,
+    channels: u64,
     balance: u64,
     transfers: u64,
     seconds: f64,
@@ -87,6 +90,7 @@ struct TransfersInTransit {
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) nodes: u32,
+    pub(super) topology: Shape,
     pub(super) balance: u64,
     pub(super) seed: u64,
     pub(super) transfers: u64,
@@ -109,6 +113,8 @@ impl Summary {
         Self {
             schema: JSON_SCHEMA,
             nodes: outcome.nodes,
+            topology: outcome.topology.to_string(),
+            channels: outcome.topology.size(outcome.nodes.into()).channels,
             balance: outcome.balance,
             transfers: outcome.transfers,
             seconds,
@@ -158,6 +164,10 @@ impl Summary {
                     self.nodes,
                     HumanCount(self.balance)
                 ),
+            ),
+            (
+                "topology",
+                format!("{}, {} channels", self.topology, HumanCount(self.channels)),
             ),
             (
                 "transfers",

@@ -1,0 +1,152 @@
+//! How large the systems of a script become.
+
+use std::collections::HashSet;
+
+use super::{Command, Statement};
+use crate::id::Place;
+use crate::topology::Size;
+
+/// How large the systems of a script become: of all that lives at once, where none of it is within
+/// anything else. Empty where no system is started.
+#[must_use]
+pub fn largest(statements: &[Statement]) -> Vec<Size> {
+    let mut largest: Vec<Size> = Vec::new();
+    let mut system = Living::default();
+    for statement in statements {
+        match statement.command {
+            Command::StartMaster { sparse } => system = Living::begin(sparse),
+            Command::KillAll => {
+                system = Living::default();
+                continue;
+            }
+            Command::CreateNode { .. } => system.create(),
+            Command::Connect { from, to } => system.connect(from, to),
+            Command::KillNode { id } => system.kill(id),
+            _ => continue,
+        }
+        let size = system.size();
+        if !largest.iter().any(|other| size.is_within(*other)) {
+            largest.retain(|other| !other.is_within(size));
+            largest.push(size);
+        }
+    }
+    largest
+}
+
+/// Those who live, and what leads from one of them to another.
+#[derive(Default)]
+struct Living {
+    is_sparse: bool,
+    nodes: HashSet<Place>,
+    /// In a sparse system, by node: with whom it has a channel, once for each.
+    peers: Vec<Vec<Place>>,
+    channels: u64,
+}
+
+impl Living {
+    fn begin(is_sparse: bool) -> Self {
+        Self {
+            is_sparse,
+            ..Self::default()
+        }
+    }
+
+    fn create(&mut self) {
+        self.nodes.insert(Place::at(self.peers.len()));
+        self.peers.push(Vec::new());
+    }
+
+    fn connect(&mut self, from: Place, to: Place) {
+        if self.nodes.contains(&from) && self.nodes.contains(&to) {
+            self.peers[from.index()].push(to);
+            self.peers[to.index()].push(from);
+            self.channels += 1;
+        }
+    }
+
+    fn kill(&mut self, node: Place) {
+        if self.nodes.remove(&node) {
+            let peers = self.peers[node.index()].iter();
+            let lost = peers.filter(|peer| self.nodes.contains(peer)).count();
+            self.channels -= lost as u64;
+        }
+    }
+
+    fn size(&self) -> Size {
+        let nodes = self.nodes.len() as u64;
+        match self.is_sparse {
+            true => Size {
+                nodes,
+                channels: self.channels,
+            },
+            false => Size::mesh(nodes),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::read_script;
+
+    /// Of a script, whose lines are divided by `;` here: nodes and channels.
+    fn sizes(lines: &str) -> Vec<(u64, u64)> {
+        let text = lines.replace("; ", "\n");
+        let statements = read_script(text.as_bytes()).unwrap();
+        let sizes = largest(&statements).into_iter();
+        sizes.map(|size| (size.nodes, size.channels)).collect()
+    }
+
+    #[test]
+    fn those_who_live_at_once_are_counted() {
+        let two = "StartMaster; CreateNode 1 0; CreateNode 2 0";
+        let killed = "StartMaster; CreateNode 1 0; KillNode 1; KillNode 1";
+        for (script, largest) in [
+            ("", vec![]),
+            ("KillAll", vec![]),
+            ("StartMaster; KillAll", vec![(0, 0)]),
+            (
+                &format!("{two}; KillAll; StartMaster; CreateNode 1 0"),
+                vec![(2, 2)],
+            ),
+            (
+                &format!("{killed}; CreateNode 2 0; CreateNode 3 0"),
+                vec![(2, 2)],
+            ),
+        ] {
+            assert_eq!(sizes(script), largest, "{script}");
+        }
+    }
+
+    #[test]
+    fn in_a_sparse_system_only_the_channels_that_are_opened_count() {
+        let three = "StartMaster sparse; CreateNode 1 0; CreateNode 2 0; CreateNode 3 0";
+        let chain = &format!("{three}; Connect 1 2; Connect 2 3");
+        for (script, largest) in [
+            (three, vec![(3, 0)]),
+            (chain, vec![(3, 2)]),
+            // Of node 2 both channels are gone, of node 1 none is left to lose.
+            (
+                &format!("{chain}; KillNode 2; KillNode 1; CreateNode 4 0; Connect 3 4"),
+                vec![(3, 2)],
+            ),
+            (
+                &format!("{chain}; KillNode 1; CreateNode 4 0; Connect 3 4; Connect 4 3"),
+                vec![(3, 3)],
+            ),
+            // Whoever is dead gets none: the command will fail.
+            (&format!("{three}; KillNode 1; Connect 1 2"), vec![(3, 0)]),
+        ] {
+            assert_eq!(sizes(script), largest, "{script}");
+        }
+    }
+
+    #[test]
+    fn of_several_systems_the_one_with_most_nodes_and_the_one_with_most_channels_count() {
+        let ring = "StartMaster sparse; CreateNode 1 0; CreateNode 2 0; CreateNode 3 0; \
+                    CreateNode 4 0; Connect 1 2; Connect 2 3; Connect 3 4; Connect 4 1";
+        let mesh = "StartMaster; CreateNode 1 0; CreateNode 2 0; CreateNode 3 0";
+        let both = format!("{ring}; KillAll; {mesh}; KillAll; {ring}");
+        assert_eq!(sizes(&both), [(4, 4), (3, 6)]);
+    }
+}
