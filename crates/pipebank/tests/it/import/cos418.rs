@@ -87,7 +87,7 @@ fn assert_right(folder: &Path, case: &str) {
 
 #[test]
 fn a_case_of_cos418_has_the_snapshots_of_the_simulator_in_go() {
-    for case in ["ring", "twelve"] {
+    for case in ["ring", "text", "twelve"] {
         assert_right(&root("testdata/import/cos418"), case);
     }
 }

@@ -21,10 +21,8 @@ pub(super) fn numbers<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Vec<u
 /// A name that ends with a number, in its two parts.
 fn split(name: &str) -> Option<(&str, u64)> {
     let beginning = name.trim_end_matches(|char: char| char.is_ascii_digit());
-    let digits = &name[beginning.len()..];
-    let number = digits.parse().ok()?;
-    let is_plain = digits == "0" || !digits.starts_with('0');
-    is_plain.then_some((beginning, number))
+    let number = name[beginning.len()..].parse().ok()?;
+    Some((beginning, number))
 }
 
 #[cfg(test)]
