@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use history::{Reader, What};
 use reference::{Expected, interpret};
 use testing::{Folder, root};
 
@@ -89,6 +90,52 @@ fn assert_right(folder: &Path, case: &str) {
 fn a_case_of_cos418_has_the_snapshots_of_the_simulator_in_go() {
     for case in ["ring", "text", "twelve"] {
         assert_right(&root("testdata/import/cos418"), case);
+    }
+}
+
+#[test]
+fn the_bank_itself_records_the_messages_of_a_case_one_by_one() {
+    let folder = root("testdata/import/cos418");
+    for case in ["ring", "text", "twelve"] {
+        let script = imported(&folder, case, case);
+        let place = Folder::new();
+        place.file("script", &script);
+        let ended = place.run(&["script", "--history", "run.jsonl", "--seed", "1"]);
+        ended.expect(0, &interpret(&script, 1).stdout, "");
+
+        let history = fs::read(place.path("run.jsonl")).unwrap();
+        let mut reader = Reader::new(&history[..]).unwrap();
+        let mut snaps: Vec<Snap> = Vec::new();
+        while let Some(event) = reader.next_event().unwrap() {
+            let What::Collect {
+                snapshot,
+                states,
+                channels,
+            } = event.what
+            else {
+                continue;
+            };
+            // Lines that follow each other are one.
+            let number = snapshot.0 as usize - 1;
+            if snaps.len() == number {
+                snaps.push(Snap {
+                    number,
+                    ..Snap::default()
+                });
+            }
+            let snap = &mut snaps[number];
+            snap.tokens
+                .extend(states.iter().map(|state| (state.process.0, state.amount)));
+            let channels = channels
+                .into_iter()
+                .map(|it| ((it.from.0, it.to.0), it.amounts));
+            snap.messages.extend(channels);
+        }
+        assert!(!snaps.is_empty(), "{case}");
+        for snap in snaps {
+            let file = folder.join(format!("{case}{}.snap", snap.number));
+            assert_eq!(snap, Snap::read(&file, numbered), "{case}");
+        }
     }
 }
 
