@@ -39,6 +39,7 @@
 
 mod check;
 mod command;
+mod excerpt;
 mod lines;
 mod parse;
 mod printable;
@@ -51,6 +52,7 @@ use crate::id::{NodeId, Place};
 
 pub use check::Checker;
 pub use command::{COMMANDS, Command, CommandHelp, Quantity};
+pub use excerpt::Excerpt;
 pub use lines::{LINE_LIMIT, Line, LineSplitter};
 pub use printable::{Printable, Shown, printable};
 pub use refusal::{MOST_REPORTED, Problem, Refusal};

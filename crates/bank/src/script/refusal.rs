@@ -5,9 +5,10 @@ use std::fmt;
 use history::Foreign;
 
 use super::command::{CommandHelp, Quantity};
+use super::excerpt::Excerpt;
 use super::lines::LINE_LIMIT;
 use super::parse::Word;
-use super::printable::{Printable, cells, printable, window};
+use super::printable::{Printable, printable};
 use crate::id::NodeId;
 
 /// As many mistakes in a script as are reported: any file may be called a script, and what is said of it
@@ -19,16 +20,10 @@ pub const MOST_REPORTED: usize = 1000;
 pub struct Refusal {
     /// Counted from 1.
     pub line: u64,
-    /// Counted from 1, in characters of the line as it was written: where the word begins, or
-    /// where a missing one would.
-    pub column: u64,
     /// What is wrong there.
     pub problem: Problem,
-    /// The line, or what of it surrounds the word, made printable.
-    echo: Box<str>,
-    /// Display columns before the word in `echo`, and under the word; the latter is not 0.
-    indent: u16,
-    width: u16,
+    /// Where it is, or where a missing word would be; nothing is shown of a text that is no script.
+    excerpt: Excerpt,
 }
 
 impl Refusal {
@@ -275,51 +270,16 @@ impl Refusal {
     pub(super) fn of_the_whole(line: u64, problem: Problem) -> Self {
         Self {
             line,
-            column: 1,
             problem,
-            echo: "".into(),
-            indent: 0,
-            width: 0,
+            excerpt: Excerpt::default(),
         }
     }
 
     fn new(line: u64, text: &[u8], word: Word, problem: Problem) -> Self {
-        /// As wide as an echoed line may be.
-        const COLUMNS: usize = 120;
-        /// How much of a line that is wider is shown before the word.
-        const CONTEXT: usize = 40;
-
-        let (mut column, mut before, mut under) = (1, 0, 0);
-        for (at, cell) in cells(text).take_while(|&(at, _)| at < word.end) {
-            if at < word.start {
-                column += 1;
-                before += cell.width();
-            } else {
-                under += cell.width();
-            }
-        }
-        let is_wide = before + under.max(1) >= COLUMNS;
-        let begin = if is_wide {
-            before.saturating_sub(CONTEXT)
-        } else {
-            0
-        };
-        let echo = window(text, begin, COLUMNS);
-        let indent = if echo.hidden > 0 {
-            1 + before - echo.hidden
-        } else {
-            before
-        };
-        let width = under.clamp(1, COLUMNS - 1 - indent);
-        // Both are less than COLUMNS.
-        let (indent, width) = (indent as u16, width as u16);
         Self {
             line,
-            column,
             problem,
-            echo: echo.text,
-            indent,
-            width,
+            excerpt: Excerpt::new(text, word.start..word.end),
         }
     }
 }
@@ -333,13 +293,9 @@ impl fmt::Display for InFile<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Refusal {
             line,
-            column,
             problem,
-            echo,
-            indent,
-            width,
+            excerpt,
         } = self.refusal;
-        let (indent, width) = (usize::from(*indent), usize::from(*width));
         let path = self.path.map(|path| printable(path.as_bytes()));
         if problem.is_of_the_whole() {
             return match path {
@@ -348,11 +304,9 @@ impl fmt::Display for InFile<'_> {
             };
         }
         if let Some(path) = path {
-            write!(f, "{path}:{line}:{column}: ")?;
+            write!(f, "{path}:{line}:{}: ", excerpt.column)?;
         }
-        writeln!(f, "{problem}")?;
-        writeln!(f, "    {echo}")?;
-        write!(f, "    {:indent$}{:^<width$}", "", "")
+        write!(f, "{problem}\n{excerpt}")
     }
 }
 

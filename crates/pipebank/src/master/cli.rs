@@ -12,6 +12,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use super::commands::completions::CompletionsOptions;
 use super::commands::determine::DetermineOptions;
 use super::commands::diagram::DiagramOptions;
+use super::commands::import::ImportOptions;
 use super::commands::judge::JudgeOptions;
 use super::commands::load::LoadOptions;
 use super::commands::man::ManOptions;
@@ -49,6 +50,7 @@ pub(super) enum Sub {
     Load(LoadOptions),
     Verify(VerifyOptions),
     Diagram(DiagramOptions),
+    Import(ImportOptions),
     Judge(JudgeOptions),
     Outcomes(OutcomesOptions),
     Determine(DetermineOptions),
@@ -78,6 +80,7 @@ impl Cli {
             Some(Sub::Load(options)) => options.system.color,
             Some(Sub::Verify(options)) => options.color,
             Some(Sub::Diagram(options)) => options.color,
+            Some(Sub::Import(options)) => options.color(),
             Some(Sub::Judge(options)) => options.color,
             Some(Sub::Outcomes(options)) => options.color,
             Some(Sub::Determine(options)) => options.color,

@@ -34,7 +34,7 @@ use pipes::Patience;
 
 use self::cli::{Cli, Sub};
 use self::commands::{
-    completions, determine, diagram, judge, load, man, outcomes, script, tour, verify,
+    completions, determine, diagram, import, judge, load, man, outcomes, script, tour, verify,
 };
 use self::shared::{Error, Painter};
 
@@ -54,6 +54,7 @@ pub fn run() -> u8 {
             Some(Sub::Load(options)) => load::run(options),
             Some(Sub::Verify(options)) => verify::run(&options),
             Some(Sub::Diagram(options)) => diagram::run(&options),
+            Some(Sub::Import(options)) => import::run(&options),
             Some(Sub::Judge(options)) => judge::run(&options),
             Some(Sub::Outcomes(options)) => outcomes::run(&options),
             Some(Sub::Determine(options)) => determine::run(&options),

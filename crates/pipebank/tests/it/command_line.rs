@@ -382,8 +382,15 @@ fn every_page_of_the_manual_that_is_referred_to_is_printed() {
         .filter_map(|line| line.strip_prefix("master\\-")?.strip_suffix("(1)"))
         .collect();
     assert!(subcommands.len() >= 6, "{main}");
-    for subcommand in subcommands {
-        let page = place.run(&["man", subcommand]);
+    let import = place.run(&["man", "import"]).out;
+    for subcommand in ["import-cos418", "import-shiviz"] {
+        let reference = subcommand.replace('-', "\\-");
+        assert!(import.contains(&format!("master\\-{reference}(1)")));
+    }
+    let of_import = ["import-cos418", "import-shiviz"];
+    for subcommand in subcommands.into_iter().chain(of_import) {
+        let words = subcommand.split('-');
+        let page = place.run(&["man"].into_iter().chain(words).collect::<Vec<_>>());
         let title = format!(".TH master-{subcommand} 1");
         assert!(page.out.contains(&title), "{page:#?}");
         for section in ["SYNOPSIS", "OPTIONS", "\"EXIT STATUS\""] {

@@ -84,22 +84,14 @@ pub(crate) fn run(options: &DiagramOptions) -> Result<u8, Error> {
     let texts = draw(input, options, tell).map_err(|error| error.in_file(&name))?;
     let outputs = options.output.iter();
     let outputs = outputs.map(|output| files.open(&output.path, Purpose::OUTPUT, &patience));
-    let outputs: Vec<OutputFile> = outputs.collect::<Result<_, Error>>().map_err(lost)?;
+    let outputs: Vec<OutputFile> = outputs.collect::<Result<_, Error>>().map_err(Error::lost)?;
     for (output, text) in outputs.iter().zip(&texts) {
-        output.replace(text, &patience).map_err(lost)?;
+        output.replace(text, &patience).map_err(Error::lost)?;
     }
     if let ([], [text]) = (&outputs[..], &texts[..]) {
         write_out(text.as_bytes())?;
     }
     Ok(status::DONE)
-}
-
-/// What was drawn cannot be written.
-fn lost(error: Error) -> Error {
-    match error {
-        Error::Unwritable { .. } => Error::Lost(Box::new(error)),
-        error => error,
-    }
 }
 
 /// One text for each output, or the SVG where there is none.

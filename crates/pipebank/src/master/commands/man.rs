@@ -23,25 +23,24 @@ Exit status:
   2        there is no such subcommand
   141      standard output was closed by its reader")]
 pub(crate) struct ManOptions {
-    /// The subcommand that the page is about; without it, the page is about master itself
-    subcommand: Option<String>,
+    /// The subcommand that the page is about, as in `import cos418`; without it, the page is about
+    /// master itself
+    subcommand: Vec<String>,
 }
 
 /// Prints a page on `master`, whose whole command line this is, or on one of its subcommands.
 pub(crate) fn run(options: &ManOptions, master: Command) -> Result<u8, Error> {
     let mut master = master.disable_help_subcommand(true);
     master.build();
-    let command = match &options.subcommand {
-        None => &mut master,
-        Some(name) => {
-            let names = master.get_subcommands().map(Command::get_name);
-            let missing = Error::NoPage {
-                name: printable(name.as_bytes()).to_string(),
-                meant: nearest(name, names).map(str::to_owned),
-            };
-            master.find_subcommand_mut(name).ok_or(missing)?
-        }
-    };
+    let mut command = &mut master;
+    for name in &options.subcommand {
+        let names = command.get_subcommands().map(Command::get_name);
+        let missing = Error::NoPage {
+            name: printable(name.as_bytes()).to_string(),
+            meant: nearest(name, names).map(str::to_owned),
+        };
+        command = command.find_subcommand_mut(name).ok_or(missing)?;
+    }
     let usage = command.render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ").to_owned();
     let help = command.get_after_long_help().map(ToString::to_string);
@@ -54,9 +53,9 @@ pub(crate) fn run(options: &ManOptions, master: Command) -> Result<u8, Error> {
         .and_then(|()| page.render_synopsis_section(&mut text))
         .and_then(|()| page.render_description_section(&mut text))
         .and_then(|()| page.render_options_section(&mut text))
-        .and_then(|()| match options.subcommand {
-            None => page.render_subcommands_section(&mut text),
-            Some(_) => Ok(()),
+        .and_then(|()| match command.has_subcommands() {
+            true => page.render_subcommands_section(&mut text),
+            false => Ok(()),
         })
         .and_then(|()| sections(&help.unwrap_or_default()).to_writer(&mut text))
         .map_err(Stop::Stdout)?;

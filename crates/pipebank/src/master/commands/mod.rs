@@ -4,6 +4,7 @@
 pub(super) mod completions;
 pub(super) mod determine;
 pub(super) mod diagram;
+pub(super) mod import;
 pub(super) mod judge;
 pub(super) mod load;
 pub(super) mod man;

@@ -14,6 +14,7 @@ use pipes::{Patience, Shortage};
 use rustyline::error::ReadlineError;
 use snapshot::SnapshotId;
 
+use super::misread::Misread;
 use super::paint::Painter;
 use super::run_dir::RunDirError;
 use crate::status;
@@ -196,6 +197,10 @@ pub(crate) enum Error {
     #[error(transparent)]
     Read(#[from] history::Error),
     #[error(transparent)]
+    Foreign(#[from] history::Foreign),
+    #[error(transparent)]
+    Misread(#[from] Box<Misread>),
+    #[error(transparent)]
     Draw(#[from] diagram::Error),
     #[error("no system is started in it: there is nothing to draw")]
     NoSystem,
@@ -282,6 +287,14 @@ impl Error {
             _ => painter.tell_within(&self.to_string(), patience),
         };
         told.map_or_else(|stop| stop.status(), |()| self.status())
+    }
+
+    /// What is done cannot be written.
+    pub(crate) fn lost(self) -> Self {
+        match self {
+            Self::Unwritable { .. } => Self::Lost(Box::new(self)),
+            error => error,
+        }
     }
 
     /// The same, about this file.

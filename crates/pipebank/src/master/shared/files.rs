@@ -33,6 +33,10 @@ impl Purpose {
         what: "the verdicts",
         option: "--junit",
     };
+    pub(crate) const IMPORTED: Self = Self {
+        what: "what is imported",
+        option: "--output",
+    };
     pub(crate) const OUTPUT: Self = Self {
         what: "the picture",
         option: "--output",

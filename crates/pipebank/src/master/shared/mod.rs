@@ -6,6 +6,7 @@
 //! * [`streams`]: files that are read, and results on standard output; [`files`]: those that are written;
 //! * [`run_dir`]: the directory of `--run-dir`;
 //! * [`drawing`]: histories as pictures;
+//! * [`misread`]: what is wrong in a file of another program's;
 //! * [`meant`]: words that were mistyped;
 //! * [`prompt`]: the line editor at a terminal.
 
@@ -14,6 +15,7 @@ mod error;
 mod files;
 mod fit;
 mod meant;
+mod misread;
 mod paint;
 pub(super) mod prompt;
 mod run_dir;
@@ -26,6 +28,7 @@ pub(super) use self::error::{Error, Stop, status_of};
 pub(super) use self::files::{Files, OutputFile, Purpose};
 pub(super) use self::fit::{columns, fit, prose};
 pub(super) use self::meant::nearest;
+pub(super) use self::misread::{Misread, Mistake};
 pub(super) use self::paint::{Colour, Painter};
 pub(super) use self::run_dir::{Pids, RunDir};
 pub(super) use self::streams::{checked_script, name_of, open, read_whole, write_out};
