@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use history::{ProcessId, SnapshotId, System};
+use history::{ProcessId, SnapshotId, System, What};
 
 use crate::error::Error;
 
@@ -47,7 +47,15 @@ pub(crate) fn takes_part(
 ) -> BTreeSet<ProcessId> {
     let mut processes = BTreeSet::new();
     for event in events {
-        processes.extend(system.events[event].what.process());
+        let what = &system.events[event].what;
+        processes.extend(what.process());
+        // Whoever is named in what is said of an event.
+        if let What::Connect { channel }
+        | What::Refuse { channel, .. }
+        | What::ChannelClosed { channel, .. } = what
+        {
+            processes.extend([channel.from, channel.to]);
+        }
         if let Some(message) = system.message_at(event) {
             processes.extend([message.channel.from, message.channel.to]);
         }

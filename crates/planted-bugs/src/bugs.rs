@@ -22,6 +22,10 @@ const FRAME: &str = "crates/pipes/src/frame.rs";
 const END: &str = "crates/pipes/src/end.rs";
 const NODES: &str = "crates/bank/src/master/nodes.rs";
 const READY: &str = "crates/bank/src/master/ready.rs";
+const GROW: &str = "crates/bank/src/master/grow.rs";
+const COLLECT: &str = "crates/bank/src/master/collect.rs";
+const EVENTS: &str = "crates/bank/src/master/events.rs";
+const CHECK: &str = "crates/bank/src/script/check.rs";
 const ISSUE: &str = "crates/bank/src/master/issue.rs";
 const RETIRE: &str = "crates/bank/src/master/retire.rs";
 const CHANNELS: &str = "crates/bank/src/master/channels.rs";
@@ -266,6 +270,49 @@ pub(crate) const BUGS: &[Bug] = &[
         after: "for (snapshot, _) in sender.recorded.iter().filter(|_| owing && done == 0) {",
     },
     // Deaths.
+    // Sparse systems.
+    Bug {
+        name: "opposite-channel",
+        breaks: "Connect opens the channel in the other direction in what master knows",
+        file: GROW,
+        before: "self.bank.topology.open(from, to);",
+        after: "self.bank.topology.open(to, from);",
+    },
+    Bug {
+        name: "connected-with-the-dead",
+        breaks: "Connect to a dead node does not fail",
+        file: GROW,
+        before: "        self.bank.nodes.lives(from)?;\n        self.bank.nodes.lives(to)?;",
+        after: "        self.bank.nodes.lives(from)?;\n        self.bank.nodes.exists(to)?;",
+    },
+    Bug {
+        name: "printed-as-a-mesh",
+        breaks: "PrintSnapshot prints channels that there are not",
+        file: COLLECT,
+        before: "snapshot.sparse.clone_from(&channels);",
+        after: "let _ = (&channels, &mut snapshot);",
+    },
+    Bug {
+        name: "unreachable-are-on-their-way",
+        breaks: "CollectState says that ReceiveAll would deliver a marker that can never come",
+        file: COLLECT,
+        before: "self.bank.leave_out_the_unreachable(&mut waiting);",
+        after: "let _ = &mut waiting;",
+    },
+    Bug {
+        name: "missing-channel-accepted",
+        breaks: "a Receive along a channel that no line opens is accepted",
+        file: CHECK,
+        before: "(Keyword::Send | Keyword::Receive, None)",
+        after: "(Keyword::Send, None)",
+    },
+    Bug {
+        name: "markers-to-everybody",
+        breaks: "the history has markers on channels that there are not",
+        file: EVENTS,
+        before: "(leads_there && !it.is_dead).then_some(*peer)",
+        after: "(leads_there | !it.is_dead).then_some(*peer)",
+    },
     Bug {
         name: "relayed-marker-struck-out",
         breaks: "a marker that a dead node has relayed is not counted: the transfer behind it is neither receivable nor lost",

@@ -28,6 +28,9 @@ pub(super) struct Data {
     #[serde(skip_serializing_if = "Option::is_none")]
     part: Option<PartView>,
     processes: Vec<ProcessView>,
+    /// In a sparse system: the lanes that channels joined before the first event shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channels: Option<Vec<[usize; 2]>>,
     events: Vec<EventView>,
     messages: Vec<MessageView>,
     snapshots: Vec<SnapshotView>,
@@ -124,6 +127,7 @@ pub(super) fn of(system: &System, header: &Header, events: &[usize]) -> Result<D
         sha256: header.sha256.clone(),
         part: shown.part(),
         processes: shown.processes(),
+        channels: shown.channels(),
         events: shown
             .events
             .clone()
@@ -204,6 +208,17 @@ impl<'a> Shown<'a> {
 
     fn lane(&self, process: ProcessId) -> Option<usize> {
         self.lanes.get(&process).copied()
+    }
+
+    /// The channels that are open before the first event shown, where not everybody has one to everybody.
+    fn channels(&self) -> Option<Vec<[usize; 2]>> {
+        let before = &self.system.events[..self.events.start];
+        let opened = before.iter().filter_map(|event| match event.what {
+            What::Connect { channel } => Some([self.lane(channel.from)?, self.lane(channel.to)?]),
+            _ => None,
+        });
+        let start = self.system.events.first().map(|event| &event.what);
+        matches!(start, Some(What::Start { sparse: true })).then(|| opened.collect())
     }
 
     /// The processes as they are before the first event shown.

@@ -136,6 +136,8 @@ function unroll(runs) {
 function stateAfter(order, position) {
   const state = {
     balances: RUN.processes.map(({ before }) => before === undefined ? undefined : BigInt(before)),
+    // Where not everybody has a channel to everybody.
+    channels: RUN.channels && new Set(RUN.channels.map(([from, to]) => `${from} ${to}`)),
     dead: new Set(RUN.processes.flatMap(({ died }, lane) => died ? [lane] : [])),
     sent: RUN.messages.flatMap(({ sent }, index) => sent === undefined ? [index] : []),
     received: new Set(),
@@ -152,6 +154,9 @@ function apply(state, event) {
   switch (event.kind) {
     case 'create':
       state.balances[event.lane] = BigInt(event.amount);
+      break;
+    case 'connect':
+      state.channels?.add(`${event.from} ${event.to}`);
       break;
     case 'send':
       state.balances[event.lane] -= BigInt(event.amount);

@@ -72,6 +72,10 @@ function showLegend() {
     ['dies', glyph('death')],
     ['step reached', glyph('send', 'current')],
   ];
+  const more = [['opens a channel', 'connect'], ['does something by itself', 'local']];
+  for (const [text, kind] of more) {
+    if (RUN.events.some(event => event.kind === kind)) legend.push([text, glyph(kind)]);
+  }
   byId('legend').append(...legend.map(([text, draw]) => {
     const key = svgElement('svg', { width: 26, height: 16, 'aria-hidden': true });
     draw(key);
@@ -201,7 +205,8 @@ function doing(now, lane) {
   if (now.dead.has(lane)) return 'died';
   const recorders = [...now.recorders[lane]].map(([snapshot, closed]) => {
     const others = RUN.processes.map((_, other) => other)
-      .filter(other => other !== lane && now.balances[other] !== undefined);
+      .filter(other => other !== lane && now.balances[other] !== undefined)
+      .filter(other => now.channels?.has(`${other} ${lane}`) ?? true);
     const open = others.filter(other => !closed.has(other));
     const name = `S${RUN.snapshots[snapshot].id}`;
     if (open.length === 0) return `${name} complete`;

@@ -35,13 +35,17 @@ fn explored(browser: &mut Browser) {
     let large = Shown::large();
     let small = Shown::small();
     let middle = Shown::middle();
-    let checks: [Check; 9] = [
+    let checks: [Check; 10] = [
         ("hover", &|it| hovering_tells_details(it, &example)),
         ("causes", &|it| a_click_shows_past_and_future(it, &small)),
         ("steps", &|it| every_step_shows_the_state_then(it, &small)),
         ("part", &|it| {
             a_part_begins_in_the_state_of_then(it, &middle.0, &middle.1)
         }),
+        (
+            "sparse",
+            &a_process_records_only_the_channels_that_there_are,
+        ),
         ("straight", &|it| cuts_are_straightened(it, &small)),
         ("animated", &|it| {
             the_way_to_a_straight_cut_is_seen(it, &example)
@@ -77,6 +81,19 @@ fn hovering_tells_details(browser: &mut Browser, example: &Shown) {
     assert!(tooltip.contains("line 9"), "{tooltip}");
     browser.mouse("mouseMoved", (1000.0, 20.0));
     browser.until("document.querySelector('#tooltip').hidden");
+}
+
+/// In a ring each has but one incoming channel; a part of the run knows those of before.
+fn a_process_records_only_the_channels_that_there_are(browser: &mut Browser) {
+    for ring in Shown::ring() {
+        ring.open(browser);
+        browser.key("End");
+        let said = browser.text("#now");
+        assert!(said.contains("S1 records from 3"), "{said}");
+        assert!(!said.contains("from 2"), "{said}");
+        let key = browser.text("#legend");
+        assert!(key.contains("opens a channel"), "{key}");
+    }
 }
 
 /// Of several events, those that are lit are the ones from which they are reached, or which they

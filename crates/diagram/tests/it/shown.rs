@@ -75,6 +75,26 @@ impl Shown {
         Self::read(&history, name)
     }
 
+    /// A ring in which a snapshot has begun: all of it, and the last channel and what follows.
+    pub(crate) fn ring() -> [Self; 2] {
+        const RING: &str = r#"{"history":2}
+{"event":"start","sparse":true}
+{"event":"create","process":1,"amount":10}
+{"event":"create","process":2,"amount":20}
+{"event":"create","process":3,"amount":30}
+{"event":"connect","process":1,"from":1,"to":2}
+{"event":"connect","process":3,"from":3,"to":1}
+{"event":"connect","process":2,"from":2,"to":3}
+{"event":"begin","process":1,"snapshot":1}
+{"event":"record","process":1,"snapshot":1,"amount":10}
+{"event":"marker_sent","process":1,"from":1,"to":2,"snapshot":1}
+"#;
+        let whole = Self::read(RING, "ring");
+        let (header, events) = (Header::default(), (6..10).collect());
+        let part = Self::part(whole.system.clone(), &header, events, "ring-part");
+        [whole, part]
+    }
+
     /// Three processes and one that joins, two snapshots at once.
     pub(crate) fn small() -> Self {
         Self::small_as("small")
