@@ -15,6 +15,8 @@
 mod checks;
 mod world;
 
+use std::collections::BTreeSet;
+
 use bank::draw::Draw;
 use bank::id::NodeId;
 use bank::script::{Command, Statement, read_script};
@@ -85,8 +87,9 @@ fn one_system(seed: u64, deaths: bool) -> String {
 fn traffic(seed: u64) -> String {
     let mut draw = Draw::from_seed(seed ^ 0x007a_ff1c);
     let nodes = 2 + draw.pick(3);
-    let mut text = "StartMaster\n".to_owned();
-    let mut sent = Vec::new();
+    let sparse = draw.pick(3) == 0;
+    let mut text = "StartMaster".to_owned() + if sparse { " sparse\n" } else { "\n" };
+    let (mut sent, mut channels) = (Vec::new(), BTreeSet::new());
     for node in 0..nodes {
         text += &format!("CreateNode {node} {}\n", [0, 50, 1000][draw.pick(3)]);
     }
@@ -94,7 +97,12 @@ fn traffic(seed: u64) -> String {
     for _ in 0..60 {
         let from = draw.pick(ids);
         let to = (from + 1 + draw.pick(ids - 1)) % ids;
-        text += &match draw.pick(42) {
+        let step = draw.pick(42);
+        // In a sparse system most channels open when they are first used, whatever is in flight then.
+        if sparse && step >= 4 && channels.insert((from, to)) {
+            text += &format!("Connect {from} {to}\n");
+        }
+        text += &match step {
             0 => format!("BeginSnapshot {from}\n"),
             1 => "ReceiveAll\n".to_owned(),
             2 => format!("Receive {to}\n"),
