@@ -8,11 +8,36 @@ use super::{Broken, Effect, Failure, Master, NotStarted, Step};
 use crate::id::{NodeId, Place};
 use crate::messages::{Opening, Peer, Request};
 use crate::script::Statement;
+use crate::topology::Size;
 
 /// A node, the receivers of channels that it opens, and the senders of others.
 type Ends = (Place, Vec<Place>, Vec<Place>);
 
 impl Master {
+    /// Where the channels of a node lead, in the order in which they opened.
+    #[must_use]
+    pub fn outgoing(&self, node: Place) -> &[Place] {
+        self.bank.topology.outgoing(node)
+    }
+
+    /// How large the system is, or is about to be: with the node that is being started, and the channels
+    /// that come with it.
+    #[must_use]
+    pub fn size(&self) -> Size {
+        let bank = &self.bank;
+        let mut size = Size {
+            nodes: bank.nodes.created().count() as u64,
+            channels: bank.topology.channels() as u64,
+        };
+        if let Some((_, Stage::Starting(_))) = self.current {
+            size.nodes += 1;
+            if !bank.sparse {
+                size.channels += 2 * bank.nodes.living().count() as u64;
+            }
+        }
+        size
+    }
+
     pub(super) fn create_node(&mut self, id: NodeId, amount: u64) -> Issue {
         let place = self.bank.nodes.start(id, amount);
         self.effects.push(Effect::StartNode {
@@ -158,5 +183,47 @@ impl Master {
             };
             self.effects.push(Effect::Open(node, Box::new(opening)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::master::Setup;
+    use crate::script::read_script;
+
+    /// How large a system is while the nodes of a script are being started, and in the end: nodes and
+    /// channels.
+    fn sizes(script: &str) -> Vec<(u64, u64)> {
+        let mut master = Master::new(Setup {
+            seed: 1,
+            window: 100,
+            tile: 4,
+            history: false,
+        });
+        let mut sizes = Vec::new();
+        let mut note = |master: &Master| {
+            let Size { nodes, channels } = master.size();
+            sizes.push((nodes, channels));
+        };
+        for statement in read_script(script.as_bytes()).unwrap() {
+            master.execute(statement).unwrap();
+            if matches!(statement.command, crate::script::Command::CreateNode { .. }) {
+                note(&master);
+                master.started(Ok(())).unwrap();
+            }
+        }
+        note(&master);
+        sizes
+    }
+
+    #[test]
+    fn the_channels_that_come_with_a_node_are_counted_before_it_is_there() {
+        let three = "CreateNode 1 0\nCreateNode 2 0\nCreateNode 3 0\n";
+        let mesh = sizes(&format!("StartMaster\n{three}"));
+        assert_eq!(mesh, [(1, 0), (2, 2), (3, 6), (3, 6)]);
+        let sparse =
+            format!("StartMaster sparse\n{three}Connect 1 2\nCreateNode 4 0\nConnect 1 4\n");
+        assert_eq!(sizes(&sparse), [(1, 0), (2, 0), (3, 0), (4, 1), (4, 2)]);
     }
 }

@@ -53,7 +53,7 @@ use crate::id::Place;
 use crate::member::Frame;
 use crate::messages::{Answer, Reply};
 use crate::script::Statement;
-use crate::topology::{Size, Topology};
+use crate::topology::Topology;
 
 pub use self::channels::Transfers;
 pub use self::effect::{Effect, Notice, Process, Row, Shown, State};
@@ -323,32 +323,6 @@ impl Master {
     #[must_use]
     pub fn id(&self, node: Place) -> Option<crate::id::NodeId> {
         self.bank.nodes.get(node).map(|node| node.id)
-    }
-
-    /// Where the channels of a node lead, in the order in which they opened.
-    #[must_use]
-    pub fn outgoing(&self, node: Place) -> &[Place] {
-        self.bank.topology.outgoing(node)
-    }
-
-    /// How large the system is, or is about to be: with the node that is being started, and the channels
-    /// that it will have from the beginning.
-    #[must_use]
-    pub fn size(&self) -> Size {
-        let bank = &self.bank;
-        let is_starting = matches!(self.current, Some((_, Stage::Starting(_))));
-        let joins = is_starting && !bank.sparse;
-        let channels = bank.topology.channels()
-            + if joins {
-                2 * bank.nodes.living().count()
-            } else {
-                0
-            };
-        let nodes = bank.nodes.created().count() + usize::from(is_starting);
-        Size {
-            nodes: nodes as u64,
-            channels: channels as u64,
-        }
     }
 
     /// How many instructions a node was given, as it counts them itself.

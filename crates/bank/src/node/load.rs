@@ -73,7 +73,11 @@ impl Node {
         self.say(effects, |_| "makes random transfers from now on".to_owned());
         self.load = Some(Load {
             draw: NodeDraw::from_seed(seed, self.id),
-            left: quota.unwrap_or(u64::MAX),
+            // Where there is nobody to send to, that is all.
+            left: match self.outgoing.len() {
+                0 => 0,
+                _ => quota.unwrap_or(u64::MAX),
+            },
             has_rested: false,
             settle: None,
         });
@@ -155,11 +159,11 @@ impl Node {
         self.give_if_complete(marker.snapshot, effects);
     }
 
-    /// Begins a round of transfers, if there is anything to be made, and anybody to send it to.
+    /// Begins a round of transfers, if there is anything to be made.
     pub fn round(&mut self) -> Option<Round> {
         let peers = self.outgoing.len() as u64;
         let load = self.load.as_mut()?;
-        if load.left == 0 || peers == 0 {
+        if load.left == 0 {
             return None;
         }
         let largest = (LARGEST_ROUND / peers).clamp(SMALLEST_BATCH, LARGEST_BATCH);

@@ -366,3 +366,37 @@ impl<'p> Cluster<'p> {
             .map_err(Stop::from)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bank::topology::Shape;
+
+    #[test]
+    fn a_system_needs_a_pipe_for_every_channel_that_it_has_and_for_no_other() {
+        let whole = Cluster::needs(None, Shape::Ring.size(1000), 1);
+        let all = 1000 + 4 * 1000 + 2;
+        let (descriptors, processes) = (3 * 1000 + OTHER_DESCRIPTORS, 1001);
+        let needs = Needs {
+            descriptors,
+            processes,
+            pipes: all,
+            pipes_in_all: all,
+        };
+        assert_eq!(whole, needs);
+
+        // One node more, in a sparse system: none of its channels is there yet.
+        let present = Shape::Ring.size(1000);
+        let grown = Size {
+            nodes: 1001,
+            ..present
+        };
+        let more = Cluster::needs(Some(present), grown, 1);
+        assert_eq!(
+            (more.processes, more.pipes, more.pipes_in_all),
+            (1, 4, all + 4)
+        );
+        let mesh = Cluster::needs(Some(Size::mesh(9)), Size::mesh(10), 1);
+        assert_eq!((mesh.pipes, mesh.pipes_in_all), (18 + 4, 90 + 42));
+    }
+}

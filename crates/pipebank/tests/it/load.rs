@@ -1,5 +1,6 @@
 //! `master load`: the bank by itself. What is checked here holds at any speed.
 
+use std::collections::BTreeSet;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -64,6 +65,111 @@ fn exactly_as_many_transfers_are_delivered_as_were_asked_for_and_no_money_is_los
 }
 
 #[test]
+fn in_every_topology_all_transfers_arrive_and_all_snapshots_are_sound() {
+    for (topology, nodes, channels) in [
+        ("mesh", 5, 20),
+        ("ring", 2, 2),
+        ("ring", 12, 12),
+        ("star", 6, 10),
+        ("tree", 7, 12),
+        ("random:1", 3, 6),
+        ("random:2", 8, 24),
+    ] {
+        let ended = load(&format!(
+            "--topology {topology} --nodes {nodes} --transfers 20000 --snapshot-every 0 \
+             --concurrent 3 --seed 1 --json"
+        ));
+        ended.expect_status(0);
+        let summary = summary(&ended);
+        assert_eq!(summary["topology"], topology, "{summary}");
+        assert_eq!(summary["channels"], channels, "{summary}");
+        assert_eq!(summary["transfers"], 20_000, "{summary}");
+        assert_eq!(summary["total"], nodes * 1000, "{summary}");
+        assert!(summary["snapshots"].as_u64().unwrap() >= 1, "{summary}");
+        assert_eq!(summary["audited"], summary["snapshots"], "{summary}");
+    }
+}
+
+/// The channels that the nodes have opened, by (from, to), as they say themselves.
+fn channels(topology: &str) -> BTreeSet<(u64, u64)> {
+    let ended = load(&format!(
+        "--topology {topology} --transfers 100 --snapshot-every none --verbose"
+    ));
+    ended.expect_status(0);
+    let opened = ended.err.lines().filter_map(|line| {
+        let (node, peer) = line.split_once(": opens its channel to node ")?;
+        let from = node.strip_prefix("node ")?;
+        Some((from.parse().unwrap(), peer.parse().unwrap()))
+    });
+    opened.collect()
+}
+
+#[test]
+fn the_channels_are_those_of_the_topology_and_no_others() {
+    let both_ways = |pairs: &[(u64, u64)]| -> BTreeSet<(u64, u64)> {
+        let ways = pairs
+            .iter()
+            .flat_map(|&(one, other)| [(one, other), (other, one)]);
+        ways.collect()
+    };
+    let ring = [(1, 2), (2, 3), (3, 4), (4, 5), (5, 1)].into();
+    assert_eq!(channels("ring --nodes 5"), ring);
+    let star = both_ways(&[(1, 2), (1, 3), (1, 4)]);
+    assert_eq!(channels("star --nodes 4"), star);
+    let tree = both_ways(&[(1, 2), (1, 3), (2, 4), (2, 5), (3, 6)]);
+    assert_eq!(channels("tree --nodes 6"), tree);
+    let drawn = channels("random:1 --nodes 5 --seed 7");
+    assert!(drawn.is_superset(&ring) && drawn.len() == 10, "{drawn:?}");
+    assert_eq!(channels("random:1 --nodes 5 --seed 7"), drawn);
+    assert_ne!(channels("random:1 --nodes 5 --seed 8"), drawn);
+}
+
+#[test]
+fn a_topology_that_there_is_not_is_refused_with_what_would_do() {
+    for (options, told) in [
+        (
+            "hexagon",
+            "neither `mesh`, `ring`, `star`, `tree` nor `random:DEGREE`",
+        ),
+        (
+            "Ring",
+            "neither `mesh`, `ring`, `star`, `tree` nor `random:DEGREE`",
+        ),
+        (
+            "random",
+            "neither `mesh`, `ring`, `star`, `tree` nor `random:DEGREE`",
+        ),
+        (
+            "random:",
+            "DEGREE is not a number from 1 on, as in `random:4`",
+        ),
+        (
+            "random:0",
+            "DEGREE is not a number from 1 on, as in `random:4`",
+        ),
+        (
+            "random:x",
+            "DEGREE is not a number from 1 on, as in `random:4`",
+        ),
+        ("ring --nodes 1", "1 is not in 2..=10000"),
+        (
+            "random:4 --nodes 5",
+            "master: `--topology random:4` takes at least 6 nodes, and not 5: each has itself, the \
+             next in the ring, and others to be drawn from",
+        ),
+        (
+            "random:4294967295",
+            "takes at least 4294967297 nodes, and not 4",
+        ),
+    ] {
+        let ended = load(&format!("--topology {options}"));
+        ended.expect_status(2);
+        assert_eq!(ended.out, "", "{options}");
+        assert!(ended.err.contains(told), "{}", ended.err);
+    }
+}
+
+#[test]
 fn the_summary_has_the_keys_that_were_promised() {
     let ended = load("--nodes 3 --transfers 1000 --snapshot-every 0 --json --seed 7 --pin");
     let summary = summary(&ended);
@@ -96,6 +202,7 @@ fn the_summary_for_people_says_what_the_other_does() {
         names,
         [
             "nodes",
+            "topology",
             "transfers",
             "rate",
             "snapshots",
@@ -107,6 +214,8 @@ fn the_summary_for_people_says_what_the_other_does() {
         ]
     );
     assert!(ended.out.contains("transfers   1,000 in "), "{}", ended.out);
+    let topology = "\ntopology    mesh, 2 channels\n";
+    assert!(ended.out.contains(topology), "{}", ended.out);
     assert!(ended.out.ends_with("seed        7\n"), "{}", ended.out);
 }
 
@@ -206,8 +315,10 @@ fn a_second_signal_ends_a_load_at_once_and_without_a_summary() {
 
 #[test]
 fn a_node_that_dies_ends_the_load_with_a_summary_of_what_was_measured() {
-    for json in ["", "--json"] {
-        let mut master = endless(&format!("--nodes 4 --snapshot-every 0 {json}"));
+    for (topology, json) in [("mesh", ""), ("mesh", "--json"), ("ring", "--json")] {
+        let mut master = endless(&format!(
+            "--nodes 4 --topology {topology} --snapshot-every 0 {json}"
+        ));
         // By then, master has heard of the first.
         let third = "hands its part of snapshot 3 to the observer";
         while !master.err().ends_with(third) {}

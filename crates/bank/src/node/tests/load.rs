@@ -62,6 +62,17 @@ fn under_load_as_many_transfers_are_made_as_master_said_and_no_money_is_made() {
 }
 
 #[test]
+fn under_load_a_node_without_outgoing_channels_has_made_all_that_it_will() {
+    for quota in [Some(9), None] {
+        let mut node = Driven::new(0);
+        node.load(quota);
+        assert!(node.node.round().is_none());
+        node.node.say_when_it_is_time(&mut node.effects);
+        assert_eq!(node.effects, [reply(Reply::Generated)]);
+    }
+}
+
+#[test]
 fn under_load_money_moves_as_long_as_there_is_any_however_little() {
     for balance in [0, 1, 2, 100] {
         let mut node = Driven::with(3, balance);

@@ -13,13 +13,14 @@
 //! once and without one.
 //!
 //! * `load/options.rs`: the command line;
-//! * `load/run.rs`, `load/heard.rs`: the run, and what is heard of it;
+//! * `load/run.rs`, `load/set_up.rs`, `load/heard.rs`: the run, how it is set up, and what is heard of it;
 //! * `load/progress.rs`, `load/summary.rs`: what is shown of it.
 
 mod heard;
 mod options;
 mod progress;
 mod run;
+mod set_up;
 mod summary;
 
 use std::io;

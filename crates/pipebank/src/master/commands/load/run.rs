@@ -9,13 +9,10 @@ use super::options::{Extent, LoadOptions, SnapshotEvery};
 use super::progress::Progress;
 use super::summary::{Outcome, Snapshots};
 use crate::master::cluster::{Cluster, SIGNALS};
-use crate::master::mesh;
 use crate::master::shared::{Error, LAST_WORDS, Painter, Stop};
 use bank::id::{NodeId, Place};
-use bank::master::{Effect, Master, Process, Setup};
+use bank::master::Process;
 use bank::messages::{Answer, CHUNK, Instruction, Reply, Request};
-use bank::script::{self, Statement};
-use bank::topology::Shape;
 
 /// How long a load that a signal has ended may take to come to rest: who has not by then never will.
 const GRACE: Duration = Duration::from_secs(5);
@@ -25,7 +22,7 @@ const ONE_REQUEST: Duration = Duration::from_millis(200);
 
 /// A load run.
 pub(super) struct Run<'p> {
-    options: LoadOptions,
+    pub(super) options: LoadOptions,
     deposits: u64,
     pub(super) seed: u64,
     pub(super) patience: &'p Patience,
@@ -37,9 +34,9 @@ pub(super) struct Run<'p> {
     /// Until when everybody has to have come to rest after that.
     grace: Option<Instant>,
     painter: Painter,
-    nodes: usize,
+    pub(super) nodes: usize,
     /// By place: to whom the node has channels.
-    peers: Vec<Vec<Place>>,
+    pub(super) peers: Vec<Vec<Place>>,
     heard: Heard,
 }
 
@@ -122,81 +119,6 @@ impl<'p> Run<'p> {
             self.next_death();
         }
         Ok(())
-    }
-
-    /// Starts and connects everybody, as a script would.
-    fn set_up(&mut self) -> Result<(), Error> {
-        let mut master = Master::new(Setup {
-            seed: self.seed,
-            window: usize::MAX,
-            tile: mesh::tile(Some(self.nodes as u64))?,
-            history: false,
-        });
-        let amount = self.options.balance;
-        let create = |place| script::Command::CreateNode {
-            id: id_of(place),
-            amount,
-        };
-        // A mesh is laid many channels at a time.
-        let sparse = self.options.topology != Shape::Mesh;
-        let channels = match sparse {
-            true => self
-                .options
-                .topology
-                .channels(self.options.nodes, self.seed),
-            false => Vec::new(),
-        };
-        let connect = |(from, to)| script::Command::Connect { from, to };
-        let commands = [script::Command::StartMaster { sparse }].into_iter();
-        let commands = commands.chain(self.places().map(create));
-        for command in commands.chain(channels.into_iter().map(connect)) {
-            Stop::heed(self.patience, "the nodes to start")?;
-            master.execute(Statement { line: 0, command })?;
-            self.carry_out(&mut master)?;
-        }
-        master.pause()?;
-        self.carry_out(&mut master)?;
-        self.cluster.publish()?;
-        while !master.is_idle() {
-            self.wait(None)?;
-            while self.cluster.say(&mut master)? {
-                self.carry_out(&mut master)?;
-            }
-            self.check("the nodes to open their channels")?;
-        }
-        let peers = self.places().map(|place| master.outgoing(place).to_vec());
-        self.peers = peers.collect();
-        match self.caught {
-            Some(signal) => Err(Stop::Signal(signal).into()),
-            None => Ok(()),
-        }
-    }
-
-    /// Does what master wants while everybody is started.
-    fn carry_out(&mut self, master: &mut Master) -> Result<(), Error> {
-        loop {
-            let mut effects = Vec::new();
-            master.swap_effects(&mut effects);
-            if effects.is_empty() {
-                return Ok(());
-            }
-            for effect in effects {
-                match effect {
-                    Effect::StartObserver => self.cluster.start_observer()?,
-                    Effect::StartNode { place, id, deposit } => {
-                        self.cluster.start_node(place, id, deposit)?;
-                        master.started(Ok(()))?;
-                    }
-                    Effect::Request(request) => self.cluster.request(&request)?,
-                    Effect::Connect(channels) => self.cluster.connect(&channels)?,
-                    Effect::Open(node, opening) => self.cluster.open(node, opening)?,
-                    other => {
-                        let what = format!("before the load master wants {other:?}");
-                        return Err(Stop::Internal(what).into());
-                    }
-                }
-            }
-        }
     }
 
     /// Has everybody begin.
@@ -326,7 +248,7 @@ impl<'p> Run<'p> {
         }
     }
 
-    fn places(&self) -> impl Iterator<Item = Place> + use<> {
+    pub(super) fn places(&self) -> impl Iterator<Item = Place> + use<> {
         (0..self.nodes).map(Place::at)
     }
 
@@ -376,7 +298,7 @@ impl<'p> Run<'p> {
     }
 
     /// Waits until somebody has said something, or until `wake`.
-    fn wait(&mut self, wake: Option<Instant>) -> Result<(), Error> {
+    pub(super) fn wait(&mut self, wake: Option<Instant>) -> Result<(), Error> {
         let until = [wake, self.grace].into_iter().flatten().min();
         let own = self.cluster.wait(until)?;
         if own.contains(&SIGNALS)
@@ -413,7 +335,7 @@ impl<'p> Run<'p> {
     }
 
     /// Nobody has died, and there is time left.
-    fn check(&mut self, waited_for: &str) -> Result<(), Error> {
+    pub(super) fn check(&mut self, waited_for: &str) -> Result<(), Error> {
         if let Some(died) = self.next_death() {
             return Err(died);
         }
@@ -511,6 +433,6 @@ impl<'p> Run<'p> {
     }
 }
 
-fn id_of(place: Place) -> NodeId {
+pub(super) fn id_of(place: Place) -> NodeId {
     NodeId(u64::from(place.0) + 1)
 }
