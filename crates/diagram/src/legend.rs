@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use history::{SnapshotId, System, What};
+use history::{Amount, SnapshotId, System, What};
 
 use crate::columns::cut_name;
 use crate::layout::{LABEL, Layout, Rect};
@@ -153,10 +153,14 @@ fn snapshot(flow: &mut Flow, system: &System, id: SnapshotId) {
     };
     flow.head(Look::Muted, "channels".to_owned());
     for (channel, amounts) in collected.channels.iter().filter(|(_, it)| !it.is_empty()) {
-        let shown: Vec<String> = amounts.iter().take(MESSAGES).map(u64::to_string).collect();
+        let shown: Vec<String> = amounts
+            .iter()
+            .take(MESSAGES)
+            .map(Amount::to_string)
+            .collect();
         let mut text = format!("{channel}: {}", shown.join(" + "));
         if amounts.len() > MESSAGES {
-            let sum: u128 = amounts.iter().copied().map(u128::from).sum();
+            let sum: Amount = amounts.iter().sum();
             text += &format!(" + … = {sum} ({} messages)", amounts.len());
         }
         flow.add(Look::InTransit, text);

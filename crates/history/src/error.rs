@@ -5,7 +5,7 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::event::{Channel, ProcessId, SnapshotId};
+use crate::event::{Amount, Channel, ProcessId, SnapshotId};
 use crate::foreign::Foreign;
 use crate::read::MAX_LINE;
 use crate::system::Content;
@@ -43,7 +43,7 @@ pub enum Error {
         /// The line of the history.
         line: u64,
         /// What does not fit.
-        reason: Mismatch,
+        reason: Box<Mismatch>,
     },
     /// There is no such snapshot.
     #[error("there is no snapshot {0}")]
@@ -83,7 +83,7 @@ pub enum Error {
         /// The place in the order.
         at: usize,
         /// What is wrong there.
-        reason: Mismatch,
+        reason: Box<Mismatch>,
     },
 }
 
@@ -132,31 +132,34 @@ pub enum Mismatch {
     NotYetCreated(ProcessId),
     /// In this order, a process has less than it sends.
     #[error("{0} is sent by one that has {1}")]
-    Overdrawn(u64, i128),
+    Overdrawn(Amount, Amount),
     /// In this order, a process has more than there can be.
     #[error("its state grows above 64 bits")]
     Overflow,
     /// In this order, a process has what it refuses to send.
     #[error("{0} is refused by a process that has {1}")]
-    Refused(u64, i128),
+    Refused(Amount, Amount),
     /// In this order, a process has another state than it records.
     #[error("process {0} has {1} and records {2}")]
-    Recorded(ProcessId, i128, u64),
+    Recorded(ProcessId, Amount, Amount),
     /// In this order, another message is next.
     #[error("{0} is received where {1} is next")]
-    Overtaken(u64, u64),
+    Overtaken(Amount, Amount),
     /// In this order, a message is sent later.
     #[error("{0} is received before it is sent")]
-    NotYetSent(u64),
+    NotYetSent(Amount),
     /// The states at the line, and those recorded.
     #[error("the processes' states are {0:?}, and recorded were {1:?}")]
-    RecordedStates(BTreeMap<ProcessId, u64>, BTreeMap<ProcessId, u64>),
+    RecordedStates(BTreeMap<ProcessId, Amount>, BTreeMap<ProcessId, Amount>),
     /// The states at the line, and those collected.
     #[error("the processes' states are {0:?}, and collected were {1:?}")]
-    CollectedStates(BTreeMap<ProcessId, u64>, BTreeMap<ProcessId, u64>),
+    CollectedStates(BTreeMap<ProcessId, Amount>, BTreeMap<ProcessId, Amount>),
     /// What is in transit at the line, and what was collected.
     #[error("in transit is {0:?}, and collected was {1:?}")]
-    CollectedChannels(BTreeMap<Channel, Vec<u64>>, BTreeMap<Channel, Vec<u64>>),
+    CollectedChannels(
+        BTreeMap<Channel, Vec<Amount>>,
+        BTreeMap<Channel, Vec<Amount>>,
+    ),
     /// The order ends in another state than the run.
     #[error("the run ended in another state")]
     End,

@@ -44,6 +44,10 @@ impl fmt::Display for Channel {
     }
 }
 
+/// What a message carries, or a state: 0 to 2⁶⁴−1 or, where the header says that amounts may be negative, from
+/// −(2⁶⁴−1) on. Sums of them fit in the type too.
+pub type Amount = i128;
+
 /// What a run was.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Header {
@@ -56,7 +60,9 @@ pub struct Header {
     /// Whether states and messages are anything but amounts: then nothing adds up.
     pub is_opaque: bool,
     /// What all states and messages in transit add up to, where processes are not created.
-    pub total: Option<u64>,
+    pub total: Option<Amount>,
+    /// Amounts and states may be negative.
+    pub is_signed: bool,
     /// What else its writer noted of it.
     pub extra: Extra,
 }
@@ -98,14 +104,14 @@ pub enum What {
         /// What people call it, if not by its number.
         name: Option<Text>,
         /// Its first state.
-        amount: u64,
+        amount: Amount,
     },
     /// A message enters its channel.
     Send {
         /// The channel; its sender is where it happens.
         channel: Channel,
         /// What is sent.
-        amount: u64,
+        amount: Amount,
         /// The message's number on its channel, counted from 1.
         number: u64,
         /// The sender died before it confirmed it.
@@ -116,7 +122,7 @@ pub enum What {
         /// The channel; its receiver is where it happens.
         channel: Channel,
         /// What was received.
-        amount: u64,
+        amount: Amount,
         /// The message's number on its channel, counted from 1.
         number: u64,
     },
@@ -125,7 +131,7 @@ pub enum What {
         /// The channel.
         channel: Channel,
         /// What would have been sent.
-        amount: u64,
+        amount: Amount,
     },
     /// A process initiates a snapshot.
     Begin {
@@ -150,7 +156,7 @@ pub enum What {
         /// The snapshot.
         snapshot: SnapshotId,
         /// The state recorded.
-        amount: u64,
+        amount: Amount,
         /// What it had sent to each peer before.
         sent: Vec<Tally>,
         /// What it had received from each peer before.
@@ -193,7 +199,7 @@ pub enum What {
         /// The snapshot.
         snapshot: SnapshotId,
         /// All the states and messages together; or what is wrong.
-        verdict: Result<u64, Text>,
+        verdict: Result<Amount, Text>,
     },
     /// A process ended, and not because the system did.
     Death {
@@ -215,7 +221,7 @@ pub struct Tally {
     /// How many.
     pub messages: u64,
     /// Their sum.
-    pub sum: u128,
+    pub sum: i128,
 }
 
 /// A process's recorded state.
@@ -225,7 +231,7 @@ pub struct ProcessState {
     /// The process.
     pub process: ProcessId,
     /// Its state.
-    pub amount: u64,
+    pub amount: Amount,
 }
 
 /// A channel's recorded state: what was in transit.
@@ -237,7 +243,7 @@ pub struct ChannelState {
     /// Who was to receive it.
     pub to: ProcessId,
     /// The messages' amounts, in order.
-    pub amounts: Vec<u64>,
+    pub amounts: Vec<Amount>,
 }
 
 impl ChannelState {
@@ -290,7 +296,7 @@ impl What {
 
     /// The state that it records.
     #[must_use]
-    pub fn recorded(&self) -> Option<u64> {
+    pub fn recorded(&self) -> Option<Amount> {
         match *self {
             Self::Record { amount, .. } => Some(amount),
             _ => None,

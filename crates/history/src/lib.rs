@@ -22,7 +22,8 @@ mod wire;
 
 pub use error::{Error, Mismatch};
 pub use event::{
-    Channel, ChannelState, Event, Extra, Header, ProcessId, ProcessState, SnapshotId, Tally, What,
+    Amount, Channel, ChannelState, Event, Extra, Header, ProcessId, ProcessState, SnapshotId,
+    Tally, What,
 };
 pub use foreign::Foreign;
 pub use read::{MAX_LINE, Reader};

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 
 use crate::error::{Error, Mismatch};
-use crate::event::{Channel, Event, ProcessId, SnapshotId, What};
+use crate::event::{Amount, Channel, Event, ProcessId, SnapshotId, What};
 use crate::replay::Replay;
 use crate::system::{Collected, System};
 
@@ -45,9 +45,9 @@ pub struct Straightened {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GlobalState {
     /// The processes' states.
-    pub processes: BTreeMap<ProcessId, u64>,
+    pub processes: BTreeMap<ProcessId, Amount>,
     /// What is in transit, in order, on channels that are not empty; no markers.
-    pub channels: BTreeMap<Channel, Vec<u64>>,
+    pub channels: BTreeMap<Channel, Vec<Amount>>,
 }
 
 /// Where an event is.
@@ -161,7 +161,12 @@ impl Straightened {
         let records: HashSet<usize> = snapshot.cut.values().copied().collect();
         let mut seen = HashSet::new();
         let mut last: BTreeMap<ProcessId, usize> = BTreeMap::new();
-        let mut replay = Checked::default();
+        let is_signed = system.is_signed;
+        let checked = || Checked {
+            is_signed,
+            ..Checked::default()
+        };
+        let mut replay = checked();
         let mut at_the_line = GlobalState::default();
         for (at, &index) in self.order.iter().enumerate() {
             let Some(event) = system.events.get(index).filter(|_| seen.insert(index)) else {
@@ -191,7 +196,7 @@ impl Straightened {
         }
         self.agree(system, &at_the_line)
             .map_err(|reason| not(self.cut.start, reason))?;
-        let mut real = Checked::default();
+        let mut real = checked();
         for (at, event) in system.events.iter().enumerate() {
             real.event(event).map_err(|reason| not(at, reason))?;
         }
@@ -208,7 +213,7 @@ impl Straightened {
             let amount = system.events[*record].what.recorded()?;
             Some((*process, amount))
         });
-        let recorded: BTreeMap<ProcessId, u64> = recorded.collect();
+        let recorded: BTreeMap<ProcessId, Amount> = recorded.collect();
         if recorded != state.processes {
             return Err(Mismatch::RecordedStates(state.processes.clone(), recorded));
         }
@@ -235,12 +240,14 @@ impl Straightened {
 }
 
 fn not(at: usize, reason: Mismatch) -> Error {
+    let reason = Box::new(reason);
     Error::NotEquivalent { at, reason }
 }
 
 /// A system that does what its events say, from nothing; markers are left out.
 #[derive(Default)]
 struct Checked {
+    is_signed: bool,
     replay: Replay,
     /// Those that died before they confirmed what they did: what they had is not known.
     unknown: BTreeSet<ProcessId>,
@@ -252,7 +259,7 @@ impl Checked {
         let channels = self.replay.channels();
         GlobalState {
             processes: processes
-                .map(|(process, now)| (*process, u64::try_from(now.balance).unwrap_or_default()))
+                .map(|(process, now)| (*process, now.balance))
                 .collect(),
             channels: channels
                 .map(|(channel, now)| {
@@ -262,7 +269,7 @@ impl Checked {
                         amounts.filter_map(|it| it.content.amount()).collect(),
                     )
                 })
-                .filter(|(_, amounts): &(_, Vec<u64>)| !amounts.is_empty())
+                .filter(|(_, amounts): &(_, Vec<Amount>)| !amounts.is_empty())
                 .collect(),
         }
     }
@@ -286,7 +293,8 @@ impl Checked {
                     self.unknown.insert(channel.from);
                 }
                 if let Some(state) = self.known(channel.from)
-                    && state < i128::from(amount)
+                    && state < amount
+                    && !self.is_signed
                 {
                     return Err(Mismatch::Overdrawn(amount, state));
                 }
@@ -306,13 +314,14 @@ impl Checked {
                     None => return Err(Mismatch::NotYetSent(amount)),
                 }
                 let state = self.known(channel.to);
-                if state.is_some_and(|state| state + i128::from(amount) > u64::MAX.into()) {
+                if state.is_some_and(|state| state + amount > Amount::from(u64::MAX)) {
                     return Err(Mismatch::Overflow);
                 }
             }
             What::Refuse { channel, amount } => {
                 if let Some(state) = self.known(channel.from)
-                    && state >= i128::from(amount)
+                    && state >= amount
+                    && !self.is_signed
                 {
                     return Err(Mismatch::Refused(amount, state));
                 }
@@ -321,7 +330,7 @@ impl Checked {
                 process, amount, ..
             } => {
                 if let Some(state) = self.known(process)
-                    && state != i128::from(amount)
+                    && state != amount
                 {
                     return Err(Mismatch::Recorded(process, state, amount));
                 }

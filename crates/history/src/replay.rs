@@ -19,7 +19,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use crate::event::{Channel, Event, ProcessId, SnapshotId, What};
+use crate::event::{Amount, Channel, Event, ProcessId, SnapshotId, What};
 use crate::system::Content;
 use crate::text::Text;
 
@@ -66,7 +66,7 @@ pub struct Passed {
     /// How many.
     pub messages: u64,
     /// The sum of their amounts.
-    pub sum: u128,
+    pub sum: i128,
 }
 
 /// A message or marker that was sent.
@@ -95,7 +95,7 @@ impl Replay {
             } => {
                 let created = ProcessNow {
                     name: name.clone(),
-                    balance: amount.into(),
+                    balance: amount,
                     ..ProcessNow::default()
                 };
                 self.processes.insert(process, created);
@@ -104,7 +104,7 @@ impl Replay {
                 channel, amount, ..
             } => {
                 if let Some(sender) = self.processes.get_mut(&channel.from) {
-                    sender.balance -= i128::from(amount);
+                    sender.balance -= amount;
                 }
                 let channel = self.send(channel, Content::Amount(amount), event);
                 channel.sent.add(amount);
@@ -113,7 +113,7 @@ impl Replay {
                 channel, amount, ..
             } => {
                 if let Some(receiver) = self.processes.get_mut(&channel.to) {
-                    receiver.balance += i128::from(amount);
+                    receiver.balance += amount;
                 }
                 let channel = self.channels.entry(channel).or_default();
                 channel.received.add(amount);
@@ -240,8 +240,8 @@ impl Passed {
         sum: 0,
     };
 
-    fn add(&mut self, amount: u64) {
+    fn add(&mut self, amount: Amount) {
         self.messages += 1;
-        self.sum += u128::from(amount);
+        self.sum += amount;
     }
 }

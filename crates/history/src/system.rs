@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::error::{Error, Mismatch};
-use crate::event::{Channel, Event, ProcessId, SnapshotId, What};
+use crate::event::{Amount, Channel, Event, ProcessId, SnapshotId, What};
 use crate::replay::{Passed, Replay};
 
 /// A system from its `start` to its `end`: its events, and what belongs together.
@@ -11,6 +11,8 @@ use crate::replay::{Passed, Replay};
 /// Events are named by their index in `events`.
 #[derive(Clone, Debug, Default)]
 pub struct System {
+    /// Whether amounts and states may be negative: a header says so, and whoever has it sets this.
+    pub is_signed: bool,
     /// The line of the history on which the first event is.
     pub first_line: u64,
     /// The events, in their order.
@@ -31,7 +33,7 @@ pub struct System {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
     /// A message.
-    Amount(u64),
+    Amount(Amount),
     /// A marker.
     Marker(SnapshotId),
 }
@@ -68,9 +70,9 @@ pub struct Collected {
     /// The last `collect`.
     pub event: usize,
     /// The states of the processes.
-    pub states: BTreeMap<ProcessId, u64>,
+    pub states: BTreeMap<ProcessId, Amount>,
     /// What was in transit, in order, on channels that were not empty.
-    pub channels: BTreeMap<Channel, Vec<u64>>,
+    pub channels: BTreeMap<Channel, Vec<Amount>>,
 }
 
 impl System {
@@ -95,10 +97,14 @@ impl System {
             }
             let Some(system) = systems.last_mut() else {
                 let reason = Mismatch::BeforeStart;
+                let reason = Box::new(reason);
                 return Err(Error::Unlinked { line, reason });
             };
             let linked = system.push(&mut replay, event);
-            linked.map_err(|reason| Error::Unlinked { line, reason })?;
+            linked.map_err(|reason| {
+                let reason = Box::new(reason);
+                Error::Unlinked { line, reason }
+            })?;
         }
         Ok(systems)
     }
@@ -287,7 +293,7 @@ impl Snapshot {
 impl Content {
     /// The amount; `None` for a marker.
     #[must_use]
-    pub fn amount(self) -> Option<u64> {
+    pub fn amount(self) -> Option<Amount> {
         match self {
             Self::Amount(amount) => Some(amount),
             Self::Marker(_) => None,

@@ -88,9 +88,9 @@ pub enum Verdict {
         /// How many messages were in transit.
         messages: usize,
         /// The sum of these; `None` where they have none.
-        in_transit: Option<u128>,
+        in_transit: Option<i128>,
         /// The sum of all states and of these; `None` where it says nothing.
-        total: Option<u128>,
+        total: Option<i128>,
         /// What the history does not let one judge.
         unjudged: Vec<Unjudged>,
     },
@@ -171,6 +171,7 @@ impl Verifier {
     pub fn of(self, header: &Header) -> Self {
         let facts = Facts {
             is_opaque: header.is_opaque,
+            is_signed: header.is_signed,
             total: header.total,
         };
         Self { facts, ..self }

@@ -14,7 +14,7 @@ use self::line::Line;
 use self::what::read_what;
 
 use crate::VERSION;
-use crate::event::{Event, Extra, Header, ProcessId};
+use crate::event::{Amount, Event, Extra, Header, ProcessId};
 use crate::text::Text;
 
 /// The oldest version that is read: what a history of it may say means the same today.
@@ -63,6 +63,12 @@ pub enum Malformed {
     /// Numbers of messages are counted from 1.
     #[error("`number` is 0, but messages are counted from 1")]
     Number,
+    /// An amount below 0.
+    #[error("{0} is negative: that is for histories whose header has `\"negative\":true`")]
+    Negative(Amount),
+    /// An amount that is no amount of anybody.
+    #[error("{0} is too large: amounts fit in 64 bits")]
+    TooLarge(Amount),
 }
 
 /// What serde says of one line: it counts that line alone, so that only the column is a place.
@@ -93,7 +99,9 @@ struct First {
     #[serde(skip_serializing_if = "Option::is_none")]
     states: Option<States>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    total: Option<u64>,
+    total: Option<Amount>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    negative: bool,
 }
 
 /// What the states are, if not amounts.
@@ -111,6 +119,7 @@ pub fn write_header(out: &mut Vec<u8>, header: &Header) {
         sha256,
         is_opaque,
         total,
+        is_signed,
         extra,
     } = header.clone();
     let first = First {
@@ -120,6 +129,7 @@ pub fn write_header(out: &mut Vec<u8>, header: &Header) {
         sha256,
         states: is_opaque.then_some(States::Opaque),
         total,
+        negative: is_signed,
     };
     write_line(out, &first, &extra);
 }
@@ -165,16 +175,32 @@ pub(crate) fn read_header(line: &[u8]) -> Result<Header, Malformed> {
         sha256,
         states,
         total,
+        negative,
         ..
     } = first;
+    if let Some(total) = total {
+        fits(total, negative)?;
+    }
     Ok(Header {
         seed,
         script,
         sha256,
         is_opaque: states.is_some(),
         total,
+        is_signed: negative,
         extra,
     })
+}
+
+/// An amount is in its range.
+fn fits(amount: Amount, is_signed: bool) -> Result<(), Malformed> {
+    const MOST: Amount = u64::MAX as Amount;
+    match amount {
+        0..=MOST => Ok(()),
+        _ if !(-MOST..=MOST).contains(&amount) => Err(Malformed::TooLarge(amount)),
+        _ if is_signed => Ok(()),
+        _ => Err(Malformed::Negative(amount)),
+    }
 }
 
 /// Reads an event.
@@ -182,12 +208,14 @@ pub(crate) fn read_event(line: &[u8], dialect: &mut Dialect) -> Result<Event, Ma
     match serde_json::from_slice(line) {
         Ok(mut line) if dialect.is_plain() => {
             let event = event_of(&mut line, Extra::new())?;
+            dialect.check_amounts(&event.what)?;
             dialect.learn(&event.what, false)?;
             Ok(event)
         }
         read => {
             let (mut line, extra) = dialect.parse(line, read.err())?;
             let event = event_of(&mut line, extra)?;
+            dialect.check_amounts(&event.what)?;
             dialect.learn(&event.what, true)?;
             Ok(event)
         }

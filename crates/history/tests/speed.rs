@@ -194,7 +194,7 @@ fn record(process: u64, number: u64, amount: u64) -> What {
     What::Record {
         process: ProcessId(process),
         snapshot: SnapshotId(number),
-        amount,
+        amount: amount.into(),
         sent: Vec::new(),
         received: Vec::new(),
     }
@@ -324,7 +324,7 @@ impl Run {
             self.tell(What::Record {
                 process,
                 snapshot,
-                amount,
+                amount: amount.into(),
                 sent: tallies(self.rounds),
                 received: tallies(self.rounds - 1),
             });
@@ -342,7 +342,10 @@ impl Run {
             self.tell(What::ChannelClosed { channel, snapshot });
         }
         let states = (0..PROCESSES).map(ProcessId);
-        let states = states.map(|process| ProcessState { process, amount });
+        let states = states.map(|process| ProcessState {
+            process,
+            amount: amount.into(),
+        });
         let in_transit = channels().map(|channel| history::ChannelState {
             from: channel.from,
             to: channel.to,
@@ -353,7 +356,7 @@ impl Run {
             states: states.collect(),
             channels: in_transit.collect(),
         });
-        let verdict = Ok(1000 * PROCESSES);
+        let verdict = Ok((1000 * PROCESSES).into());
         self.tell(What::Audit { snapshot, verdict });
     }
 }

@@ -7,7 +7,9 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use history::{Channel, Event, Header, Overall, ProcessId, Reader, System, Tally, Verifier, What};
+use history::{
+    Amount, Channel, Event, Header, Overall, ProcessId, Reader, System, Tally, Verifier, What,
+};
 
 /// A history that was read to its end.
 #[derive(Debug)]
@@ -104,25 +106,25 @@ fn balances(system: &System, all: &str) -> BTreeMap<u64, i128> {
             What::Create {
                 process, amount, ..
             } => {
-                balances.insert(process, amount.into());
+                balances.insert(process, amount);
             }
             What::Send {
                 channel, amount, ..
             } => {
                 let balance = balances.get_mut(&channel.from).unwrap();
-                *balance -= i128::from(amount);
+                *balance -= amount;
                 assert!(*balance >= 0, "line {line}: more than there was\n{all}");
                 add(&mut sent, channel, channel.to, amount);
             }
             What::Receive {
                 channel, amount, ..
             } => {
-                *balances.get_mut(&channel.to).unwrap() += i128::from(amount);
+                *balances.get_mut(&channel.to).unwrap() += amount;
                 add(&mut received, channel, channel.from, amount);
             }
             What::Refuse { channel, amount } => {
                 let balance = balances[&channel.from];
-                assert!(balance < amount.into(), "line {line}: refused\n{all}");
+                assert!(balance < amount, "line {line}: refused\n{all}");
             }
             What::Record {
                 process,
@@ -132,7 +134,7 @@ fn balances(system: &System, all: &str) -> BTreeMap<u64, i128> {
                 ..
             } => {
                 let at = format!("line {line}: process {process}\n{all}");
-                assert_eq!(balances[&process], amount.into(), "{at}");
+                assert_eq!(balances[&process], amount, "{at}");
                 let of = |all: &BTreeMap<Channel, Tally>, end: fn(&Channel) -> ProcessId| {
                     let mut tallies: Vec<Tally> = all
                         .iter()
@@ -152,21 +154,21 @@ fn balances(system: &System, all: &str) -> BTreeMap<u64, i128> {
     balances.into_iter().map(|(id, sum)| (id.0, sum)).collect()
 }
 
-fn add(tallies: &mut BTreeMap<Channel, Tally>, channel: Channel, peer: ProcessId, amount: u64) {
+fn add(tallies: &mut BTreeMap<Channel, Tally>, channel: Channel, peer: ProcessId, amount: Amount) {
     let tally = tallies.entry(channel).or_insert(Tally {
         process: peer,
         messages: 0,
         sum: 0,
     });
     tally.messages += 1;
-    tally.sum += u128::from(amount);
+    tally.sum += amount;
 }
 
 /// States and channels of one snapshot.
 #[derive(Default)]
 struct Collected {
-    states: BTreeMap<u64, u64>,
-    channels: BTreeMap<(u64, u64), u64>,
+    states: BTreeMap<u64, Amount>,
+    channels: BTreeMap<(u64, u64), Amount>,
     /// The channels there were, in a sparse system.
     sparse: Option<BTreeSet<(u64, u64)>>,
 }
@@ -212,7 +214,7 @@ impl Printed {
                 for state in channels {
                     let end = (state.from.0, state.to.0);
                     *collected.channels.entry(end).or_default() +=
-                        state.amounts.iter().sum::<u64>();
+                        state.amounts.iter().sum::<Amount>();
                 }
             }
             _ => {}

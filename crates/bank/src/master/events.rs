@@ -75,7 +75,7 @@ impl Events {
         let created = What::Create {
             process,
             name,
-            amount,
+            amount: amount.into(),
         };
         self.write(line, created, out);
         for from in present {
@@ -107,7 +107,7 @@ impl Events {
         let number = self.replay.channel(channel).sent.messages + 1;
         let what = What::Send {
             channel,
-            amount,
+            amount: amount.into(),
             number,
             inferred,
         };
@@ -123,7 +123,14 @@ impl Events {
         out: &mut Out,
     ) {
         let channel = channel_of(channel);
-        self.write(line, What::Refuse { channel, amount }, out);
+        self.write(
+            line,
+            What::Refuse {
+                channel,
+                amount: amount.into(),
+            },
+            out,
+        );
     }
 
     /// A node has received a transfer.
@@ -138,7 +145,7 @@ impl Events {
         let number = self.replay.channel(channel).received.messages + 1;
         let what = What::Receive {
             channel,
-            amount,
+            amount: amount.into(),
             number,
         };
         self.write(line, what, out);
@@ -265,7 +272,7 @@ impl Events {
         let what = What::Record {
             process,
             snapshot,
-            amount: balance,
+            amount: balance.into(),
             sent,
             received,
         };
@@ -288,7 +295,7 @@ impl Events {
             numbers += ENTRY;
             states.push(ProcessState {
                 process: ProcessId(node.0),
-                amount: *balance,
+                amount: (*balance).into(),
             });
         }
         for ((from, to), amounts) in &collected.transit {
@@ -304,13 +311,15 @@ impl Events {
                 channels.push(ChannelState {
                     from: ProcessId(from.0),
                     to: ProcessId(to.0),
-                    amounts: now.to_vec(),
+                    amounts: now.iter().map(|amount| (*amount).into()).collect(),
                 });
             }
         }
         self.collect(line, snapshot, &mut states, &mut channels, out);
         let total = u64::try_from(collected.total());
-        let verdict = total.map_err(|_| "the total exceeds 2^64-1".into());
+        let verdict = total
+            .map(Into::into)
+            .map_err(|_| "the total exceeds 2^64-1".into());
         self.write(line, What::Audit { snapshot, verdict }, out);
     }
 

@@ -148,13 +148,13 @@ fn the_history_and_what_is_told_agree(
             What::Send {
                 channel, amount, ..
             } => {
-                *balances.entry(channel.from).or_default() -= i128::from(*amount);
+                *balances.entry(channel.from).or_default() -= *amount;
                 true
             }
             What::Receive {
                 channel, amount, ..
             } => {
-                *balances.entry(channel.to).or_default() += i128::from(*amount);
+                *balances.entry(channel.to).or_default() += *amount;
                 true
             }
             What::Refuse { .. } | What::MarkerReceived { .. } | What::Begin { .. } => true,

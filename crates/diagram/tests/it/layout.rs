@@ -163,7 +163,7 @@ fn the_messages_that_cross_a_cut_are_what_was_collected() {
             let Some(collected) = &snapshot.collected else {
                 continue;
             };
-            let mut crossing: BTreeMap<_, Vec<u64>> = BTreeMap::new();
+            let mut crossing: BTreeMap<_, Vec<i128>> = BTreeMap::new();
             for arrow in layout.arrows.iter().filter(|it| it.crosses.contains(id)) {
                 let message = &system.messages[arrow.message];
                 if let Content::Amount(amount) = message.content {

@@ -142,7 +142,7 @@ impl<'a> Definition<'a> {
             }
         }
         let amount = |index: &usize| match self.system.messages[*index].content {
-            Content::Amount(amount) => i128::from(amount),
+            Content::Amount(amount) => amount,
             Content::Marker(_) => 0,
         };
         let balances: Vec<Option<i128>> = self
@@ -155,10 +155,8 @@ impl<'a> Definition<'a> {
                     events
                         .iter()
                         .map(|event| match self.system.events[*event].what {
-                            What::Create { amount, .. } | What::Receive { amount, .. } => {
-                                i128::from(amount)
-                            }
-                            What::Send { amount, .. } => -i128::from(amount),
+                            What::Create { amount, .. } | What::Receive { amount, .. } => amount,
+                            What::Send { amount, .. } => -amount,
                             _ => 0,
                         })
                         .sum()

@@ -248,7 +248,7 @@ fn cuts_are_straightened(browser: &mut Browser, run: &Shown) {
             .iter()
             .filter(|(_, amounts)| !amounts.is_empty())
             .map(|(channel, amounts)| {
-                let amounts: Vec<String> = amounts.iter().map(u64::to_string).collect();
+                let amounts: Vec<String> = amounts.iter().map(i128::to_string).collect();
                 vec![channel.to_string(), amounts.join(", ")]
             })
             .collect();

@@ -214,7 +214,7 @@ pub(crate) fn happened_before(system: &System) -> Vec<BTreeSet<usize>> {
 /// The state of a system, event by event.
 #[derive(Default)]
 pub(crate) struct Replay {
-    balances: BTreeMap<ProcessId, u64>,
+    balances: BTreeMap<ProcessId, i128>,
     channels: BTreeMap<Channel, Vec<String>>,
 }
 

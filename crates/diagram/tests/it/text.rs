@@ -120,7 +120,7 @@ fn old_events_are_forgotten_and_what_they_left_in_transit_is_not() {
     };
     let send = |number| What::Send {
         channel,
-        amount: number,
+        amount: i128::from(number),
         number,
         inferred: false,
     };
@@ -131,7 +131,7 @@ fn old_events_are_forgotten_and_what_they_left_in_transit_is_not() {
     };
     let begun = [
         What::Start { sparse: false },
-        create(1, u64::MAX),
+        create(1, u64::MAX.into()),
         create(2, 0),
     ];
     let whats = begun

@@ -8,16 +8,16 @@ use super::log::Log;
 use super::rule::{Location, Rule, Violation};
 use super::running::{InProgress, Record};
 use super::{Unjudged, Verdict};
-use crate::event::{Channel, ChannelState, ProcessId, ProcessState};
+use crate::event::{Amount, Channel, ChannelState, ProcessId, ProcessState};
 
 /// What was collected, so far.
 #[derive(Clone, Debug)]
 pub(super) struct Collecting {
     at: Location,
-    states: BTreeMap<ProcessId, u64>,
+    states: BTreeMap<ProcessId, Amount>,
     /// A process that comes twice.
     twice: Option<ProcessId>,
-    channels: BTreeMap<Channel, Vec<u64>>,
+    channels: BTreeMap<Channel, Vec<Amount>>,
 }
 
 impl Collecting {
@@ -42,18 +42,18 @@ impl Collecting {
         }
     }
 
-    fn total(&self) -> u128 {
+    fn total(&self) -> i128 {
         let in_transit = self.channels.values().flatten();
         let all = self.states.values().chain(in_transit);
-        all.map(|amount| u128::from(*amount)).sum()
+        all.copied().sum()
     }
 }
 
 /// What it would have to be.
 struct Expected {
-    states: BTreeMap<ProcessId, u64>,
+    states: BTreeMap<ProcessId, Amount>,
     /// Channels that are not empty.
-    channels: BTreeMap<Channel, Vec<u64>>,
+    channels: BTreeMap<Channel, Vec<Amount>>,
 }
 
 const BREAKS_OFF: &str = "the history breaks off while it is being collected";
@@ -118,7 +118,7 @@ pub(super) fn judge(
 
 /// What its members were created with; `None` where there are no amounts, or messages passed between them and others, so that
 /// what they have together is not known from that.
-fn deposits(log: &Log, open: &InProgress) -> Option<u128> {
+fn deposits(log: &Log, open: &InProgress) -> Option<i128> {
     if log.facts.is_opaque {
         return None;
     }
@@ -129,11 +129,11 @@ fn deposits(log: &Log, open: &InProgress) -> Option<u128> {
             return None;
         }
     }
-    Some(members().map(|(_, it)| u128::from(it.deposit)).sum())
+    Some(members().map(|(_, it)| it.deposit).sum())
 }
 
 /// What was in transit at the cut, on each channel that was not empty.
-fn all_in_transit(log: &Log, open: &InProgress) -> BTreeMap<Channel, Vec<u64>> {
+fn all_in_transit(log: &Log, open: &InProgress) -> BTreeMap<Channel, Vec<Amount>> {
     let mut all = BTreeMap::new();
     for (&to, receiver) in &open.records {
         let peers = log.processes.get(&to).map(|account| &account.incoming);
@@ -149,7 +149,12 @@ fn all_in_transit(log: &Log, open: &InProgress) -> BTreeMap<Channel, Vec<u64>> {
 }
 
 /// The messages sent before the sender's cut and received after the receiver's.
-fn in_transit(log: &Log, channel: Channel, sender: Option<&Record>, receiver: &Record) -> Vec<u64> {
+fn in_transit(
+    log: &Log,
+    channel: Channel,
+    sender: Option<&Record>,
+    receiver: &Record,
+) -> Vec<Amount> {
     let Some(ends) = log.channels.get(&channel) else {
         return Vec::new();
     };
@@ -159,7 +164,7 @@ fn in_transit(log: &Log, channel: Channel, sender: Option<&Record>, receiver: &R
     let late = ends.late.partition_point(|(number, _)| *number <= received);
     let late = ends.late.range(late..);
     let late = late.take_while(|(number, _)| is_sent(*number));
-    let mut amounts: Vec<u64> = late.map(|(_, amount)| *amount).collect();
+    let mut amounts: Vec<Amount> = late.map(|(_, amount)| *amount).collect();
     if sent.is_some_and(|sent| sent > ends.received.messages) {
         // Those that have not been received to this day.
         let queue = ends.queue.iter().take_while(|item| is_sent(item.number));
@@ -315,7 +320,7 @@ fn wrong_channel(
 }
 
 /// The amounts, as few as one wants to read.
-fn listed(log: &Log, amounts: &[u64]) -> String {
+fn listed(log: &Log, amounts: &[Amount]) -> String {
     const SHOWN: usize = 8;
     if amounts.is_empty() {
         return "nothing".to_owned();
@@ -324,7 +329,7 @@ fn listed(log: &Log, amounts: &[u64]) -> String {
         let plural = if amounts.len() == 1 { "" } else { "s" };
         return format!("{} message{plural}", amounts.len());
     }
-    let shown = amounts.iter().take(SHOWN).map(u64::to_string);
+    let shown = amounts.iter().take(SHOWN).map(Amount::to_string);
     let mut text = shown.collect::<Vec<_>>().join(", ");
     if amounts.len() > SHOWN {
         text += &format!(", … ({} messages, {} in all)", amounts.len(), sum(amounts));
@@ -385,6 +390,6 @@ pub(super) fn wrong_marker(
     None
 }
 
-fn sum<'a>(amounts: impl IntoIterator<Item = &'a u64>) -> u128 {
-    amounts.into_iter().map(|amount| u128::from(*amount)).sum()
+fn sum<'a>(amounts: impl IntoIterator<Item = &'a Amount>) -> i128 {
+    amounts.into_iter().copied().sum()
 }

@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::crossings::{Crossings, Records};
 use super::rule::{Location, Rule, Violation};
-use crate::event::{Channel, ProcessId, SnapshotId, Tally};
+use crate::event::{Amount, Channel, ProcessId, SnapshotId, Tally};
 use crate::system::Content;
 use crate::text::Text;
 
@@ -27,8 +27,10 @@ pub(super) struct Log {
 pub(super) struct Facts {
     /// Whether states and messages are no amounts.
     pub(super) is_opaque: bool,
+    /// Whether they may be negative.
+    pub(super) is_signed: bool,
     /// What they add up to.
-    pub(super) total: Option<u64>,
+    pub(super) total: Option<Amount>,
 }
 
 /// A process.
@@ -36,9 +38,9 @@ pub(super) struct Facts {
 pub(super) struct ProcessLog {
     name: Option<Text>,
     /// Its first state.
-    pub(super) deposit: u64,
+    pub(super) deposit: Amount,
     /// Its state; `None` where states are opaque, and once something was inferred: what else it did before it died is not known.
-    pub(super) state: Option<u64>,
+    pub(super) state: Option<Amount>,
     pub(super) created: Location,
     pub(super) died: Option<Location>,
     /// The first thing that it did not confirm.
@@ -64,7 +66,7 @@ pub(super) struct Due {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Count {
     pub(super) messages: u64,
-    pub(super) sum: u128,
+    pub(super) sum: i128,
 }
 
 /// A channel.
@@ -78,7 +80,7 @@ pub(super) struct ChannelLog {
     pub(super) out: Crossings,
     pub(super) into: Crossings,
     /// Messages that were received and may have been in transit at a cut: number and amount.
-    pub(super) late: VecDeque<(u64, u64)>,
+    pub(super) late: VecDeque<(u64, Amount)>,
     /// The place of the receiver's first record that its sender had not made before the message
     /// received last.
     pub(super) recording: u64,
@@ -188,9 +190,9 @@ impl Due {
 }
 
 impl Count {
-    fn extend(&mut self, amount: u64) {
+    fn extend(&mut self, amount: Amount) {
         self.messages += 1;
-        self.sum += u128::from(amount);
+        self.sum += amount;
     }
 }
 
@@ -217,7 +219,7 @@ impl Log {
         &mut self,
         process: ProcessId,
         name: Option<&Text>,
-        amount: u64,
+        amount: Amount,
         at: Location,
     ) -> Result<(), Violation> {
         let account = ProcessLog {
@@ -273,7 +275,7 @@ impl Log {
     pub(super) fn send(
         &mut self,
         channel: Channel,
-        amount: u64,
+        amount: Amount,
         number: u64,
         at: Location,
     ) -> Result<(), Violation> {
@@ -281,7 +283,8 @@ impl Log {
         if let Some(account) = self.processes.get_mut(&channel.from)
             && let Some(state) = &mut account.state
         {
-            let Some(rest) = state.checked_sub(amount) else {
+            let rest = *state - amount;
+            if rest < 0 && !self.facts.is_signed {
                 let (state, process) = (*state, account.called(channel.from));
                 let reason = format!(
                     "process {process} sends {amount}, and has {state}: it sends what it does not have"
@@ -323,7 +326,7 @@ impl Log {
     pub(super) fn receive(
         &mut self,
         channel: Channel,
-        amount: u64,
+        amount: Amount,
         number: u64,
         at: Location,
     ) -> Result<(), Violation> {
@@ -337,7 +340,8 @@ impl Log {
             .on_message(&account.records, ends.received.messages, at);
         ends.received.extend(amount);
         if let Some(state) = &mut account.state {
-            let Some(sum) = state.checked_add(amount) else {
+            let sum = *state + amount;
+            if sum > Amount::from(u64::MAX) {
                 let (state, process) = (*state, account.called(channel.to));
                 let reason = format!(
                     "process {process} has {state} and receives {amount}: that does not fit in 64 bits"
@@ -379,12 +383,12 @@ impl Log {
     pub(super) fn refuse(
         &mut self,
         channel: Channel,
-        amount: u64,
+        amount: Amount,
         at: Location,
     ) -> Result<(), Violation> {
         self.must_exist(channel, at)?;
         match self.processes.get(&channel.from).and_then(|it| it.state) {
-            Some(state) if state >= amount => {
+            Some(state) if state >= amount && !self.facts.is_signed => {
                 let reason = format!(
                     "process {} refuses to send {amount}, and has {state}, which is enough",
                     self.called(channel.from)

@@ -10,7 +10,9 @@ use super::Verdict;
 use super::judge::{Collecting, judge};
 use super::log::{Due, Facts, Log};
 use super::rule::{Location, Rule, Violation};
-use crate::event::{Channel, ChannelState, Event, ProcessId, ProcessState, SnapshotId, What};
+use crate::event::{
+    Amount, Channel, ChannelState, Event, ProcessId, ProcessState, SnapshotId, What,
+};
 use crate::text::Text;
 
 /// A system between its start and its end.
@@ -59,7 +61,7 @@ pub(super) struct InProgress {
 /// What a process recorded.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
-    pub(super) amount: u64,
+    pub(super) amount: Amount,
     pub(super) at: Location,
     /// Its place among all records of the process.
     pub(super) place: u64,
@@ -381,7 +383,7 @@ impl Running {
         collecting.extend(states, channels);
     }
 
-    fn audit(&mut self, snapshot: SnapshotId, audit: &Result<u64, Text>, at: Location) {
+    fn audit(&mut self, snapshot: SnapshotId, audit: &Result<Amount, Text>, at: Location) {
         self.audits.insert(snapshot, audit.is_ok());
         if audit.is_err() && !self.judged.contains_key(&snapshot) {
             self.given_up = GivenUp(Some(at));
@@ -394,7 +396,7 @@ impl Running {
             return;
         };
         let reason = match audit {
-            Ok(amount) if u128::from(*amount) == *total => return,
+            Ok(amount) if *amount == *total => return,
             Ok(amount) => format!("the audit counted {amount}, and there are {total}"),
             // It is somebody else's text: quoted, so that it cannot pass for ours.
             Err(reason) => format!("the audit failed ({reason:?}), and nothing wrong can be found"),

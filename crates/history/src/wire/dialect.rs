@@ -13,12 +13,13 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::Malformed;
-use crate::event::{Extra, Header, What};
+use crate::event::{Amount, Extra, Header, What};
 
 /// How a history says things, as far as is known so far.
 #[derive(Debug, Default)]
 pub(crate) struct Dialect {
     is_opaque: bool,
+    is_signed: bool,
     /// Processes by their names.
     numbers: HashMap<String, u64>,
     /// Whether processes have only names, and are numbered in the order in which these occur.
@@ -40,6 +41,7 @@ impl Dialect {
     pub(crate) fn of(header: &Header) -> Self {
         Self {
             is_opaque: header.is_opaque,
+            is_signed: header.is_signed,
             ..Self::default()
         }
     }
@@ -79,6 +81,32 @@ impl Dialect {
             key => is_extra(key),
         };
         self.is_opaque || keys.iter().any(has_words)
+    }
+
+    /// Every amount that an event says is in its range.
+    pub(super) fn check_amounts(&self, what: &What) -> Result<(), Malformed> {
+        let fits = |amount: &Amount| super::fits(*amount, self.is_signed);
+        match what {
+            What::Create { amount, .. }
+            | What::Send { amount, .. }
+            | What::Receive { amount, .. }
+            | What::Refuse { amount, .. }
+            | What::Record { amount, .. }
+            | What::Audit {
+                verdict: Ok(amount),
+                ..
+            } => fits(amount),
+            What::Collect {
+                states, channels, ..
+            } => {
+                states.iter().try_for_each(|state| fits(&state.amount))?;
+                channels
+                    .iter()
+                    .flat_map(|it| &it.amounts)
+                    .try_for_each(fits)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What an event says of the names of processes.

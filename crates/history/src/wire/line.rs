@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Malformed;
-use crate::event::{Channel, ChannelState, ProcessId, ProcessState, SnapshotId, Tally};
+use crate::event::{Amount, Channel, ChannelState, ProcessId, ProcessState, SnapshotId, Tally};
 use crate::text::Text;
 
 /// The names of the events.
@@ -52,7 +52,7 @@ pub(super) struct Line {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) members: Option<Vec<ProcessId>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) amount: Option<u64>,
+    pub(super) amount: Option<Amount>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) number: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,7 +131,7 @@ impl Line {
         self
     }
 
-    pub(super) fn with(mut self, amount: u64) -> Self {
+    pub(super) fn with(mut self, amount: Amount) -> Self {
         self.amount = Some(amount);
         self
     }
@@ -178,7 +178,7 @@ impl Line {
         take(&mut self.snapshot, "snapshot")
     }
 
-    pub(super) fn amount(&mut self) -> Result<u64, Malformed> {
+    pub(super) fn amount(&mut self) -> Result<Amount, Malformed> {
         take(&mut self.amount, "amount")
     }
 

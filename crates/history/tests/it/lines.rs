@@ -9,7 +9,7 @@ const RUN: &str = r#"{"history":2,"seed":7,"script":"two.txt"}
 {"event":"send","process":1,"from":1,"to":2,"amount":300,"number":1,"line":4}
 {"event":"refuse","process":1,"from":1,"to":2,"amount":701,"line":5}
 {"event":"begin","process":2,"snapshot":1,"line":6}
-{"event":"record","process":2,"snapshot":1,"amount":18446744073709550615,"received":[{"process":1,"messages":9,"sum":340282366920938463463374607431768211455}],"line":6}
+{"event":"record","process":2,"snapshot":1,"amount":18446744073709550615,"received":[{"process":1,"messages":9,"sum":170141183460469231731687303715884105727}],"line":6}
 {"event":"marker_sent","process":2,"from":2,"to":1,"snapshot":1,"line":6}
 {"event":"marker_received","process":1,"from":2,"to":1,"snapshot":1,"line":7}
 {"event":"record","process":1,"snapshot":1,"amount":700,"sent":[{"process":2,"messages":1,"sum":300}],"line":7}
@@ -185,12 +185,26 @@ fn anything_else_malformed_is_an_error_with_its_line() {
             refused,
             "line 2: `process` is 2, and must be 1, as in `from`",
         ),
-        (negative, "line 2: invalid value"),
+        (
+            negative,
+            "line 2: -1 is negative: that is for histories whose header has `\"negative\":true`",
+        ),
+        (
+            r#"{"event":"create","process":1,"amount":18446744073709551616}"#,
+            "line 2: 18446744073709551616 is too large: amounts fit in 64 bits",
+        ),
     ];
     for (line, expected) in cases {
         let error = read(&format!("{{\"history\":1}}\n{line}\n")).unwrap_err();
         assert!(error.to_string().contains(expected), "{line}\n{error}");
     }
+    let signed = "{\"history\":2,\"negative\":true}\n";
+    assert!(read(&format!("{signed}{negative}\n")).is_ok());
+    let error = read(&format!(
+        "{signed}{}\n",
+        negative.replace("-1", "-18446744073709551616")
+    ));
+    assert!(error.unwrap_err().to_string().contains("too large"));
     let nothing = Error::Empty.to_string();
     for (text, expected) in [
         ("", &nothing[..]),

@@ -295,7 +295,7 @@ fn with_collected(
         let mut channels = channels.iter();
         channels.position(|channel| !channel.amounts.is_empty())
     };
-    type Edit = (&'static str, fn(&mut Vec<u64>));
+    type Edit = (&'static str, fn(&mut Vec<i128>));
     let edits: [Edit; 4] = [
         ("channel: another amount", |amounts| amounts[0] ^= 1),
         ("channel: one more", |amounts| amounts.push(1)),

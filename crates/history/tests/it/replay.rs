@@ -18,7 +18,7 @@ fn a_replay_knows_what_processes_record() {
             } = event.what
             {
                 let before = &replay.processes()[&process];
-                assert_eq!(before.balance, amount.into(), "PIPEBANK_SEED={seed}");
+                assert_eq!(before.balance, amount, "PIPEBANK_SEED={seed}");
                 assert!(!before.recorded.contains(&snapshot));
                 assert_eq!(tallies(&replay, process), (sent.clone(), received.clone()));
                 replay.apply(&event.what);

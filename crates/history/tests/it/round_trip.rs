@@ -4,8 +4,8 @@
 //! `PIPEBANK_SEED=n cargo test -p pipebank-history --test it round_trip::` runs just the n-th history.
 
 use history::{
-    Channel, ChannelState, Event, Extra, Header, ProcessId, ProcessState, Reader, SnapshotId,
-    Tally, Text, What, write_event, write_header,
+    Amount, Channel, ChannelState, Event, Extra, Header, ProcessId, ProcessState, Reader,
+    SnapshotId, Tally, Text, What, write_event, write_header,
 };
 
 const HISTORIES: u64 = 300;
@@ -27,7 +27,8 @@ fn whatever_is_written_is_read_back() {
             sha256: random.maybe(Random::text),
             // What is opaque is read as 0.
             is_opaque: false,
-            total: random.maybe(Random::number),
+            total: random.maybe(Random::amount),
+            is_signed: true,
             extra: random.extra(),
         };
         // Every kind, then whatever comes.
@@ -88,11 +89,11 @@ impl Random {
         }
     }
 
-    fn sum(&mut self) -> u128 {
+    fn sum(&mut self) -> i128 {
         match self.below(3) {
-            0 => u128::MAX - u128::from(self.below(3)),
-            1 => u128::from(u64::MAX) + u128::from(self.below(3)),
-            _ => u128::from(self.number()),
+            0 => i128::MAX - i128::from(self.below(3)),
+            1 => i128::from(u64::MAX) + i128::from(self.below(3)),
+            _ => i128::from(self.number()),
         }
     }
 
@@ -137,6 +138,12 @@ impl Random {
         Channel { from, to }
     }
 
+    /// Of either sign.
+    fn amount(&mut self) -> Amount {
+        let amount = Amount::from(self.number());
+        if self.below(2) == 0 { amount } else { -amount }
+    }
+
     fn tally(&mut self) -> Tally {
         Tally {
             process: self.process(),
@@ -165,7 +172,7 @@ impl Random {
 
     fn what(&mut self, kind: u64) -> What {
         let (process, channel, snapshot) = (self.process(), self.channel(), self.snapshot());
-        let (amount, inferred) = (self.number(), self.below(2) == 0);
+        let (amount, inferred) = (self.amount(), self.below(2) == 0);
         // Counted from 1.
         let number = self.number().max(1);
         match kind {
@@ -215,11 +222,11 @@ impl Random {
                 snapshot,
                 states: self.list(|random| ProcessState {
                     process: random.process(),
-                    amount: random.number(),
+                    amount: random.amount(),
                 }),
                 channels: self.list(|random| {
                     let Channel { from, to } = random.channel();
-                    let amounts = random.list(Self::number);
+                    let amounts = random.list(Self::amount);
                     ChannelState { from, to, amounts }
                 }),
             },

@@ -39,23 +39,23 @@ fn what(line: &str) -> What {
         "create" => What::Create {
             process: process(0),
             name: None,
-            amount: number(1),
+            amount: number(1).into(),
         },
         "send" => What::Send {
             channel: channel(),
-            amount: number(2),
+            amount: number(2).into(),
             number: number(3),
             inferred,
         },
         "receive" => What::Receive {
             channel: channel(),
-            amount: number(2),
+            amount: number(2).into(),
             number: number(3),
         },
         "connect" => What::Connect { channel: channel() },
         "refuse" => What::Refuse {
             channel: channel(),
-            amount: number(2),
+            amount: number(2).into(),
         },
         "begin" => What::Begin {
             process: process(0),
@@ -65,7 +65,7 @@ fn what(line: &str) -> What {
         "record" => What::Record {
             process: process(0),
             snapshot: snapshot(1),
-            amount: number(2),
+            amount: number(2).into(),
             sent: tallies(&rest, "sent"),
             received: tallies(&rest, "received"),
         },

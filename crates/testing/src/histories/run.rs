@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use history::{Channel, ChannelState, Event, ProcessId, ProcessState, SnapshotId, Tally, What};
+use history::{
+    Amount, Channel, ChannelState, Event, ProcessId, ProcessState, SnapshotId, Tally, What,
+};
 
 use super::{Draw, Params};
 
@@ -43,7 +45,7 @@ pub fn run(seed: u64, params: &Params) -> Vec<Event> {
 /// What is on a channel.
 #[derive(Clone, Copy, Debug)]
 enum Item {
-    Message { amount: u64, number: u64 },
+    Message { amount: Amount, number: u64 },
     Marker(SnapshotId),
 }
 
@@ -55,10 +57,10 @@ struct Wire {
 
 #[derive(Debug, Default)]
 struct Process {
-    state: u64,
+    state: Amount,
     is_dead: bool,
-    sent: BTreeMap<ProcessId, (u64, u128)>,
-    received: BTreeMap<ProcessId, (u64, u128)>,
+    sent: BTreeMap<ProcessId, (u64, Amount)>,
+    received: BTreeMap<ProcessId, (u64, Amount)>,
     /// Its parts of the snapshots that are not collected, in the order in which it recorded them.
     parts: Vec<Part>,
 }
@@ -67,10 +69,10 @@ struct Process {
 #[derive(Debug)]
 struct Part {
     snapshot: SnapshotId,
-    state: u64,
+    state: Amount,
     /// Whose markers have not come.
     open: BTreeSet<ProcessId>,
-    channels: BTreeMap<ProcessId, Vec<u64>>,
+    channels: BTreeMap<ProcessId, Vec<Amount>>,
 }
 
 struct Run {
@@ -182,11 +184,11 @@ impl Run {
             }
         };
         // All together fit in 64 bits.
-        let state = match self.draw.below(8) {
+        let state = Amount::from(match self.draw.below(8) {
             0 => 0,
             1 => u64::MAX >> 6,
             _ => self.draw.below(1000),
-        };
+        });
         self.tell(What::Create {
             process,
             name: None,
@@ -233,7 +235,7 @@ impl Run {
             let amount = match self.draw.below(6) {
                 0 => state,
                 1 => 0,
-                _ => self.draw.below(state.min(300).saturating_add(1)),
+                _ => self.up_to(state.min(300)),
             };
             let number = self.put(channel, amount);
             self.tell(What::Send {
@@ -245,8 +247,14 @@ impl Run {
         }
     }
 
+    /// An amount that is no more than this.
+    fn up_to(&mut self, most: Amount) -> Amount {
+        let most = u64::try_from(most).unwrap_or(0);
+        self.draw.below(most.saturating_add(1)).into()
+    }
+
     /// Puts a message on its channel and returns its number.
-    fn put(&mut self, channel: Channel, amount: u64) -> u64 {
+    fn put(&mut self, channel: Channel, amount: Amount) -> u64 {
         let sender = self.processes.get_mut(&channel.from).expect("a process");
         sender.state -= amount;
         count(sender.sent.entry(channel.to).or_default(), amount);
@@ -406,7 +414,7 @@ impl Run {
                 let amount = part.state;
                 states.push(ProcessState { process, amount });
                 for (from, amounts) in part.channels {
-                    total += amounts.iter().sum::<u64>();
+                    total += amounts.iter().sum::<Amount>();
                     if !amounts.is_empty() || self.draw.one_in(8) {
                         channels.push(ChannelState {
                             from,
@@ -453,7 +461,7 @@ impl Run {
             let channel = Channel { from, to };
             if self.channels.contains_key(&channel) && self.draw.one_in(3) {
                 let state = self.processes[&process].state;
-                let amount = self.draw.below(state.min(300).saturating_add(1));
+                let amount = self.up_to(state.min(300));
                 let number = self.put(channel, amount);
                 inferred.push(What::Send {
                     channel,
@@ -484,12 +492,12 @@ fn split(channels: &mut [ChannelState]) -> Vec<ChannelState> {
     }]
 }
 
-fn count(tally: &mut (u64, u128), amount: u64) {
+fn count(tally: &mut (u64, Amount), amount: Amount) {
     tally.0 += 1;
-    tally.1 += u128::from(amount);
+    tally.1 += amount;
 }
 
-fn tallies(of: &BTreeMap<ProcessId, (u64, u128)>) -> Vec<Tally> {
+fn tallies(of: &BTreeMap<ProcessId, (u64, Amount)>) -> Vec<Tally> {
     let tallies = of.iter().map(|(&process, &(messages, sum))| Tally {
         process,
         messages,

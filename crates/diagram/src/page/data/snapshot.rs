@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use history::{ProcessId, Snapshot, SnapshotId, Straightened, Text, What};
+use history::{Amount, ProcessId, Snapshot, SnapshotId, Straightened, Text, What};
 use serde::Serialize;
 
 use super::{Shown, reason_of};
@@ -82,7 +82,7 @@ impl Shown<'_> {
             },
             channels: channels
                 .map(|(channel, amounts)| {
-                    let amounts = amounts.iter().map(u64::to_string).collect();
+                    let amounts = amounts.iter().map(Amount::to_string).collect();
                     (channel.from.to_string(), channel.to.to_string(), amounts)
                 })
                 .collect(),
@@ -141,7 +141,7 @@ impl Shown<'_> {
     }
 }
 
-fn texts(states: &BTreeMap<ProcessId, u64>) -> Vec<(String, String)> {
+fn texts(states: &BTreeMap<ProcessId, Amount>) -> Vec<(String, String)> {
     let states = states.iter();
     states
         .map(|(process, state)| (process.to_string(), state.to_string()))

@@ -39,9 +39,9 @@ pub(super) fn judge(
 }
 
 /// What it should add up to: what was deposited, or what the header says where nobody is created.
-fn expected(log: &Log, open: &InProgress) -> Option<u128> {
+fn expected(log: &Log, open: &InProgress) -> Option<i128> {
     match log.processes.is_empty() {
-        true => log.facts.total.map(u128::from),
+        true => log.facts.total,
         false => deposits(log, open),
     }
 }

@@ -57,11 +57,14 @@ impl Running {
 
     /// Constructs and replays the reordered run of every valid snapshot.
     fn reorder(&mut self, events: Vec<Event>) {
-        let systems = System::link(events).map_err(|error| match error {
+        let mut systems = System::link(events).map_err(|error| match error {
             // Its line would be counted from this system's first.
             Error::Unlinked { reason, .. } => reason.to_string(),
             error => error.to_string(),
         });
+        for system in systems.iter_mut().flatten() {
+            system.is_signed = self.log.facts.is_signed;
+        }
         for (&snapshot, verdict) in &mut self.judged {
             let Verdict::Valid { unjudged, .. } = verdict else {
                 continue;

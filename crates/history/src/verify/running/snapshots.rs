@@ -1,7 +1,7 @@
 //! Snapshots in progress: who has recorded, which markers are due, and what may be in transit.
 
 use super::{InProgress, Initiator, Markers, Record, Running};
-use crate::event::{Channel, ProcessId, SnapshotId, Tally};
+use crate::event::{Amount, Channel, ProcessId, SnapshotId, Tally};
 use crate::verify::log::Due;
 use crate::verify::rule::{Location, Rule, Violation};
 
@@ -70,7 +70,7 @@ impl Running {
     /// A message was received. Its amount is kept where it may have been in transit at a cut: that of
     /// a snapshot in progress which its receiver had recorded before it took it, and its sender not
     /// before it sent it.
-    pub(super) fn keep_if_late(&mut self, channel: Channel, amount: u64, at: Location) {
+    pub(super) fn keep_if_late(&mut self, channel: Channel, amount: Amount, at: Location) {
         let open = &self.open;
         let (Some(ends), Some(receiver)) = (
             self.log.channels.get_mut(&channel),
@@ -177,7 +177,7 @@ impl Running {
         &mut self,
         process: ProcessId,
         snapshot: SnapshotId,
-        amount: u64,
+        amount: Amount,
         tallies: [&[Tally]; 2],
         at: Location,
     ) {
@@ -204,7 +204,7 @@ impl Running {
         &mut self,
         process: ProcessId,
         snapshot: SnapshotId,
-        amount: u64,
+        amount: Amount,
         at: Location,
     ) {
         self.is_after_what_it_depends_on(process, snapshot, at);

@@ -216,9 +216,9 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     messages: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    in_transit: Option<u128>,
+    in_transit: Option<i128>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    total: Option<u128>,
+    total: Option<i128>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unjudged: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

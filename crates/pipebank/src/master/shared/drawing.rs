@@ -80,10 +80,11 @@ impl Drawable {
                 "line {line} is cut off, as when a run is killed; what comes before it is drawn"
             ));
         }
-        Ok(Self {
-            header: reader.header().clone(),
-            systems: System::link(events)?,
-        })
+        let (header, mut systems) = (reader.header().clone(), System::link(events)?);
+        for system in &mut systems {
+            system.is_signed = header.is_signed;
+        }
+        Ok(Self { header, systems })
     }
 
     /// Draws one of its systems.

@@ -124,11 +124,20 @@ fn the_bank_itself_records_the_messages_of_a_case_one_by_one() {
                 });
             }
             let snap = &mut snaps[number];
-            snap.tokens
-                .extend(states.iter().map(|state| (state.process.0, state.amount)));
-            let channels = channels
-                .into_iter()
-                .map(|it| ((it.from.0, it.to.0), it.amounts));
+            snap.tokens.extend(
+                states
+                    .iter()
+                    .map(|state| (state.process.0, u64::try_from(state.amount).unwrap())),
+            );
+            let channels = channels.into_iter().map(|it| {
+                (
+                    (it.from.0, it.to.0),
+                    it.amounts
+                        .iter()
+                        .map(|it| u64::try_from(*it).unwrap())
+                        .collect(),
+                )
+            });
             snap.messages.extend(channels);
         }
         assert!(!snaps.is_empty(), "{case}");
