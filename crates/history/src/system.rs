@@ -145,6 +145,13 @@ impl System {
         {
             self.expect_created(process)?;
         }
+        if let What::Connect { channel }
+        | What::Refuse { channel, .. }
+        | What::ChannelClosed { channel, .. } = event.what
+        {
+            self.expect_created(channel.from)?;
+            self.expect_created(channel.to)?;
+        }
         match event.what {
             What::Create { process, .. } => {
                 if self.processes.insert(process, index).is_some() {

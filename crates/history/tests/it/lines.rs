@@ -295,4 +295,24 @@ fn a_system_knows_what_belongs_together() {
         "line 14: a message of 301 is received from channel 1 → 2, where a message of 300 is next \
          (line 5)"
     );
+
+    // Whoever is named was created.
+    for named in ["connect", "refuse"] {
+        let amount = if named == "refuse" {
+            ",\"amount\":1"
+        } else {
+            ""
+        };
+        let text = format!(
+            r#"{{"history":2}}
+{{"event":"start","sparse":true}}
+{{"event":"create","process":1,"amount":1}}
+{{"event":"{named}","process":1,"from":1,"to":2{amount}}}
+"#
+        );
+        let error = System::link(read(&text).unwrap().1)
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with("line 4: "), "{error}");
+    }
 }

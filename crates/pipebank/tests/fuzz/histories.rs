@@ -147,7 +147,7 @@ fn in_events(bytes: &[u8]) -> Vec<u8> {
 
 /// Each of these, repeated, makes the longest line that is read, and the most of it that is kept.
 #[test]
-fn no_line_of_a_history_takes_more_than_a_megabyte() {
+fn no_line_of_a_history_takes_more_than_two_megabytes() {
     let collect = "{\"event\":\"collect\",\"snapshot\":1,";
     let record = "{\"event\":\"record\",\"process\":1,\"snapshot\":1,\"amount\":1,";
     for (begin, again, end) in [
@@ -192,7 +192,8 @@ fn no_line_of_a_history_takes_more_than_a_megabyte() {
             outcome.is_ok() || again == "[",
             "{begin}{again}: {outcome:?}"
         );
-        assert!(most <= MEGABYTE, "{begin}{again}: {most} bytes at once");
+        // An amount takes 16 bytes, and two in a line: so do as many as fit in it, while they grow.
+        assert!(most <= 2 * MEGABYTE, "{begin}{again}: {most} bytes at once");
     }
 }
 
