@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use crate::cpus::{Affinity, Cpus};
 use crate::error::{Error, While};
 use crate::ours::{Ours, peak_memory, time_on_cpu};
-use crate::plan::{BATCH, Plan};
+use crate::plan::{BATCH, Layout, Plan};
 use crate::raw;
 use crate::rows::{Row, Unit};
 use crate::scripts::{self, Step};
 use crate::{frames, loads};
+use bank::topology::Shape;
 
 /// What every measurement has.
 pub(crate) struct Bench {
@@ -37,18 +38,17 @@ pub(crate) fn all(plan: &Plan, cpus: usize, can_load: bool) -> Vec<Job> {
     jobs.extend(scripts());
     jobs.extend([Affinity::One, Affinity::Any].map(echo));
     jobs.push(receive_all());
-    jobs.extend(
-        plan.load_nodes
-            .iter()
-            .map(|nodes| loads::load(*nodes, can_load)),
-    );
+    let meshes = plan.load_nodes.iter().map(|nodes| Layout::mesh(*nodes));
+    let loaded = meshes.chain(plan.sparse.iter().copied());
+    jobs.extend(loaded.map(|layout| loads::load(layout, can_load)));
     jobs.push(loads::loss(plan.loss_nodes, can_load));
     jobs.extend(
         plan.idle_snapshot_nodes
             .iter()
             .map(|nodes| snapshot_when_idle(*nodes)),
     );
-    jobs.extend(plan.mesh_nodes.iter().map(|nodes| mesh(*nodes)));
+    let meshes = plan.mesh_nodes.iter().map(|nodes| Layout::mesh(*nodes));
+    jobs.extend(meshes.chain(plan.sparse.iter().copied()).map(up));
     jobs.push(idle(plan.idle_nodes));
     jobs
 }
@@ -185,7 +185,7 @@ fn script_job(row: Row, script: Script) -> Job {
                 None => (bench.plan.commands, raw::serve::LARGEST_WINDOW),
             };
             let steps = (script.steps)(commands);
-            let text = scripts::created(scripts::NODES) + &scripts::lines(&steps);
+            let text = scripts::created(Layout::mesh(scripts::NODES)) + &scripts::lines(&steps);
             let path = bench.ours.scratch("script.txt");
             fs::write(&path, text).while_("write a script")?;
             by_turns(
@@ -227,7 +227,7 @@ fn receive_all() -> Job {
             let sends = scripts::lines(&scripts::sends(bench.plan.waiting));
             for _ in 0..bench.plan.repeats {
                 let mut session = bench.ours.session()?;
-                session.run(&scripts::created(scripts::NODES))?;
+                session.run(&scripts::created(Layout::mesh(scripts::NODES)))?;
                 session.run(&sends)?;
                 let began = Instant::now();
                 session.run("ReceiveAll\n")?;
@@ -248,7 +248,7 @@ fn snapshot_when_idle(nodes: usize) -> Job {
         rows: vec![Row::new(key, measure, Unit::Milliseconds)],
         work: Box::new(move |bench, rows| {
             let mut session = bench.ours.session()?;
-            session.run(&scripts::created(nodes))?;
+            session.run(&scripts::created(Layout::mesh(nodes)))?;
             let mut times = Vec::new();
             for _ in 0..bench.plan.idle_snapshots {
                 let began = Instant::now();
@@ -263,29 +263,36 @@ fn snapshot_when_idle(nodes: usize) -> Job {
     }
 }
 
-fn mesh(nodes: usize) -> Job {
+fn up(layout: Layout) -> Job {
+    let nodes = layout.nodes;
+    let (is_mesh, key) = (layout.shape == Shape::Mesh, layout.key());
     let up = match nodes {
-        128 => Some(500.0),
-        512 => Some(3000.0),
+        128 if is_mesh => Some(500.0),
+        512 if is_mesh => Some(3000.0),
         _ => None,
     };
     let memory = |who: &str, target: Option<f64>| {
         let (key, measure) = (
-            format!("memory.{who}.{nodes}"),
+            format!("memory.{who}.{key}"),
             format!(
-                "memory of {}, {nodes} nodes",
+                "memory of {}, {layout}",
                 if who == "node" { "a node" } else { who }
             ),
         );
         Row::new(key, measure, Unit::Megabytes).target(target)
     };
-    let measure = format!("{nodes} nodes up and connected");
+    let measure = format!("{layout} up and connected");
     Job {
         what: measure.clone(),
         rows: vec![
-            Row::new(format!("mesh.{nodes}"), measure, Unit::Milliseconds).target(up),
-            memory("node", (nodes == 64).then_some(4.0)),
-            memory("master", (nodes == 512).then_some(60.0)),
+            Row::new(
+                format!("{}.{key}", if is_mesh { "mesh" } else { "up" }),
+                measure,
+                Unit::Milliseconds,
+            )
+            .target(up),
+            memory("node", (is_mesh && nodes == 64).then_some(4.0)),
+            memory("master", (is_mesh && nodes == 512).then_some(60.0)),
         ],
         work: Box::new(move |bench, rows| {
             let [up, of_node, of_master] = rows else {
@@ -293,7 +300,7 @@ fn mesh(nodes: usize) -> Job {
             };
             let raw = || {
                 let began = Instant::now();
-                let children = raw::mesh::build(nodes, "idle")?;
+                let children = raw::mesh::build(layout, "idle")?;
                 let milliseconds = began.elapsed().as_secs_f64() * 1e3;
                 raw::mesh::end(children)?;
                 Ok(milliseconds)
@@ -301,7 +308,7 @@ fn mesh(nodes: usize) -> Job {
             let ours = || {
                 let began = Instant::now();
                 let mut session = bench.ours.session()?;
-                session.run(&scripts::created(nodes))?;
+                session.run(&scripts::created(layout))?;
                 let milliseconds = began.elapsed().as_secs_f64() * 1e3;
                 let pids = session.pids()?;
                 of_master.ours = Some(peak_memory(pids.master)?);
@@ -327,7 +334,7 @@ fn idle(nodes: usize) -> Job {
         rows: vec![Row::new("idle", measure, Unit::Milliseconds).target(0.0)],
         work: Box::new(move |bench, rows| {
             let mut session = bench.ours.session()?;
-            session.run(&scripts::created(nodes))?;
+            session.run(&scripts::created(Layout::mesh(nodes)))?;
             let pids = session.pids()?;
             let used = || -> Result<u64, Error> {
                 let observer = pids.observer.into_iter();

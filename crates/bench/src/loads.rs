@@ -5,8 +5,10 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::jobs::{Bench, Job};
 use crate::ours::Summary;
+use crate::plan::Layout;
 use crate::raw;
 use crate::rows::{Row, State, Unit};
+use bank::topology::Shape;
 
 /// How snapshots are taken: the option's value, and what the keys and the words are.
 pub(crate) const MODES: [(&str, &str, &str); 3] = [
@@ -18,50 +20,47 @@ pub(crate) const MODES: [(&str, &str, &str); 3] = [
 /// The share of the raw baseline's throughput that the bank must reach.
 const RATIO: f64 = 0.6;
 
-pub(crate) fn load(nodes: usize, can_load: bool) -> Job {
+pub(crate) fn load(layout: Layout, can_load: bool) -> Job {
     // Million transfers a second with snapshots off, and milliseconds for a snapshot.
-    let (rate, latency) = match nodes {
-        4 => (Some(15e6), Some(1.0)),
-        16 => (Some(12e6), Some(5.0)),
-        64 => (Some(8e6), Some(30.0)),
-        128 => (None, Some(300.0)),
+    let (rate, latency) = match (layout.shape, layout.nodes) {
+        (Shape::Mesh, 4) => (Some(15e6), Some(1.0)),
+        (Shape::Mesh, 16) => (Some(12e6), Some(5.0)),
+        (Shape::Mesh, 64) => (Some(8e6), Some(30.0)),
+        (Shape::Mesh, 128) => (None, Some(300.0)),
         _ => (None, None),
     };
+    let name = layout.key();
     let mut rows = Vec::new();
     for (every, key, words) in MODES {
-        let measure = format!("load, {nodes} nodes, {words}");
-        let row = Row::new(format!("load.{key}.{nodes}"), measure, Unit::PerSecond);
+        let measure = format!("load, {layout}, {words}");
+        let row = Row::new(format!("load.{key}.{name}"), measure, Unit::PerSecond);
         rows.push(match every {
             "none" => row.target(rate).ratio_target(rate.map(|_| RATIO)),
             _ => row,
         });
     }
     for (_, key, words) in &MODES[1..] {
-        let measure = format!("snapshot under load, {nodes} nodes, {words}, median");
-        let row = Row::new(
-            format!("latency.{key}.{nodes}"),
-            measure,
-            Unit::Milliseconds,
-        );
+        let measure = format!("snapshot under load, {layout}, {words}, median");
+        let row = Row::new(format!("latency.{key}.{name}"), measure, Unit::Milliseconds);
         rows.push(row.target(latency.filter(|_| *key == "ten")));
     }
     Job {
-        what: format!("load, {nodes} nodes"),
+        what: format!("load, {layout}"),
         rows: unless(can_load, rows),
-        work: Box::new(move |bench, rows| measure(bench, nodes, can_load, rows)),
+        work: Box::new(move |bench, rows| measure(bench, layout, can_load, rows)),
     }
 }
 
-fn measure(bench: &Bench, nodes: usize, can_load: bool, rows: &mut [Row]) -> Result<(), Error> {
+fn measure(bench: &Bench, layout: Layout, can_load: bool, rows: &mut [Row]) -> Result<(), Error> {
     for _ in 0..bench.plan.repeats {
         rows[0]
             .raw_runs
-            .push(raw::load::measure(nodes, bench.plan.load)?);
+            .push(raw::load::measure(layout, bench.plan.load)?);
         if !can_load {
             continue;
         }
         for (at, (every, _, _)) in MODES.iter().enumerate() {
-            let summary = audited(bench.ours.load(nodes, bench.plan.load, every)?)?;
+            let summary = audited(bench.ours.load(layout, bench.plan.load, every)?)?;
             rows[at].ours_runs.push(summary.rate);
             if at > 0 {
                 let latency = &mut rows[MODES.len() + at - 1].ours_runs;
@@ -92,7 +91,9 @@ pub(crate) fn loss(nodes: usize, can_load: bool) -> Job {
                 return Ok(());
             }
             let rate = |every| -> Result<f64, Error> {
-                let summary = bench.ours.load(nodes, bench.plan.loss, every)?;
+                let summary = bench
+                    .ours
+                    .load(Layout::mesh(nodes), bench.plan.loss, every)?;
                 Ok(audited(summary)?.rate)
             };
             let mut losses = Vec::new();

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use tempfile::TempDir;
 
 use crate::error::{Error, While};
+use crate::plan::Layout;
 
 /// More than anybody has.
 const REFUSED: &str = "Send 1 2 18446744073709551615\n";
@@ -84,13 +85,15 @@ impl Ours {
     /// A bank by itself; `snapshot_every` as the option wants it.
     pub(crate) fn load(
         &self,
-        nodes: usize,
+        layout: Layout,
         duration: Duration,
         snapshot_every: &str,
     ) -> Result<Summary, Error> {
-        let (nodes, seconds) = (nodes.to_string(), duration.as_secs_f64().to_string());
+        let (nodes, seconds) = (layout.nodes.to_string(), duration.as_secs_f64().to_string());
+        let topology = layout.shape.to_string();
         let mut arguments = vec!["load", "--json", "--seed", "1"];
         arguments.extend(["--nodes", &nodes, "--duration", &seconds]);
+        arguments.extend(["--topology", &topology]);
         arguments.extend(["--snapshot-every", snapshot_every]);
         let mut command = Command::new(&self.master);
         // What it has to say goes to the reader; its progress line is not for this.

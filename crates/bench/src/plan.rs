@@ -1,12 +1,69 @@
 //! How much is measured: in full, quickly, or only to see that it runs.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::loads::millis;
 use crate::raw::FRAME;
+use bank::id::Place;
+use bank::topology::Shape;
 
 /// Frames in a batch of 16 KiB.
 pub(crate) const BATCH: usize = 16 * 1024 / FRAME;
+
+/// A bank that is measured: how many nodes, and which channels.
+#[derive(Clone, Copy)]
+pub(crate) struct Layout {
+    pub(crate) shape: Shape,
+    pub(crate) nodes: usize,
+}
+
+/// What graphs are drawn from.
+const SEED: u64 = 1;
+
+impl Layout {
+    pub(crate) const fn mesh(nodes: usize) -> Self {
+        let shape = Shape::Mesh;
+        Self { shape, nodes }
+    }
+
+    const fn ring(nodes: usize) -> Self {
+        let shape = Shape::Ring;
+        Self { shape, nodes }
+    }
+
+    const fn random(degree: u32, nodes: usize) -> Self {
+        let shape = Shape::Random(degree);
+        Self { shape, nodes }
+    }
+
+    /// The last part of keys.
+    pub(crate) fn key(self) -> String {
+        let Self { shape, nodes } = self;
+        match shape {
+            Shape::Mesh => nodes.to_string(),
+            _ => format!("{shape}.{nodes}"),
+        }
+    }
+
+    /// The channels, as (from, to), in nodes from 0.
+    pub(crate) fn channels(self) -> Vec<(usize, usize)> {
+        let channels = self.shape.channels(self.nodes as u32, SEED).into_iter();
+        channels
+            .map(|(from, to): (Place, Place)| (from.index(), to.index()))
+            .collect()
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { shape, nodes } = self;
+        match shape {
+            Shape::Mesh => write!(f, "{nodes} nodes"),
+            _ => write!(f, "{shape} of {nodes} nodes"),
+        }
+    }
+}
 
 /// Sizes and times.
 pub(crate) struct Plan {
@@ -28,6 +85,8 @@ pub(crate) struct Plan {
     pub(crate) idle_snapshot_nodes: &'static [usize],
     pub(crate) idle_snapshots: usize,
     pub(crate) mesh_nodes: &'static [usize],
+    /// Other shapes than meshes: under load, and on their way up.
+    pub(crate) sparse: &'static [Layout],
     pub(crate) idle_nodes: usize,
     pub(crate) idle: Duration,
 }
@@ -51,6 +110,12 @@ impl Plan {
         idle_snapshot_nodes: &[4, 16, 64, 128],
         idle_snapshots: 20,
         mesh_nodes: &[4, 16, 64, 128, 256, 512],
+        sparse: &[
+            Layout::ring(16),
+            Layout::ring(128),
+            Layout::ring(1000),
+            Layout::random(4, 128),
+        ],
         idle_nodes: 64,
         idle: millis(2000),
     };
@@ -72,6 +137,7 @@ impl Plan {
         idle_snapshot_nodes: &[4, 16],
         idle_snapshots: 5,
         mesh_nodes: &[4, 16, 64, 128],
+        sparse: &[Layout::ring(16), Layout::random(4, 16)],
         idle_nodes: 16,
         idle: millis(500),
         ..Self::FULL
@@ -95,6 +161,7 @@ impl Plan {
         idle_snapshot_nodes: &[4],
         idle_snapshots: 1,
         mesh_nodes: &[4, 20],
+        sparse: &[Layout::ring(4), Layout::random(1, 4)],
         idle_nodes: 4,
         idle: millis(50),
     };

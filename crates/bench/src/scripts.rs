@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 
+use crate::plan::Layout;
+use bank::topology::Shape;
+
 /// Four nodes, as in the targets.
 pub(crate) const NODES: usize = 4;
 const BLOCK: u64 = 1000;
@@ -71,12 +74,19 @@ pub(crate) fn sends(messages: u64) -> Vec<Step> {
     (0..messages).map(send).collect()
 }
 
-/// A bank of a number of nodes, as a script.
-pub(crate) fn created(nodes: usize) -> String {
-    let mut text = String::from("StartMaster\n");
-    for id in 1..=nodes {
+/// A bank without transfers, as a script.
+pub(crate) fn created(layout: Layout) -> String {
+    let is_sparse = layout.shape != Shape::Mesh;
+    let mut text = String::from("StartMaster");
+    text += if is_sparse { " sparse\n" } else { "\n" };
+    for id in 1..=layout.nodes {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "CreateNode {id} {DEPOSIT}");
+    }
+    if is_sparse {
+        for (from, to) in layout.channels() {
+            let _ = writeln!(text, "Connect {} {}", from + 1, to + 1);
+        }
     }
     text
 }

@@ -120,14 +120,19 @@ fn expected() -> Vec<String> {
     ]
     .map(String::from)
     .into();
-    for nodes in [2, 4] {
+    for nodes in ["2", "4", "ring.4", "random:1.4"] {
         let kinds = ["load.off", "load.ten", "load.back_to_back"];
         let latencies = ["latency.ten", "latency.back_to_back"];
         let each = kinds.iter().chain(&latencies);
         keys.extend(each.map(|kind| format!("{kind}.{nodes}")));
     }
-    for nodes in [4, 20] {
-        let kinds = ["mesh", "memory.node", "memory.master"];
+    for (up, nodes) in [
+        ("mesh", "4"),
+        ("mesh", "20"),
+        ("up", "ring.4"),
+        ("up", "random:1.4"),
+    ] {
+        let kinds = [up, "memory.node", "memory.master"];
         keys.extend(kinds.map(|kind| format!("{kind}.{nodes}")));
     }
     keys

@@ -141,25 +141,37 @@ struct Sender {
 }
 
 /// All channels of the bank.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Channels {
     senders: Vec<Sender>,
-    /// By sender, then receiver.
-    channels: Vec<Vec<Channel>>,
+    /// By sender, then receiver: which of `channels`. A row ends with the last receiver.
+    slots: Vec<Vec<u32>>,
+    /// In the order in which they opened, behind [`NEVER_OPENED`].
+    channels: Vec<Channel>,
     /// Which channels have something to receive, and of which that is undetermined.
     ready: Ready,
+}
+
+/// What stands for every channel that was never opened: nothing is ever enqueued on it.
+const NEVER_OPENED: usize = 0;
+
+impl Default for Channels {
+    fn default() -> Self {
+        Self {
+            senders: Vec::new(),
+            slots: Vec::new(),
+            channels: vec![Channel::default()],
+            ready: Ready::default(),
+        }
+    }
 }
 
 impl Channels {
     /// A node joins, without channels.
     pub(super) fn join(&mut self, id: NodeId) {
         self.ready.join(id);
-        for row in &mut self.channels {
-            row.push(Channel::default());
-        }
         self.senders.push(Sender::default());
-        let row = self.senders.iter().map(|_| Channel::default()).collect();
-        self.channels.push(row);
+        self.slots.push(Vec::new());
     }
 
     /// The sender of a channel opens it with the command of this ticket: the markers of the snapshots
@@ -167,35 +179,45 @@ impl Channels {
     pub(super) fn open(&mut self, from: Place, to: Place, owing: bool, done: Ticket) {
         let sender = &mut self.senders[from.index()];
         sender.outgoing.push(to);
-        let channel = &mut self.channels[from.index()][to.index()];
-        for (snapshot, _) in sender.recorded.iter().filter(|_| owing) {
-            channel.queue.push_back(Enqueued::Marker(*snapshot, done));
-        }
+        let owed = sender.recorded.iter().filter(|_| owing);
+        let markers = owed.map(|(snapshot, _)| Enqueued::Marker(*snapshot, done));
+        let queue = markers.collect();
+        let row = &mut self.slots[from.index()];
+        row.resize(row.len().max(to.index() + 1), NEVER_OPENED as u32);
+        row[to.index()] = self.channels.len() as u32;
+        self.channels.push(Channel {
+            queue,
+            ..Channel::default()
+        });
         self.refresh(from, to);
     }
 
     /// Undoes [`open`](Self::open).
     pub(super) fn undo_open(&mut self, from: Place, to: Place) {
         self.senders[from.index()].outgoing.pop();
-        self.channels[from.index()][to.index()] = Channel::default();
+        debug_assert_eq!(self.slot(from, to) + 1, self.channels.len());
+        self.slots[from.index()][to.index()] = NEVER_OPENED as u32;
+        self.channels.pop();
         self.refresh(from, to);
     }
 
     /// A transfer is enqueued; `certain` unless its sender may yet refuse it.
     pub(super) fn send(&mut self, from: Place, to: Place, amount: u64, certain: bool) {
-        let channel = &mut self.channels[from.index()][to.index()];
+        let slot = self.slot(from, to);
+        debug_assert_ne!(slot, NEVER_OPENED);
+        let channel = &mut self.channels[slot];
         if !certain {
             channel.undetermined.push_back(channel.end());
         }
         channel.queue.push_back(Enqueued::Transfer(amount));
         if channel.queue.len() == 1 {
-            self.refresh(from, to);
+            self.ready.set(from, to, channel.head());
         }
     }
 
     /// Undoes [`send`](Self::send).
     pub(super) fn undo_send(&mut self, from: Place, to: Place) {
-        let channel = &mut self.channels[from.index()][to.index()];
+        let channel = self.channel_mut(from, to);
         channel.queue.pop_back();
         let end = channel.end();
         if channel.undetermined.back() == Some(&end) {
@@ -206,7 +228,7 @@ impl Channels {
 
     /// The oldest transfer of the channel that might have been refused was sent, or was not.
     pub(super) fn determine(&mut self, from: Place, to: Place, sent: bool) {
-        let channel = &mut self.channels[from.index()][to.index()];
+        let channel = self.channel_mut(from, to);
         if let Some(index) = channel.undetermined.pop_front()
             && !sent
         {
@@ -220,14 +242,15 @@ impl Channels {
 
     /// What is at the head of the channel.
     pub(super) fn head(&self, from: Place, to: Place) -> Head {
-        self.channels[from.index()][to.index()].head()
+        self.channel(from, to).head()
     }
 
     /// `to` takes the head of the channel, which must be a transfer or a marker, and does so
     /// once `done` steps are retired. Where it is the first marker of its snapshot, `to` records its
     /// state.
     pub(super) fn take(&mut self, from: Place, to: Place, done: Ticket) -> Option<Taken> {
-        let channel = &mut self.channels[from.index()][to.index()];
+        let slot = self.slot(from, to);
+        let channel = &mut self.channels[slot];
         let head = channel.queue.pop_front()?;
         channel.taken += 1;
         if channel.queue.is_empty() && channel.queue.capacity() > 4096 {
@@ -244,7 +267,7 @@ impl Channels {
                 Taken::Marker { snapshot, records }
             }
         };
-        self.refresh(from, to);
+        self.ready.set(from, to, self.channels[slot].head());
         Some(taken)
     }
 
@@ -259,7 +282,7 @@ impl Channels {
                 Enqueued::Marker(snapshot, 0)
             }
         };
-        let channel = &mut self.channels[from.index()][to.index()];
+        let channel = self.channel_mut(from, to);
         channel.taken -= 1;
         channel.queue.push_front(enqueued);
         self.refresh(from, to);
@@ -272,7 +295,7 @@ impl Channels {
         for index in 0..self.senders[node.index()].outgoing.len() {
             let to = self.senders[node.index()].outgoing[index];
             if !self.senders[to.index()].is_dead {
-                let channel = &mut self.channels[node.index()][to.index()];
+                let channel = self.channel_mut(node, to);
                 channel.queue.push_back(Enqueued::Marker(snapshot, done));
                 self.refresh(node, to);
             }
@@ -284,7 +307,7 @@ impl Channels {
         self.senders[node.index()].recorded.pop();
         for index in 0..self.senders[node.index()].outgoing.len() {
             let to = self.senders[node.index()].outgoing[index];
-            let channel = &mut self.channels[node.index()][to.index()];
+            let channel = self.channel_mut(node, to);
             if let Some(Enqueued::Marker(last, _)) = channel.queue.back()
                 && *last == snapshot
             {
@@ -318,24 +341,24 @@ impl Channels {
     /// A node is dead, and nothing that is on the way to it will be received.
     pub(super) fn die(&mut self, node: Place) {
         self.senders[node.index()].is_dead = true;
-        for from in 0..self.senders.len() {
-            let channel = &mut self.channels[from][node.index()];
+        for from in (0..self.senders.len()).map(Place::at) {
+            let channel = self.channel_mut(from, node);
             channel.queue = VecDeque::new();
             channel.undetermined.clear();
-            self.refresh(Place::at(from), node);
+            self.refresh(from, node);
         }
     }
 
     /// Nothing behind the first frames of this channel will ever come.
     pub(super) fn truncate(&mut self, from: Place, to: Place, frames: usize) {
-        let channel = &mut self.channels[from.index()][to.index()];
+        let channel = self.channel_mut(from, to);
         channel.queue.truncate(frames);
         self.refresh(from, to);
     }
 
     /// What waits in the channel, in order.
     pub(super) fn frames(&self, from: Place, to: Place) -> impl Iterator<Item = Frame> {
-        let queue = &self.channels[from.index()][to.index()].queue;
+        let queue = &self.channel(from, to).queue;
         queue.iter().map(|enqueued| enqueued.frame())
     }
 
@@ -346,24 +369,24 @@ impl Channels {
         to: Place,
         frames: usize,
     ) -> impl Iterator<Item = Frame> {
-        let queue = &self.channels[from.index()][to.index()].queue;
+        let queue = &self.channel(from, to).queue;
         let behind = queue.range(frames.min(queue.len())..);
         behind.map(|enqueued| enqueued.frame())
     }
 
     /// How many frames wait in the channel.
     pub(super) fn len(&self, from: Place, to: Place) -> usize {
-        self.channels[from.index()][to.index()].queue.len()
+        self.channel(from, to).queue.len()
     }
 
     /// How many frames of the channel were taken.
     pub(super) fn taken(&self, from: Place, to: Place) -> u64 {
-        self.channels[from.index()][to.index()].taken
+        self.channel(from, to).taken
     }
 
     /// The transfers that wait in the channel behind its first frames.
     pub(super) fn transfers_behind(&self, from: Place, to: Place, frames: usize) -> Transfers {
-        self.channels[from.index()][to.index()].transfers(frames)
+        self.channel(from, to).transfers(frames)
     }
 
     /// Which channels have something to receive.
@@ -371,8 +394,25 @@ impl Channels {
         &mut self.ready
     }
 
+    #[inline]
+    fn slot(&self, from: Place, to: Place) -> usize {
+        let slot = self.slots[from.index()].get(to.index());
+        slot.map_or(NEVER_OPENED, |slot| *slot as usize)
+    }
+
+    #[inline]
+    fn channel(&self, from: Place, to: Place) -> &Channel {
+        &self.channels[self.slot(from, to)]
+    }
+
+    #[inline]
+    fn channel_mut(&mut self, from: Place, to: Place) -> &mut Channel {
+        let slot = self.slot(from, to);
+        &mut self.channels[slot]
+    }
+
     fn refresh(&mut self, from: Place, to: Place) {
-        let head = self.channels[from.index()][to.index()].head();
+        let head = self.channel(from, to).head();
         self.ready.set(from, to, head);
     }
 }

@@ -1,5 +1,6 @@
-//! Load without a bank: every child writes batches to all others and reads what comes.
+//! Load without a bank: every child writes batches along its channels and reads what comes.
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,9 +8,10 @@ use nix::errno::Errno;
 use nix::sched::sched_yield;
 use nix::unistd;
 
-use super::mesh::{self, Channel, Handed};
+use super::mesh::{self, Channels, Handed};
 use super::{FRAME, pipe::read_whole};
 use crate::error::{Error, While};
+use crate::plan::Layout;
 
 /// Records in a batch for one peer: as many as the bank's nodes make on average, of up to 128, and
 /// of fewer where there are many peers (`node/load.rs`).
@@ -24,8 +26,8 @@ const READ: usize = 64 * 1024;
 const WARM_UP: Duration = Duration::from_millis(150);
 
 /// Transfers a second, all children together.
-pub(crate) fn measure(nodes: usize, duration: Duration) -> Result<f64, Error> {
-    let mut children = mesh::build(nodes, "load")?;
+pub(crate) fn measure(layout: Layout, duration: Duration) -> Result<f64, Error> {
+    let mut children = mesh::build(layout, "load")?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let begin = now.unwrap_or_default() + WARM_UP;
     let mut times = Vec::new();
@@ -45,15 +47,16 @@ pub(crate) fn measure(nodes: usize, duration: Duration) -> Result<f64, Error> {
 
 /// What waits for one peer.
 struct Outbox {
-    channel: Channel,
+    channel: File,
     bytes: Vec<u8>,
     written: usize,
 }
 
 /// The child: works between the two times that it is told, then answers how many bytes it took.
 pub(crate) fn child(handed: &Handed) -> Result<(), Error> {
-    let channels = handed.open(true)?;
-    let mut peers: Vec<Outbox> = channels
+    let Channels { write, read } = handed.open(true)?;
+    let mut incoming: Vec<File> = read.into_iter().flatten().collect();
+    let mut peers: Vec<Outbox> = write
         .into_iter()
         .flatten()
         .map(|channel| Outbox {
@@ -77,8 +80,8 @@ pub(crate) fn child(handed: &Handed) -> Result<(), Error> {
             break;
         }
         let mut came = 0;
-        for peer in &mut peers {
-            came += read_everything(&mut peer.channel, &mut buffer)?;
+        for channel in &mut incoming {
+            came += read_everything(channel, &mut buffer)?;
         }
         taken += if now >= begin { came } else { 0 };
         for peer in &mut peers {
@@ -95,10 +98,10 @@ pub(crate) fn child(handed: &Handed) -> Result<(), Error> {
 }
 
 /// Reads until there is less than was asked for.
-fn read_everything(channel: &mut Channel, buffer: &mut [u8]) -> Result<u64, Error> {
+fn read_everything(channel: &mut File, buffer: &mut [u8]) -> Result<u64, Error> {
     let mut came = 0;
     loop {
-        match channel.read.read(buffer) {
+        match channel.read(buffer) {
             Ok(count) => {
                 came += count as u64;
                 if count < buffer.len() {
@@ -113,7 +116,7 @@ fn read_everything(channel: &mut Channel, buffer: &mut [u8]) -> Result<u64, Erro
 
 impl Outbox {
     fn flush(&mut self) -> Result<(), Error> {
-        match unistd::write(&self.channel.write, &self.bytes[self.written..]) {
+        match unistd::write(&self.channel, &self.bytes[self.written..]) {
             Ok(count) => self.written += count,
             // Full; or the peer has come to its end, which is near for this one too.
             Err(Errno::EAGAIN | Errno::EPIPE) => {}

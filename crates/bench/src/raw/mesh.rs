@@ -1,5 +1,5 @@
-//! A full mesh of children: every pipe is made by the parent, and its ends are handed over in
-//! tiles of 16 × 16, many in a message.
+//! Children that are joined by pipes: every pipe is made by the parent. In a full mesh the ends are handed
+//! over in tiles of 16 × 16, many in a message; in any other shape one by one.
 
 use std::fs::{File, OpenOptions};
 use std::io::{IoSlice, IoSliceMut};
@@ -17,7 +17,10 @@ use nix::sys::socket::{
 };
 use nix::unistd;
 
+use bank::topology::Shape;
+
 use crate::error::{Error, While};
+use crate::plan::Layout;
 
 const TILE: usize = 16;
 
@@ -32,35 +35,65 @@ pub(crate) struct Child {
     process: std::process::Child,
 }
 
-/// The two channel ends to and from one peer, as numbers.
-#[derive(Clone, Copy)]
-struct Ends {
-    write: RawFd,
-    read: RawFd,
+/// What the ends in a message are: two for each peer, to write and to read, or only one for one peer.
+const BOTH: u8 = 0;
+const WRITE: u8 = 1;
+const READ: u8 = 2;
+
+/// The channel ends that a child was handed, as numbers: by peer.
+pub(crate) struct Handed {
+    write: Vec<Option<RawFd>>,
+    read: Vec<Option<RawFd>>,
 }
 
-/// What a child was handed: by peer, nothing for itself.
-pub(crate) struct Handed(Vec<Option<Ends>>);
-
-/// Starts a number of children and connects every two; all have answered when it returns.
-pub(crate) fn build(nodes: usize, role: &str) -> Result<Vec<Child>, Error> {
+/// Starts a number of children and connects them; all have answered when it returns.
+pub(crate) fn build(layout: Layout, role: &str) -> Result<Vec<Child>, Error> {
+    let Layout { shape, nodes } = layout;
     let mut children = Vec::new();
-    for index in 0..nodes {
-        children.push(start(role, index, nodes)?);
-    }
-    let mut first = 0;
-    while first < nodes {
-        let end = nodes.min(first + TILE);
-        for other in (0..first).step_by(TILE) {
-            connect(&children, other..other + TILE, first..end)?;
+    if shape == Shape::Mesh {
+        for _ in 0..nodes {
+            children.push(start(role, nodes, 2 * (nodes - 1))?);
         }
-        connect(&children, first..end, first..end)?;
-        first = end;
+        connect_all(&children)?;
+    } else {
+        let channels = layout.channels();
+        let mut ends = vec![0; nodes];
+        for (from, to) in &channels {
+            ends[*from] += 1;
+            ends[*to] += 1;
+        }
+        for ends in ends {
+            children.push(start(role, nodes, ends)?);
+        }
+        for (from, to) in channels {
+            let (read, write) = pipe()?;
+            hand_over(&children[from], to, WRITE, &[write])?;
+            hand_over(&children[to], from, READ, &[read])?;
+        }
     }
     for child in &mut children {
         super::answered(&mut child.replies)?;
     }
     Ok(children)
+}
+
+/// Connects every two.
+fn connect_all(children: &[Child]) -> Result<(), Error> {
+    let nodes = children.len();
+    let mut first = 0;
+    while first < nodes {
+        let end = nodes.min(first + TILE);
+        for other in (0..first).step_by(TILE) {
+            connect(children, other..other + TILE, first..end)?;
+        }
+        connect(children, first..end, first..end)?;
+        first = end;
+    }
+    Ok(())
+}
+
+fn pipe() -> Result<(OwnedFd, OwnedFd), Error> {
+    unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).while_("make a pipe")
 }
 
 /// Has the children end, and waits for them.
@@ -76,7 +109,8 @@ pub(crate) fn end(children: Vec<Child>) -> Result<(), Error> {
     Ok(())
 }
 
-fn start(role: &str, index: usize, nodes: usize) -> Result<Child, Error> {
+/// Starts a child that will be handed this many ends.
+fn start(role: &str, nodes: usize, ends: usize) -> Result<Child, Error> {
     let pipe = || unistd::pipe2(OFlag::O_CLOEXEC).while_("make a pipe");
     let (commands_read, commands) = pipe()?;
     let (replies, replies_write) = pipe()?;
@@ -93,7 +127,7 @@ fn start(role: &str, index: usize, nodes: usize) -> Result<Child, Error> {
     )
     .while_("make a socket pair")?;
     let process = Command::new(crate::own_path()?)
-        .args(["child", role, &index.to_string(), &nodes.to_string()])
+        .args(["child", role, &nodes.to_string(), &ends.to_string()])
         .stdin(Stdio::from(commands_read))
         .stdout(Stdio::from(replies_write))
         // The only other descriptor that std passes on without unsafe code.
@@ -115,7 +149,6 @@ fn connect(
     columns: std::ops::Range<usize>,
 ) -> Result<(), Error> {
     let is_diagonal = rows == columns;
-    let pipe = || unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).while_("make a pipe");
     let mut to_rows: Vec<Vec<OwnedFd>> = rows.clone().map(|_| Vec::new()).collect();
     let mut to_columns: Vec<Vec<OwnedFd>> = columns.clone().map(|_| Vec::new()).collect();
     for (row, to_row) in rows.clone().zip(&mut to_rows) {
@@ -130,22 +163,23 @@ fn connect(
     }
     for (at, row) in rows.clone().enumerate() {
         let first = if is_diagonal { row + 1 } else { columns.start };
-        hand_over(&children[row], first, &to_rows[at])?;
+        hand_over(&children[row], first, BOTH, &to_rows[at])?;
     }
     for (column, ends) in columns.zip(&to_columns) {
-        hand_over(&children[column], rows.start, ends)?;
+        hand_over(&children[column], rows.start, BOTH, ends)?;
     }
     Ok(())
 }
 
-/// Hands over the ends to and from the peers from `first` on, a pair each.
-fn hand_over(child: &Child, first: usize, ends: &[OwnedFd]) -> Result<(), Error> {
+/// Hands over the ends to and from the peers from `first` on.
+fn hand_over(child: &Child, first: usize, what: u8, ends: &[OwnedFd]) -> Result<(), Error> {
     if ends.is_empty() {
         return Ok(());
     }
     let raw: Vec<RawFd> = ends.iter().map(AsRawFd::as_raw_fd).collect();
-    let first = (first as u32).to_le_bytes();
-    let (rights, bytes) = ([ControlMessage::ScmRights(&raw)], [IoSlice::new(&first)]);
+    let (first, what) = ((first as u32).to_le_bytes(), [what]);
+    let bytes = [IoSlice::new(&first), IoSlice::new(&what)];
+    let rights = [ControlMessage::ScmRights(&raw)];
     loop {
         let hatch = child.hatch.as_raw_fd();
         match sendmsg::<()>(hatch, &bytes, &rights, MsgFlags::MSG_NOSIGNAL, None) {
@@ -158,13 +192,13 @@ fn hand_over(child: &Child, first: usize, ends: &[OwnedFd]) -> Result<(), Error>
 }
 
 /// The child: takes its ends and says so.
-pub(crate) fn take_ends(index: usize, nodes: usize) -> Result<Handed, Error> {
-    let mut handed = vec![None; nodes];
-    let mut left = nodes - 1;
+pub(crate) fn take_ends(nodes: usize, ends: usize) -> Result<Handed, Error> {
+    let (mut write, mut read) = (vec![None; nodes], vec![None; nodes]);
+    let mut left = ends;
     let mut control = nix::cmsg_space!([RawFd; 2 * TILE]);
     while left > 0 {
-        let mut first = [0; 4];
-        let mut parts = [IoSliceMut::new(&mut first)];
+        let (mut first, mut what) = ([0; 4], [0]);
+        let mut parts = [IoSliceMut::new(&mut first), IoSliceMut::new(&mut what)];
         let stderr = std::io::stderr().as_raw_fd();
         let flags = MsgFlags::MSG_CMSG_CLOEXEC;
         let message = recvmsg::<()>(stderr, &mut parts, Some(&mut control), flags)
@@ -179,28 +213,30 @@ pub(crate) fn take_ends(index: usize, nodes: usize) -> Result<Handed, Error> {
             return Err(Error::RawChild);
         }
         let first = u32::from_le_bytes(first) as usize;
-        for (peer, ends) in (first..).zip(ends.chunks_exact(2)) {
-            debug_assert_ne!(peer, index, "nobody is its own peer");
-            handed[peer] = Some(Ends {
-                write: ends[0],
-                read: ends[1],
-            });
-            left -= 1;
+        left -= ends.len();
+        match what {
+            [WRITE] => write[first] = ends.first().copied(),
+            [READ] => read[first] = ends.first().copied(),
+            _ => {
+                for (peer, ends) in (first..).zip(ends.chunks_exact(2)) {
+                    (write[peer], read[peer]) = (Some(ends[0]), Some(ends[1]));
+                }
+            }
         }
     }
-    super::answer(index as u64)?;
-    Ok(Handed(handed))
+    super::answer(0)?;
+    Ok(Handed { write, read })
 }
 
-/// A pair of channel ends that can be used.
-pub(crate) struct Channel {
-    pub(crate) write: File,
-    pub(crate) read: File,
+/// Channel ends that can be used: by peer.
+pub(crate) struct Channels {
+    pub(crate) write: Vec<Option<File>>,
+    pub(crate) read: Vec<Option<File>>,
 }
 
 impl Handed {
-    /// Opens everything once more, and closes what came; by peer.
-    pub(crate) fn open(&self, nonblocking: bool) -> Result<Vec<Option<Channel>>, Error> {
+    /// Opens everything once more, and closes what came.
+    pub(crate) fn open(&self, nonblocking: bool) -> Result<Channels, Error> {
         let flags = if nonblocking {
             OFlag::O_NONBLOCK.bits()
         } else {
@@ -209,21 +245,20 @@ impl Handed {
         let again = |fd: RawFd, write: bool| {
             let mut options = OpenOptions::new();
             options.read(!write).write(write).custom_flags(flags);
-            options
+            let opened = options
                 .open(format!("/proc/self/fd/{fd}"))
-                .while_("open a pipe once more")
+                .while_("open a pipe once more")?;
+            unistd::close(fd).while_("close a pipe end")?;
+            Ok(opened)
         };
-        let open = |ends: &Ends| {
-            let (write, read) = (again(ends.write, true)?, again(ends.read, false)?);
-            for end in [ends.write, ends.read] {
-                unistd::close(end).while_("close a pipe end")?;
-            }
-            Ok(Channel { write, read })
+        let all = |ends: &[Option<RawFd>], write| -> Result<Vec<Option<File>>, Error> {
+            let ends = ends.iter();
+            ends.map(|end| end.map(|fd| again(fd, write)).transpose())
+                .collect()
         };
-        let opened = self
-            .0
-            .iter()
-            .map(|ends| ends.as_ref().map(open).transpose());
-        opened.collect()
+        Ok(Channels {
+            write: all(&self.write, true)?,
+            read: all(&self.read, false)?,
+        })
     }
 }

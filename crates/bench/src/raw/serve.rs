@@ -8,10 +8,11 @@ use std::time::Instant;
 
 use nix::unistd;
 
-use super::mesh::{self, Channel, Handed};
+use super::mesh::{self, Channels, Handed};
 use super::{FRAME, pipe::read_whole};
 use crate::cpus::{Affinity, Cpus};
 use crate::error::{Error, While};
+use crate::plan::Layout;
 use crate::scripts::Step;
 
 /// As long as the bank's command to send, and its reply.
@@ -30,7 +31,7 @@ pub(crate) fn measure(
     steps: &[Step],
     window: usize,
 ) -> Result<f64, Error> {
-    let mut children = cpus.apart(Affinity::One, || mesh::build(nodes, "serve"))?;
+    let mut children = cpus.apart(Affinity::One, || mesh::build(Layout::mesh(nodes), "serve"))?;
     let mut commands: Vec<Vec<u8>> = vec![Vec::new(); nodes];
     let mut replies = vec![0; READ];
     let began = Instant::now();
@@ -117,24 +118,25 @@ pub(crate) fn echo() -> Result<(), Error> {
 
 /// Both directions to one peer, with what is not written or not taken yet.
 struct Peer {
-    channel: Channel,
+    write: File,
+    read: File,
     out: Vec<u8>,
     come: usize,
 }
 
 /// The child: carries out one window after the other.
 pub(crate) fn child(handed: &Handed) -> Result<(), Error> {
-    let channels = handed.open(false)?;
-    let mut peers: Vec<Option<Peer>> = channels
-        .into_iter()
-        .map(|channel| {
-            channel.map(|channel| Peer {
-                channel,
-                out: Vec::new(),
-                come: 0,
-            })
+    let Channels { write, read } = handed.open(false)?;
+    let both = |(write, read): (Option<File>, Option<File>)| {
+        let (out, come) = (Vec::new(), 0);
+        Some(Peer {
+            write: write?,
+            read: read?,
+            out,
+            come,
         })
-        .collect();
+    };
+    let mut peers: Vec<Option<Peer>> = write.into_iter().zip(read).map(both).collect();
     let (stdin, stdout) = (std::io::stdin(), std::io::stdout());
     let (mut buffer, mut filled) = (vec![0; READ], 0);
     let mut taken = vec![0; READ];
@@ -178,7 +180,7 @@ fn receive(peers: &mut [Option<Peer>], at: usize, buffer: &mut [u8]) -> Result<(
         }
         flush(peers)?;
         if let Some(Some(peer)) = peers.get_mut(at) {
-            peer.come += read_some(&mut peer.channel.read, buffer)?;
+            peer.come += read_some(&mut peer.read, buffer)?;
         }
     }
 }
@@ -193,7 +195,7 @@ fn read_some(from: &mut File, buffer: &mut [u8]) -> Result<usize, Error> {
 fn flush(peers: &mut [Option<Peer>]) -> Result<(), Error> {
     for peer in peers.iter_mut().flatten() {
         if !peer.out.is_empty() {
-            let written = peer.channel.write.write_all(&peer.out);
+            let written = peer.write.write_all(&peer.out);
             written.while_("write to a channel")?;
             peer.out.clear();
         }
