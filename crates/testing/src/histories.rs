@@ -4,8 +4,9 @@
 //! It shares nothing with what reads and judges histories but the events themselves.
 
 mod run;
+mod tally;
 
-use history::{Event, System};
+use history::{Amount, Event, System};
 
 pub use run::run;
 
@@ -84,6 +85,12 @@ impl Draw {
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         (z ^ (z >> 31)) % end.max(1)
+    }
+
+    /// An amount that is no more than this.
+    fn up_to(&mut self, most: Amount) -> Amount {
+        let most = u64::try_from(most).unwrap_or(0);
+        self.below(most.saturating_add(1)).into()
     }
 
     fn one_in(&mut self, n: u64) -> bool {

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use history::{
-    Amount, Channel, ChannelState, Event, ProcessId, ProcessState, SnapshotId, Tally, What,
-};
+use history::{Amount, Channel, ChannelState, Event, ProcessId, ProcessState, SnapshotId, What};
 
+use super::tally::{count, tallies};
 use super::{Draw, Params};
 
 /// The events of one system, from `start` to `end`.
@@ -235,7 +234,7 @@ impl Run {
             let amount = match self.draw.below(6) {
                 0 => state,
                 1 => 0,
-                _ => self.up_to(state.min(300)),
+                _ => self.draw.up_to(state.min(300)),
             };
             let number = self.put(channel, amount);
             self.tell(What::Send {
@@ -245,12 +244,6 @@ impl Run {
                 inferred: false,
             });
         }
-    }
-
-    /// An amount that is no more than this.
-    fn up_to(&mut self, most: Amount) -> Amount {
-        let most = u64::try_from(most).unwrap_or(0);
-        self.draw.below(most.saturating_add(1)).into()
     }
 
     /// Puts a message on its channel and returns its number.
@@ -461,7 +454,7 @@ impl Run {
             let channel = Channel { from, to };
             if self.channels.contains_key(&channel) && self.draw.one_in(3) {
                 let state = self.processes[&process].state;
-                let amount = self.up_to(state.min(300));
+                let amount = self.draw.up_to(state.min(300));
                 let number = self.put(channel, amount);
                 inferred.push(What::Send {
                     channel,
@@ -490,18 +483,4 @@ fn split(channels: &mut [ChannelState]) -> Vec<ChannelState> {
         amounts,
         ..last.clone()
     }]
-}
-
-fn count(tally: &mut (u64, Amount), amount: Amount) {
-    tally.0 += 1;
-    tally.1 += amount;
-}
-
-fn tallies(of: &BTreeMap<ProcessId, (u64, Amount)>) -> Vec<Tally> {
-    let tallies = of.iter().map(|(&process, &(messages, sum))| Tally {
-        process,
-        messages,
-        sum,
-    });
-    tallies.collect()
 }
