@@ -45,7 +45,7 @@ use crate::rows::{Row, State};
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 struct Options {
-    /// Measure less, in less than a minute (in full: less than ten)
+    /// Measure less, in less than a minute (in full: about ten)
     #[arg(long)]
     quick: bool,
     /// Measure nearly nothing, only to see that everything runs

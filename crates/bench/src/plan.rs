@@ -92,7 +92,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Less than ten minutes.
+    /// About ten minutes.
     pub(crate) const FULL: Self = Self {
         mode: "full",
         repeats: 3,
