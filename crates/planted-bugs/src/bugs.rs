@@ -22,6 +22,7 @@ const FRAME: &str = "crates/pipes/src/frame.rs";
 const END: &str = "crates/pipes/src/end.rs";
 const NODES: &str = "crates/bank/src/master/nodes.rs";
 const READY: &str = "crates/bank/src/master/ready.rs";
+const SHAPE: &str = "crates/bank/src/topology/shape.rs";
 const GROW: &str = "crates/bank/src/master/grow.rs";
 const COLLECT: &str = "crates/bank/src/master/collect.rs";
 const EVENTS: &str = "crates/bank/src/master/events.rs";
@@ -271,6 +272,13 @@ pub(crate) const BUGS: &[Bug] = &[
     },
     // Deaths.
     // Sparse systems.
+    Bug {
+        name: "random-graph-without-its-ring",
+        breaks: "in a load on a random graph somebody may be out of reach, and no snapshot completes",
+        file: SHAPE,
+        before: "let steps = [1].into_iter().chain(others);",
+        after: "let steps = [].into_iter().chain(others);",
+    },
     Bug {
         name: "opposite-channel",
         breaks: "Connect opens the channel in the other direction in what master knows",

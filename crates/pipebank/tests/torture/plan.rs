@@ -26,6 +26,7 @@ pub enum Work {
     /// `master load`.
     Load {
         nodes: u64,
+        topology: &'static str,
         milliseconds: u64,
         snapshot_every: u64,
         concurrent: u64,
@@ -220,8 +221,15 @@ fn script(seed: u64, draw: &mut Draw) -> String {
 }
 
 fn load(draw: &mut Draw) -> Work {
+    let nodes = 2 + draw.pick(11) as u64;
+    let topology = ["mesh", "mesh", "ring", "star", "tree", "random:1"][draw.pick(6)];
     Work::Load {
-        nodes: 2 + draw.pick(11) as u64,
+        nodes: if topology == "random:1" {
+            nodes.max(3)
+        } else {
+            nodes
+        },
+        topology,
         milliseconds: 100 + draw.pick(300) as u64,
         snapshot_every: [0, 1, 5, 40][draw.pick(4)],
         concurrent: 1 + draw.pick(3) as u64,
@@ -321,7 +329,9 @@ impl fmt::Display for Plan {
             Work::Script(text) => {
                 write!(f, "{} lines, window {}", text.lines().count(), self.window)?;
             }
-            Work::Load { nodes, .. } => write!(f, "{nodes} nodes")?,
+            Work::Load {
+                nodes, topology, ..
+            } => write!(f, "{nodes} nodes, {topology}")?,
         }
         if self.surroundings != Surroundings::Plain {
             write!(f, ", {:?}", self.surroundings)?;

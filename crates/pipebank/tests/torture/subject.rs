@@ -130,6 +130,7 @@ fn open_in(master: &Master) -> Vec<String> {
 fn load(plan: &Plan) -> String {
     let Work::Load {
         nodes,
+        topology,
         milliseconds,
         snapshot_every,
         concurrent,
@@ -138,8 +139,8 @@ fn load(plan: &Plan) -> String {
         unreachable!("asked by the work");
     };
     let options = format!(
-        "load --json --run-dir run --nodes {nodes} --duration {} --snapshot-every {snapshot_every} \
-         --concurrent {concurrent} --seed {}",
+        "load --json --run-dir run --nodes {nodes} --topology {topology} --duration {} \
+         --snapshot-every {snapshot_every} --concurrent {concurrent} --seed {}",
         milliseconds as f64 / 1000.0,
         plan.seed
     );

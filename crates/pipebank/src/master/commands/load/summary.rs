@@ -161,7 +161,7 @@ impl Summary {
                 "nodes",
                 format!(
                     "{}, with {} each at first",
-                    self.nodes,
+                    HumanCount(self.nodes.into()),
                     HumanCount(self.balance)
                 ),
             ),
