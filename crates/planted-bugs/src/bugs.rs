@@ -267,8 +267,8 @@ pub(crate) const BUGS: &[Bug] = &[
         name: "who-joins-is-owed-nothing",
         breaks: "master does not know of the markers that go out first on a new channel",
         file: CHANNELS,
-        before: "for (snapshot, _) in sender.recorded.iter().filter(|_| owing) {",
-        after: "for (snapshot, _) in sender.recorded.iter().filter(|_| owing && done == 0) {",
+        before: "let owed = sender.recorded.iter().filter(|_| owing);",
+        after: "let owed = sender.recorded.iter().filter(|_| owing && done == 0);",
     },
     // Deaths.
     // Sparse systems.
