@@ -198,6 +198,8 @@ impl Node {
                 Effect::ReadAhead(from, frames) => self.wanted = Some(Wanted::Ahead(from, frames)),
                 Effect::ReadToEnd(from) => self.wanted = Some(Wanted::ToEnd(from)),
                 Effect::RunFreely { others, pin } => self.begin_to_run_freely(others, pin)?,
+                // Only in a bank that lasts, and this one does not.
+                Effect::Record(_) | Effect::SendAgain(..) => {}
                 Effect::Say(line) => say(line),
             }
         }

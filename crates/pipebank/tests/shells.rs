@@ -125,7 +125,11 @@ impl Observer {
         for (place, joins) in (0..).zip(nodes) {
             hand_over(&observer.0, std::mem::take(&mut joins.ends));
             let (node, deposit) = (peer(place), DEPOSIT);
-            observer.request(&Request::Join { node, deposit });
+            observer.request(&Request::Join {
+                node,
+                deposit,
+                again: false,
+            });
             assert_eq!(observer.answer(), Answer::Joined);
         }
         observer

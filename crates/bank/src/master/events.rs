@@ -226,6 +226,16 @@ impl Events {
         self.write(line, What::Death { process, reason }, out);
     }
 
+    /// A node, or the observer, was started again, on this line where the script did it.
+    pub(super) fn restarted(
+        &mut self,
+        _line: Option<u64>,
+        _node: Option<NodeId>,
+        _incarnation: u64,
+        _out: &mut Out,
+    ) {
+    }
+
     /// The system ends.
     pub(super) fn ended(&mut self, line: Option<u64>, out: &mut Out) {
         if self.replay.is_running() {

@@ -13,6 +13,7 @@
 )]
 
 mod checks;
+mod lasting;
 mod world;
 
 use std::collections::BTreeSet;
@@ -251,6 +252,39 @@ fn shrunken(
     let small = shrink(text, |text| complains(text).is_some());
     let says = complains(&small).unwrap_or_default();
     Err(format!("{complaint}\nshrunken:\n{small}\n{says}"))
+}
+
+/// A bank that lasts, in which people die all the time.
+fn lasting(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
+    let statements = read_script(text.as_bytes()).unwrap();
+    let mut draw = Draw::from_seed(seed ^ 0x1a57_1a57);
+    let disorder = lasting::Disorder {
+        deaths: 1 + draw.pick(20) as u32,
+        one_in: [3, 10, 30, 100][draw.pick(4)],
+        window: [1, 4, 16, 64, 1024, 1024][draw.pick(6)],
+        tile: 1 + draw.pick(4),
+        is_noticed_late: draw.pick(3) == 0,
+    };
+    let schedule = seed.wrapping_mul(31).wrapping_add(schedule);
+    let mut world = lasting::World::new(statements.clone(), seed, schedule, disorder);
+    world.run()?;
+    lasting::check(&world, text, seed, &deposits(&statements))
+}
+
+#[test]
+fn in_a_bank_that_lasts_nobody_notices_a_death() {
+    each_seed(2_000, |seed| {
+        let text = match seed % 3 {
+            0 => one_system(seed, false),
+            1 => traffic(seed),
+            _ => crowd(seed),
+        };
+        let text: String = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("KillNode"))
+            .fold(String::new(), |text, line| text + line + "\n");
+        shrunken(&text, seed, lasting)
+    });
 }
 
 #[test]
