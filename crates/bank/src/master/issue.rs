@@ -73,8 +73,7 @@ impl Master {
             Command::CollectState => self.collect(statement, stage),
             Command::PrintSnapshot { number } => self.print_snapshot(statement, number),
             Command::KillNode { id } => self.kill_node(statement, id, stage),
-            // Master's part follows.
-            Command::RestartNode { .. } => Ok(Issue::Done),
+            Command::RestartNode { id } => self.restart_node(statement, id),
             Command::Nodes => Ok(self.list_nodes(statement, stage)),
         };
         issued.unwrap_or_else(|failure| {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::{Awaits, Effect, Fate, Master, Process, Setup};
+use super::super::{Awaits, Effect, Fate, LastWords, Master, Process, Setup};
 use crate::account::Transfer;
 use crate::id::Place;
 use crate::member::Frame;

@@ -7,7 +7,7 @@ use bank::node::Node;
 use reference::interpret;
 
 use super::World;
-use crate::checks::{the_history_is_right, transfers};
+use crate::checks::transfers;
 use crate::world::Complaint;
 
 /// Everything that must hold after a script of one system, whoever died.
