@@ -257,8 +257,9 @@ impl Master {
         }
     }
 
-    /// A pipe of its own to and from the observer, for one that has come back.
-    fn introduce(&mut self, place: Place, again: bool) {
+    /// Makes pipes between a node and the observer: in the order in which the observer is told to take their
+    /// ends.
+    pub(super) fn introduce(&mut self, place: Place, again: bool) {
         if self.comebacks.is_observer_down() {
             return;
         }

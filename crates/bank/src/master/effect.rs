@@ -50,7 +50,7 @@ pub enum Effect {
     History(Box<(Option<u64>, What)>),
     /// Start the observer.
     StartObserver,
-    /// Start a node and connect it to the observer; then say how that went
+    /// Start a node and, unless the bank lasts, connect it to the observer; then say how that went
     /// ([`Master::started`](super::Master::started)).
     StartNode {
         /// Its place.
@@ -77,7 +77,7 @@ pub enum Effect {
     },
     /// It dies again and again, or is broken: the run cannot go on.
     GiveUp(Process, Fate),
-    /// Make pipes between a node and the observer, one of whom was started again.
+    /// Make pipes between a node and the observer, in a bank that lasts.
     Introduce(Place),
     /// Make a new pipe for a channel, hand over its read end, and keep the other.
     Lay {

@@ -77,12 +77,15 @@ impl Master {
                 bank.nodes.started(place, None);
                 let owing = bank.snapshots.owing;
                 if bank.observer.is_none() {
-                    let node = Peer { place, id };
-                    self.request(Request::Join {
-                        node,
-                        deposit,
-                        again: false,
-                    });
+                    if self.setup.lasting {
+                        self.introduce(place, false);
+                    } else {
+                        self.request(Request::Join {
+                            node: Peer { place, id },
+                            deposit,
+                            again: false,
+                        });
+                    }
                     self.push(&statement, Step::Joined);
                 }
                 self.log(|events, out| events.created(line, id, deposit, owing, out));

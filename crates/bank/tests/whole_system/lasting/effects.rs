@@ -64,7 +64,6 @@ impl World {
                 };
                 self.kept.insert(place, kept);
                 self.start_node(place, 0)?;
-                self.introduce(place);
                 says(self.master.started(Ok(())))?;
             }
             Effect::Connect(pairs) => {
