@@ -17,7 +17,7 @@ use nix::sys::signal::{SigHandler, Signal, signal};
 /// directory).
 pub(crate) fn adopt(fd: RawFd) -> OwnedFd {
     // SAFETY: the callers are the one place where each of these numbers enters the process:
-    // `Hatch::take` for what the kernel just installed, and `parent`, which runs once, at the
+    // `Hatch::next` for what the kernel just installed, and `parent`, which runs once, at the
     // start of `main`, after it has checked that the descriptor is open. Nobody else owns it.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
