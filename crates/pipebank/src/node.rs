@@ -114,6 +114,7 @@ impl Node {
             sender,
             receiver,
             hatch,
+            directory: _,
         } = parent;
         let mut ends = hatch.take(2).map_err(on("hatch"))?.into_iter();
         let (Some(orders), Some(reports)) = (ends.next(), ends.next()) else {

@@ -33,7 +33,7 @@ fn start<O: serde::Serialize, I: DeserializeOwned>(
     /// Processes are started by one thread at a time.
     static STARTING: Mutex<()> = Mutex::new(());
     let _starting = STARTING.lock();
-    pipes::spawn(Path::new(program), arguments).unwrap()
+    pipes::spawn(Path::new(program), arguments, None).unwrap()
 }
 
 fn hand_over<O, I>(to: &Child<O, I>, ends: Vec<RawEnd>) {
