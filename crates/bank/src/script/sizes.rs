@@ -39,7 +39,8 @@ pub fn largest(statements: &[Statement]) -> Vec<Size> {
 struct Living {
     is_sparse: bool,
     nodes: HashSet<Place>,
-    /// In a sparse system, by node: with whom it has a channel, once for each.
+    /// In a sparse system, by node: with whom it has a channel, once for each. With the dead there is
+    /// none until they are started again.
     peers: Vec<Vec<Place>>,
     channels: u64,
 }
@@ -58,11 +59,10 @@ impl Living {
     }
 
     fn connect(&mut self, from: Place, to: Place) {
-        if self.nodes.contains(&from) && self.nodes.contains(&to) {
-            self.peers[from.index()].push(to);
-            self.peers[to.index()].push(from);
-            self.channels += 1;
-        }
+        self.peers[from.index()].push(to);
+        self.peers[to.index()].push(from);
+        let lives = |node| self.nodes.contains(node);
+        self.channels += u64::from([from, to].iter().all(lives));
     }
 
     fn kill(&mut self, node: Place) {
@@ -163,8 +163,12 @@ mod tests {
                 ),
                 vec![(5, 2)],
             ),
-            // Whoever is dead gets none: the command will fail.
+            // Whoever is dead gets none yet.
             (&format!("{three}; KillNode 1; Connect 1 2"), vec![(3, 0)]),
+            (
+                &format!("{three}; KillNode 1; Connect 1 2; Connect 2 3; RestartNode 1"),
+                vec![(3, 2)],
+            ),
         ] {
             assert_eq!(sizes(script), largest, "{script}");
         }
