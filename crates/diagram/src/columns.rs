@@ -196,6 +196,7 @@ fn follows_all(what: &What) -> bool {
             | What::Collect { .. }
             | What::Audit { .. }
             | What::Death { .. }
+            | What::Restarted { .. }
     )
 }
 

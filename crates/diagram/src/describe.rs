@@ -67,6 +67,13 @@ pub fn describe(system: &System, event: usize) -> String {
             Some(_) => format!("{at} died: {reason}"),
             None => format!("the observer died: {reason}"),
         },
+        What::Restarted {
+            process,
+            incarnation,
+        } => match process {
+            Some(_) => format!("{at} is restarted: incarnation {incarnation}"),
+            None => format!("the observer is restarted: incarnation {incarnation}"),
+        },
     }
 }
 
@@ -113,6 +120,13 @@ pub(crate) fn brief(system: &System, what: &What) -> String {
         What::Death { process, reason } => match process {
             Some(_) => format!("died: {reason}"),
             None => format!("the observer died: {reason}"),
+        },
+        What::Restarted {
+            process,
+            incarnation,
+        } => match process {
+            Some(_) => format!("restarted: incarnation {incarnation}"),
+            None => format!("the observer is restarted: incarnation {incarnation}"),
         },
     }
 }

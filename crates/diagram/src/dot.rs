@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use history::{Content, Message, SnapshotId, System, What};
+use history::{Content, Message, ProcessId, SnapshotId, System, What};
 
 use crate::describe::describe;
 use crate::moment::moments;
@@ -33,6 +33,8 @@ const COLOURS: [&str; 6] = [
 
 const INK: &str = "#1f2328";
 const BAD: &str = "#a40e26";
+/// The line of a process that is dead, and will be restarted.
+const DEAD: &str = ", style=dotted, color=\"#8c959f\"";
 
 /// The graph. Writing to a string cannot fail.
 #[must_use]
@@ -61,17 +63,24 @@ pub fn dot(system: &System) -> String {
         let mut life = vec![format!("p{process}")];
         for node in nodes.iter().filter(|node| node.lane == lane) {
             write_node(&mut out, system, node);
-            life.push(format!("e{}", node.name));
+            let name = format!("e{}", node.name);
+            if is_back_by(system, *process, node.name) {
+                write_life(&mut out, &life, "");
+                let from = life.pop().unwrap_or_default();
+                write_life(&mut out, &[from, name.clone()], DEAD);
+                life.clear();
+            }
+            life.push(name);
         }
         // Whoever has died has no end.
-        if !system.deaths.contains_key(process) {
+        if !system.stays_dead(Some(*process)) {
             let _ = writeln!(
                 out,
                 "  end{process} [style=invis, shape=point, pos=\"{width},{y}\"];"
             );
             life.push(format!("end{process}"));
         }
-        let _ = writeln!(out, "  {} [dir=none];", life.join(" -> "));
+        write_life(&mut out, &life, "");
     }
     let at: BTreeMap<usize, &Node> = nodes
         .iter()
@@ -97,6 +106,20 @@ pub fn dot(system: &System) -> String {
     }
     out.push_str("}\n");
     out
+}
+
+/// Whether a process is dead just before an event of its, and is restarted by it or later.
+fn is_back_by(system: &System, process: ProcessId, event: usize) -> bool {
+    let deaths = system.deaths.get(&Some(process));
+    let mut deaths = deaths.into_iter().flatten();
+    deaths.any(|it| it.died < event && it.restarted.is_some_and(|restarted| event <= restarted))
+}
+
+/// A part of a process's line.
+fn write_life(out: &mut String, nodes: &[String], look: &str) {
+    if nodes.len() > 1 {
+        let _ = writeln!(out, "  {} [dir=none{look}];", nodes.join(" -> "));
+    }
 }
 
 /// What a process does at one moment.
@@ -175,6 +198,7 @@ fn label(system: &System, events: &std::ops::Range<usize>) -> Option<String> {
                 snapshot, amount, ..
             } => label = Some(format!("S{snapshot}\n{amount}")),
             What::Death { .. } => label = Some("died".to_owned()),
+            What::Restarted { .. } => label = Some("restarted".to_owned()),
             _ => {}
         }
     }

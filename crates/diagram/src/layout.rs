@@ -60,12 +60,12 @@ pub enum Edge {
     Border,
     /// With the event that creates the process.
     Created,
-    /// With its death.
+    /// With its death, after which it is not restarted in what is drawn.
     Died,
 }
 
 /// A process, as a horizontal line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lane {
     /// The process; `None` is the observer, where snapshots are collected and audited.
     pub process: Option<ProcessId>,
@@ -75,13 +75,15 @@ pub struct Lane {
     pub from: i32,
     /// Where it ends.
     pub to: i32,
+    /// From where to where it is dead, until it is restarted.
+    pub dead: Vec<[i32; 2]>,
     /// How it begins.
     pub begins: Edge,
     /// How it ends.
     pub ends: Edge,
     /// Its state at the left border; `None` where it is created later, and for the observer.
     pub before: Option<i128>,
-    /// Its state where its line ends; `None` where it has died, and for the observer.
+    /// Its state where its line ends; `None` where it is dead, and for the observer.
     pub after: Option<i128>,
 }
 
@@ -246,18 +248,27 @@ impl Layout {
         let at: BTreeMap<usize, Point> = events.iter().map(|it| (it.event, it.at)).collect();
         let is_end = |placed: &&Placed| system.events[placed.event].what == What::End;
         let end = events.last().filter(is_end).map_or(width, |end| end.at.x);
+        let first = borders(order).0;
+        let x_of = |event: usize| {
+            let before = (event < first).then_some(0);
+            at.get(&event).map(|point| point.x).or(before)
+        };
         for (index, lane) in lanes.iter_mut().enumerate() {
             lane.to = end;
-            let Some(process) = lane.process else {
-                continue;
-            };
-            if let Some(created) = at.get(&system.processes[&process]) {
+            let created = lane.process.and_then(|it| at.get(&system.processes[&it]));
+            if let Some(created) = created {
                 (lane.from, lane.begins) = (created.x, Edge::Created);
             }
-            let died = system.deaths.get(&process);
-            let died_before = died.is_some_and(|event| *event < borders(order).0);
-            let died = died.and_then(|event| Some(at.get(event)?.x));
-            if let Some(died) = died.or(died_before.then_some(0)) {
+            let deaths = system.deaths.get(&lane.process);
+            for death in deaths.into_iter().flatten() {
+                let Some(died) = x_of(death.died) else {
+                    continue;
+                };
+                if let Some(restarted) = death.restarted.and_then(x_of) {
+                    lane.dead
+                        .extend((died < restarted).then_some([died, restarted]));
+                    continue;
+                }
                 // What is known by its channel only may come later.
                 let last = events.iter().rfind(|it| it.lane == Some(index));
                 let last = last.map_or(died, |it| it.at.x.max(died));
@@ -395,7 +406,10 @@ fn lanes(
     let has_observer = order.iter().any(|event| {
         matches!(
             system.events[*event].what,
-            What::Collect { .. } | What::Audit { .. } | What::Death { process: None, .. }
+            What::Collect { .. }
+                | What::Audit { .. }
+                | What::Death { process: None, .. }
+                | What::Restarted { process: None, .. }
         )
     });
     let gap = match (setting.is_compact, takes_part.len() > MANY_LANES) {
@@ -409,6 +423,7 @@ fn lanes(
         y: 0,
         from: 0,
         to: 0,
+        dead: Vec::new(),
         begins: Edge::Border,
         ends: Edge::Border,
         before: None,
@@ -422,7 +437,7 @@ fn lanes(
             y: index as i32 * gap,
             before: before.filter(|now| !now.is_dead).map(|now| now.balance),
             after: after.filter(|now| !now.is_dead).map(|now| now.balance),
-            ..empty
+            ..empty.clone()
         });
     }
     if has_observer {

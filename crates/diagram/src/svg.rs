@@ -222,9 +222,16 @@ fn lifeline(out: &mut String, lane: &Lane, index: usize) {
         Some(_) => "life",
         None => "guide",
     };
+    let mut line = format!("M{from} {y}");
+    for [died, restarted] in &lane.dead {
+        let _ = write!(line, "H{died}M{restarted} {y}");
+        if lane.process.is_some() {
+            let _ = writeln!(out, "<path class=\"guide\" d=\"M{died} {y}H{restarted}\"/>");
+        }
+    }
     let _ = writeln!(
         out,
-        "<path class=\"{class}\" data-lane=\"{index}\" d=\"M{from} {y}H{to}\"/>"
+        "<path class=\"{class}\" data-lane=\"{index}\" d=\"{line}H{to}\"/>"
     );
 }
 

@@ -65,7 +65,7 @@ const SHARED_MARGIN: usize = 10;
 pub fn text(recent: &Recent, options: &TextOptions, paint: impl Fn(Ink, &str) -> String) -> String {
     let all = rows(recent);
     let hidden = all.len().saturating_sub(options.steps);
-    let picture = Picture::new(recent, options, &all[..hidden], &all[hidden..]);
+    let picture = Picture::new(recent, options, &all[hidden..]);
     let mut lines = picture.head(hidden);
     lines.extend(picture.body());
     lines.extend(picture.foot());
@@ -96,7 +96,7 @@ struct Picture<'r> {
 }
 
 impl<'r> Picture<'r> {
-    fn new(recent: &'r Recent, options: &'r TextOptions, hidden: &[Row], rows: &'r [Row]) -> Self {
+    fn new(recent: &'r Recent, options: &'r TextOptions, rows: &'r [Row]) -> Self {
         let digits = rows.iter().filter_map(|row| row.line).max();
         let left = digits.map_or(0, |line| line.to_string().len()) + 6;
         let room = |margin| options.width.saturating_sub(left + 1 + margin);
@@ -134,32 +134,10 @@ impl<'r> Picture<'r> {
             false => SHARED_MARGIN,
         };
         let spacing = spacing(recent, rows, count, room(margin));
-        // A process that was created in a hidden row, or before all rows.
-        let is_created = |row: &Row| match row.kind {
-            Kind::At {
-                process,
-                symbol: Symbol::Created,
-            } => Some(process),
-            _ => None,
-        };
-        let died = hidden.iter().filter_map(|row| match row.kind {
-            Kind::At {
-                process,
-                symbol: Symbol::Died,
-            } => Some(process),
-            _ => None,
-        });
-        let mut before: BTreeSet<ProcessId> = all.iter().copied().collect();
-        for process in rows.iter().filter_map(is_created).chain(died) {
-            before.remove(&process);
-        }
-        for (process, now) in recent.replay.processes() {
-            let dies = |row: &Row| matches!(row.kind, Kind::At { process: at, symbol: Symbol::Died } if at == *process);
-            // Its death is forgotten.
-            if now.is_dead && !rows.iter().any(dies) {
-                before.remove(process);
-            }
-        }
+        let before = all
+            .into_iter()
+            .filter(|process| is_there(recent, rows, *process));
+        let before = before.collect();
         let glyphs = if options.ascii { &ASCII } else { &UNICODE };
         Self {
             recent,
@@ -267,7 +245,7 @@ impl<'r> Picture<'r> {
             self.draw(row, &mut line);
             if let Kind::At {
                 process,
-                symbol: Symbol::Created,
+                symbol: Symbol::Created | Symbol::Restarted,
             } = row.kind
             {
                 alive.insert(process);
@@ -365,6 +343,7 @@ impl<'r> Picture<'r> {
             Symbol::Refused => self.glyphs.refused,
             Symbol::Recorded => self.glyphs.recorded,
             Symbol::Died => self.glyphs.died,
+            Symbol::Restarted => self.glyphs.restarted,
         }
     }
 
@@ -465,6 +444,24 @@ impl<'r> Picture<'r> {
             false => line.put(x + 2, &fit(texts, right, self.glyphs.ellipsis), ink),
         }
     }
+}
+
+/// Whether a process lives before these rows, which are the last ones: the first of them that changes that
+/// says so, and else it does so afterwards.
+fn is_there(recent: &Recent, rows: &[Row], process: ProcessId) -> bool {
+    let changed = rows.iter().find_map(|row| match row.kind {
+        Kind::At {
+            process: at,
+            symbol,
+        } if at == process => match symbol {
+            Symbol::Created | Symbol::Restarted => Some(false),
+            Symbol::Died => Some(true),
+            _ => None,
+        },
+        _ => None,
+    });
+    let now = || recent.replay.processes().get(&process);
+    changed.unwrap_or_else(|| now().is_some_and(|now| !now.is_dead))
 }
 
 /// How far apart columns are: as far as the longest text wants it, where there is room for that.

@@ -1,9 +1,10 @@
 //! The trace-event format of Chrome, which Perfetto reads (<https://ui.perfetto.dev>): a track for
-//! each process, a slice for each moment, a flow for each message.
+//! each process, a slice for each moment, a flow for each message. A death lasts until its restart.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use history::{Header, ProcessId, System, What};
+use history::{Death, Header, ProcessId, System, What};
 use serde_json::{Value, json};
 
 use crate::describe::{brief, describe};
@@ -42,9 +43,13 @@ pub fn trace(system: &System, header: &Header, time: Time) -> Result<String, Err
     let tracks = Tracks::new(system);
     let mut events = tracks.names(system, header);
     let mut place_of = vec![(0, 0); system.events.len()];
+    let dead_until = dead_until(system, &moments, &places);
     for (moment, (start, length)) in moments.into_iter().zip(places) {
         let what = &system.events[moment.start].what;
         let track = tracks.of(system, what.process());
+        let length = dead_until
+            .get(&moment.start)
+            .map_or(length, |end| end - start);
         place_of[moment.clone()].fill((track, start));
         let mut args = json!({});
         let said = moment.clone().map(|event| describe(system, event));
@@ -133,6 +138,29 @@ impl Tracks {
     }
 }
 
+/// When each death ends that nothing else happens in.
+fn dead_until(
+    system: &System,
+    moments: &[Range<usize>],
+    places: &[(u64, u64)],
+) -> BTreeMap<usize, u64> {
+    let starts = moments.iter().zip(places);
+    let starts: BTreeMap<usize, u64> = starts.map(|(it, place)| (it.start, place.0)).collect();
+    let mut until = BTreeMap::new();
+    for (process, deaths) in &system.deaths {
+        for Death { died, restarted } in deaths {
+            let Some(restarted) = *restarted else {
+                continue;
+            };
+            let mut meanwhile = system.events[died + 1..restarted].iter();
+            if meanwhile.all(|event| event.what.process() != *process) {
+                until.extend(starts.get(&restarted).map(|start| (*died, *start)));
+            }
+        }
+    }
+    until
+}
+
 /// What is done at a moment: the markers that are sent, and the channels that are closed by it,
 /// would only make it long.
 fn name(system: &System, moment: Range<usize>) -> String {
@@ -161,6 +189,7 @@ fn category(what: &What) -> &'static str {
         | What::Create { .. }
         | What::Connect { .. }
         | What::Death { .. }
+        | What::Restarted { .. }
         | What::End => "life",
     }
 }

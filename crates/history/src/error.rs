@@ -139,6 +139,9 @@ pub enum Mismatch {
     /// In this order, a process has what it refuses to send.
     #[error("{0} is refused by a process that has {1}")]
     Refused(Amount, Amount),
+    /// A process goes on after a restart with less than nothing.
+    #[error("process {0} is restarted with {1}")]
+    Restarted(ProcessId, Amount),
     /// In this order, a process has another state than it records.
     #[error("process {0} has {1} and records {2}")]
     Recorded(ProcessId, Amount, Amount),

@@ -208,6 +208,14 @@ pub enum What {
         /// How.
         reason: Text,
     },
+    /// A process that died goes on where it was: its state, what is in its channels and the snapshots in
+    /// progress are as before its death.
+    Restarted {
+        /// Which; `None` is the observer.
+        process: Option<ProcessId>,
+        /// Counted from its creation, so that the first restart makes it 2.
+        incarnation: u64,
+    },
     /// The system ends.
     End,
 }
@@ -266,7 +274,7 @@ impl What {
             | Self::Begin { process, .. }
             | Self::Local { process, .. }
             | Self::Record { process, .. } => Some(process),
-            Self::Death { process, .. } => process,
+            Self::Death { process, .. } | Self::Restarted { process, .. } => process,
             Self::Connect { channel }
             | Self::Send { channel, .. }
             | Self::Refuse { channel, .. }

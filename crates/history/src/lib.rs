@@ -29,7 +29,7 @@ pub use foreign::Foreign;
 pub use read::{MAX_LINE, Reader};
 pub use reorder::{GlobalState, Straightened};
 pub use replay::{ChannelNow, InTransit, Passed, ProcessNow, Replay};
-pub use system::{Collected, Content, Message, Snapshot, System};
+pub use system::{Collected, Content, Death, Message, Snapshot, System};
 pub use text::{Cell, Text};
 pub use verify::{
     Judged, Location, Moved, Overall, Report, Rule, Unjudged, Verdict, Verifier, Violation, Witness,

@@ -76,7 +76,7 @@ impl System {
                 return Err(Error::NeverRecorded {
                     snapshot: id,
                     process,
-                    died: self.deaths.contains_key(&process),
+                    died: self.stays_dead(Some(process)),
                 });
             }
         }
@@ -324,6 +324,19 @@ impl Checked {
                     && !self.is_signed
                 {
                     return Err(Mismatch::Refused(amount, state));
+                }
+            }
+            What::Restarted {
+                process: Some(process),
+                ..
+            } => {
+                // It goes on with what it has, so that everything it did is there.
+                self.unknown.remove(&process);
+                if let Some(state) = self.known(process)
+                    && state < 0
+                    && !self.is_signed
+                {
+                    return Err(Mismatch::Restarted(process, state));
                 }
             }
             What::Record {

@@ -41,7 +41,7 @@ pub struct ProcessNow {
     /// Its state: what it was created with, less what it sent, and what it received. Negative only
     /// where the history is wrong, or lacks what a process did before it died.
     pub balance: i128,
-    /// Whether it has died.
+    /// Whether it has died, and was not restarted since.
     pub is_dead: bool,
     /// The snapshots in progress that it has recorded, in the order in which it recorded them: those
     /// whose markers it owes to a process that joins. They end when they are collected, and all of
@@ -155,6 +155,14 @@ impl Replay {
                     process.is_dead = true;
                 }
             }
+            What::Restarted {
+                process: Some(process),
+                ..
+            } => {
+                if let Some(process) = self.processes.get_mut(&process) {
+                    process.is_dead = false;
+                }
+            }
             What::End => self.has_ended = true,
             What::Start { .. }
             | What::Connect { .. }
@@ -163,7 +171,8 @@ impl Replay {
             | What::Begin { .. }
             | What::ChannelClosed { .. }
             | What::Audit { .. }
-            | What::Death { process: None, .. } => {}
+            | What::Death { process: None, .. }
+            | What::Restarted { process: None, .. } => {}
         }
         None
     }

@@ -19,14 +19,23 @@ pub struct System {
     pub events: Vec<Event>,
     /// The processes, each with the event that created it.
     pub processes: BTreeMap<ProcessId, usize>,
-    /// The processes that died, each with its `death`.
-    pub deaths: BTreeMap<ProcessId, usize>,
+    /// The deaths of each process that died, and of the observer (`None`).
+    pub deaths: BTreeMap<Option<ProcessId>, Vec<Death>>,
     /// Messages and markers, in the order in which they were sent.
     pub messages: Vec<Message>,
     /// For each event that sends or receives one, the message: an index in `messages`.
     pub message_of: HashMap<usize, usize>,
     /// The snapshots.
     pub snapshots: BTreeMap<SnapshotId, Snapshot>,
+}
+
+/// A death, until the restart after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Death {
+    /// The `death`.
+    pub died: usize,
+    /// The `restarted`; `None` where it stayed dead.
+    pub restarted: Option<usize>,
 }
 
 /// What a channel carries.
@@ -130,6 +139,13 @@ impl System {
         }
     }
 
+    /// Whether a process, or the observer, has died and was not restarted.
+    #[must_use]
+    pub fn stays_dead(&self, process: Option<ProcessId>) -> bool {
+        let last = self.deaths.get(&process).and_then(|deaths| deaths.last());
+        last.is_some_and(|last| last.restarted.is_none())
+    }
+
     /// The message or marker that an event sends or receives.
     #[must_use]
     pub fn message_at(&self, event: usize) -> Option<&Message> {
@@ -158,11 +174,17 @@ impl System {
                     return Err(Mismatch::CreatedTwice(process));
                 }
             }
-            What::Death {
-                process: Some(process),
-                ..
-            } => {
-                self.deaths.entry(process).or_insert(index);
+            What::Death { process, .. } if !self.stays_dead(process) => {
+                let restarted = None;
+                let died = index;
+                let deaths = self.deaths.entry(process).or_default();
+                deaths.push(Death { died, restarted });
+            }
+            What::Restarted { process, .. } => {
+                let deaths = self.deaths.get_mut(&process);
+                if let Some(last) = deaths.and_then(|deaths| deaths.last_mut()) {
+                    last.restarted.get_or_insert(index);
+                }
             }
             What::Send {
                 channel,
@@ -222,7 +244,7 @@ impl System {
             | What::End
             | What::Refuse { .. }
             | What::ChannelClosed { .. }
-            | What::Death { process: None, .. } => {}
+            | What::Death { .. } => {}
         }
         replay.apply(&event.what);
         self.events.push(event);

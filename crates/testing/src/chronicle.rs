@@ -100,7 +100,8 @@ fn balances(system: &System, all: &str) -> BTreeMap<u64, i128> {
     for (index, event) in system.events.iter().enumerate() {
         let line = system.line_of(index);
         let process = event.what.process();
-        let is_late = process.is_some_and(|process| dead.contains(&process));
+        let is_back = matches!(event.what, What::Restarted { .. });
+        let is_late = !is_back && process.is_some_and(|process| dead.contains(&process));
         assert!(!is_late, "line {line}: the dead do nothing\n{all}");
         match event.what {
             What::Create {
@@ -148,6 +149,7 @@ fn balances(system: &System, all: &str) -> BTreeMap<u64, i128> {
                 assert_eq!(&of(&received, |channel| channel.to), told_received, "{at}");
             }
             What::Death { process, .. } => dead.extend(process),
+            What::Restarted { process, .. } => dead.retain(|it| Some(*it) != process),
             _ => {}
         }
     }

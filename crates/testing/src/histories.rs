@@ -23,6 +23,8 @@ pub struct Params {
     pub joins: u64,
     /// Processes that die, at most.
     pub deaths: u64,
+    /// Whether they are restarted, and go on where they were.
+    pub restarts: bool,
     /// Whether processes also try to send more than they have.
     pub refusals: bool,
     /// How many messages wait on a channel at most.
@@ -32,19 +34,24 @@ pub struct Params {
 }
 
 impl Params {
-    /// Some, as the seed has it; one run in four has deaths.
+    /// Some, as the seed has it; one run in four has deaths, and one in three others has deaths and restarts.
     pub fn any(seed: u64) -> Self {
         let mut draw = Draw::new(!seed);
-        Self {
+        let mut params = Self {
             processes: 1 + draw.below(6),
             steps: 10 + draw.below(150),
             snapshots: 1 + draw.below(3) as usize,
             joins: draw.below(3),
             deaths: if draw.one_in(4) { 1 + draw.below(2) } else { 0 },
+            restarts: false,
             refusals: draw.one_in(2),
             capacity: if draw.one_in(3) { 3 } else { usize::MAX },
             sparse: draw.one_in(3),
+        };
+        if params.deaths == 0 && draw.one_in(3) {
+            (params.deaths, params.restarts) = (1 + draw.below(6), true);
         }
+        params
     }
 }
 

@@ -89,6 +89,8 @@ struct EventView {
     amount: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incarnation: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     inferred: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -273,6 +275,7 @@ impl<'a> Shown<'a> {
             What::Collect { .. } => ("collect", None),
             What::Audit { ref verdict, .. } => ("audit", verdict.as_ref().ok().copied()),
             What::Death { .. } => ("death", None),
+            What::Restarted { .. } => ("restarted", None),
             What::Connect { .. } => ("connect", None),
             What::Local { .. } => ("local", None),
             What::End => ("end", None),
@@ -293,6 +296,10 @@ impl<'a> Shown<'a> {
             snapshot: snapshot.copied(),
             amount: amount.map(|amount| amount.to_string()),
             reason: reason_of(what),
+            incarnation: match *what {
+                What::Restarted { incarnation, .. } => Some(incarnation.to_string()),
+                _ => None,
+            },
             inferred: matches!(
                 what,
                 What::Send { inferred: true, .. } | What::MarkerSent { inferred: true, .. }

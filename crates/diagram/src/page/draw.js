@@ -33,6 +33,7 @@ const layers = (() => {
   return {
     run,
     grid: layer('grid'),
+    gaps: layer('gaps'),
     pasts: layer('pasts'),
     step: svgElement('line', { class: 'now' }, run),
     cuts: layer('cuts'),
@@ -66,12 +67,11 @@ function buildLane(lane) {
   const isObserver = lane === RUN.processes.length;
   const group = svgElement('g', {}, layers.gutter);
   const name = isObserver ? 'observer' : RUN.processes[lane].id;
-  const momentAt = kind => momentOf[RUN.events.findIndex(it => it.kind === kind && it.lane === lane)];
   drawn.lanes.push({
-    created: isObserver ? undefined : momentAt('create'),
-    died: isObserver ? undefined : momentAt('death'),
+    lives: livesOf(lane),
     group,
-    line: svgElement('line', { class: isObserver ? 'lane observer' : 'lane' }, layers.grid),
+    line: svgElement('path', { class: isObserver ? 'lane observer' : 'lane' }, layers.grid),
+    gaps: svgElement('path', {}, layers.gaps),
     name: svgElement('text', { class: 'name', x: 8 }, group, name),
     balance: svgElement('text', { class: 'balance', 'text-anchor': 'end' }, group),
   });
@@ -130,7 +130,7 @@ function buildMoment(moment, index) {
   if (line !== undefined && line !== (before && RUN.events[before.events[0]].line)) {
     addLabel({ text: line, moment: index, rank: 4, kind: 'line' });
   }
-  const label = { create: main.amount, refuse: main.amount, record: main.amount, death: 'died' }[main.kind];
+  const label = { create: main.amount, refuse: main.amount, record: main.amount, death: 'died', restarted: 'restarted' }[main.kind];
   if (label !== undefined && moment.row !== undefined) {
     addLabel({ text: label, moment: index, rank: main.kind === 'record' ? 1 : 3, kind: main.kind });
   }
@@ -155,6 +155,7 @@ function glyphOf(kind) {
     case 'collect':
     case 'audit': return 'M-6-6H6V6H-6ZM-3 0L-1 3L4-3';
     case 'death': return 'M-6-6L6 6M-6 6L6-6';
+    case 'restarted': return 'M5.5-4.5A7 7 0 1 0 7 1M7-9V-3H1';
     case 'connect':
     case 'local':
     case 'start':
@@ -234,13 +235,14 @@ function placeMoment(moment, index) {
 
 function placeLane(lane, index, width) {
   const y = yOf(index);
-  const end = lane.died === undefined ? width : xOf(lane.died);
-  setAttributes(lane.line, {
-    x1: lane.created === undefined ? view.gutter : xOf(lane.created),
-    x2: RUN.processes[index]?.died ? view.gutter : end,
-    y1: y,
-    y2: y,
-  });
+  const ends = lane.lives.map(({ from, to }) => [
+    from === undefined ? view.gutter : xOf(from),
+    to === undefined ? width : xOf(to),
+  ]);
+  const line = parts => parts.map(([from, to]) => `M${round(from)} ${round(y)}H${round(to)}`).join('');
+  const gaps = ends.slice(1).map(([from], nth) => [ends[nth][1], from]);
+  lane.line.setAttribute('d', line(ends));
+  lane.gaps.setAttribute('d', line(gaps));
   lane.group.setAttribute('transform', `translate(0 ${round(y + 4)})`);
   lane.balance.setAttribute('x', view.gutter - 10);
 }

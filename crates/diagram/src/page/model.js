@@ -184,7 +184,30 @@ function apply(state, event) {
     case 'death':
       if (event.lane !== undefined) state.dead.add(event.lane);
       break;
+    case 'restarted':
+      state.dead.delete(event.lane);
+      break;
   }
+}
+
+/**
+ * The lives of whoever is in a row: each from a moment to a moment, or from before what is shown, or
+ * beyond it.
+ */
+function livesOf(row) {
+  const own = moments.flatMap((moment, index) => moment.row === row ? [[RUN.events[moment.events[0]].kind, index]] : []);
+  let isAlive = !own.some(([kind]) => kind === 'create') && !RUN.processes[row]?.died;
+  const lives = isAlive ? [{}] : [];
+  for (const [kind, moment] of own) {
+    if (kind === 'death' && isAlive) {
+      lives[lives.length - 1].to = moment;
+      isAlive = false;
+    } else if ((kind === 'create' || kind === 'restarted') && !isAlive) {
+      lives.push({ from: moment });
+      isAlive = true;
+    }
+  }
+  return lives;
 }
 
 /** What is in transit in a state: for each channel that is not empty, its messages in order. */
@@ -234,6 +257,7 @@ function describe(event) {
     case 'collect': return `${snapshotName(event.snapshot)} is collected`;
     case 'audit': return `${snapshotName(event.snapshot)} ${event.reason === undefined ? `passes its audit: ${event.amount} in all` : `fails its audit: ${event.reason}`}`;
     case 'death': return `${at || 'the observer'} dies: ${event.reason}`;
+    case 'restarted': return `${at || 'the observer'} is restarted: incarnation ${event.incarnation}`;
     default: return event.kind;
   }
 }

@@ -72,7 +72,7 @@ function showLegend() {
     ['dies', glyph('death')],
     ['step reached', glyph('send', 'current')],
   ];
-  const more = [['opens a channel', 'connect'], ['does something by itself', 'local']];
+  const more = [['is restarted', 'restarted'], ['opens a channel', 'connect'], ['does something by itself', 'local']];
   for (const [text, kind] of more) {
     if (RUN.events.some(event => event.kind === kind)) legend.push([text, glyph(kind)]);
   }

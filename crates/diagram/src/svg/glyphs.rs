@@ -36,6 +36,7 @@ pub(super) fn event(out: &mut String, what: &What, placed: &Placed, tooltip: &st
             verdict: Err(_), ..
         } => cross(out, x, y, 6),
         What::Death { .. } => cross(out, x, y, 9),
+        What::Restarted { .. } => again(out, x, y),
     };
     out.push_str("</g>\n");
 }
@@ -127,6 +128,21 @@ fn cross(out: &mut String, x: i32, y: i32, size: i32) -> Result {
     )
 }
 
+/// An arrow that goes round.
+fn again(out: &mut String, x: i32, y: i32) -> Result {
+    let (right, upper, left, top) = (x + 6, y - 4, x - 9, y - 9);
+    write!(
+        out,
+        "<rect class=\"paper\" x=\"{left}\" y=\"{top}\" width=\"18\" height=\"18\" rx=\"9\"/>\
+         <path class=\"life\" d=\"M{right} {upper}A7 7 0 1 0 {} {}\"/>\
+         <path class=\"ink\" d=\"M{} {}v7h-7z\"/>",
+        x + 7,
+        y + 1,
+        x + 9,
+        y - 9,
+    )
+}
+
 /// How far the tip of an arrow is from the middle of its event.
 const BEFORE: f64 = 6.0;
 const HEAD: (f64, f64) = (10.0, 3.8);
@@ -182,12 +198,13 @@ pub(super) enum Symbol {
     Collect,
     Passed,
     Death,
+    Restart,
     Border,
 }
 
 impl Symbol {
     /// Lines first, then what happens at a process, then the rest.
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::Message,
         Self::InTransit,
         Self::Lost,
@@ -206,6 +223,7 @@ impl Symbol {
         Self::Collect,
         Self::Passed,
         Self::Death,
+        Self::Restart,
         Self::Border,
     ];
 
@@ -249,6 +267,7 @@ impl Symbol {
                 verdict: Err(_), ..
             } => return None,
             What::Death { .. } => Self::Death,
+            What::Restarted { .. } => Self::Restart,
         })
     }
 
@@ -272,6 +291,7 @@ impl Symbol {
             Self::Collect => "collected",
             Self::Passed => "audit passed",
             Self::Death => "died",
+            Self::Restart => "restarted",
             Self::Border => "goes on beyond",
         }
     }
@@ -339,6 +359,7 @@ impl Symbol {
             Self::Collect => square(out, middle, y, stroke),
             Self::Passed => check(out, middle, y, stroke),
             Self::Death => cross(out, middle, y, 7),
+            Self::Restart => again(out, middle, y),
             Self::Border => write!(
                 out,
                 "<path class=\"border\" d=\"M{middle} {}v20\"/>",

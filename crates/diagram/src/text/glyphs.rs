@@ -14,6 +14,7 @@ pub(super) struct Glyphs {
     pub(super) refused: &'static str,
     pub(super) recorded: &'static str,
     pub(super) died: &'static str,
+    pub(super) restarted: &'static str,
     pub(super) to: &'static str,
     pub(super) ellipsis: char,
 }
@@ -30,6 +31,7 @@ pub(super) const UNICODE: Glyphs = Glyphs {
     refused: "○",
     recorded: "◆",
     died: "✗",
+    restarted: "↻",
     to: "→",
     ellipsis: '…',
 };
@@ -46,6 +48,7 @@ pub(super) const ASCII: Glyphs = Glyphs {
     refused: "o",
     recorded: "#",
     died: "x",
+    restarted: "@",
     to: "->",
     ellipsis: '+',
 };

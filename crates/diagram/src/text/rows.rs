@@ -47,6 +47,7 @@ pub(super) enum Symbol {
     Refused,
     Recorded,
     Died,
+    Restarted,
 }
 
 impl Row {
@@ -89,6 +90,19 @@ pub(super) fn rows(recent: &Recent) -> Vec<Row> {
                 reason,
             } => at(*process, Symbol::Died, reason.to_string()),
             What::Death { reason, .. } => outside(format!("the observer died: {reason}"), Ink::Bad),
+            What::Restarted {
+                process,
+                incarnation,
+            } => match process {
+                Some(process) => {
+                    let text = format!("restarted: incarnation {incarnation}");
+                    at(*process, Symbol::Restarted, text)
+                }
+                None => {
+                    let text = format!("the observer is restarted: incarnation {incarnation}");
+                    outside(text, Ink::Plain)
+                }
+            },
             What::End => outside("the system ends".to_owned(), Ink::Faint),
             What::Audit { snapshot, verdict } => match verdict {
                 Ok(total) => outside(

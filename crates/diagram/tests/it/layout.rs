@@ -39,6 +39,7 @@ fn large() -> Vec<history::Event> {
         snapshots: 1,
         joins: 0,
         deaths: 0,
+        restarts: false,
         refusals: true,
         capacity: usize::MAX,
         sparse: false,

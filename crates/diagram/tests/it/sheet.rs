@@ -81,6 +81,7 @@ fn of_too_many_processes_those_to_which_most_happens_are_drawn() {
         snapshots: 0,
         joins: 0,
         deaths: 0,
+        restarts: false,
         refusals: false,
         capacity: 3,
         sparse: false,

@@ -251,6 +251,7 @@ fn explained(what: &What) -> Option<&'static str> {
         What::Audit { verdict: Ok(_), .. } => "audit passed",
         What::Audit { .. } => return None,
         What::Death { .. } => "died",
+        What::Restarted { .. } => "restarted",
     })
 }
 
@@ -274,6 +275,7 @@ fn the_key_explains_the_symbols_that_occur_and_no_others() {
             "collected",
             "audit passed",
             "died",
+            "restarted",
         ] {
             let is_there = texts.contains(name_of);
             assert_eq!(is_there, occur.contains(name_of), "{name}: {name_of}");

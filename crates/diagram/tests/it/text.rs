@@ -37,6 +37,8 @@ fn the_texts_of_the_examples_are_as_they_were() {
         ("three-at-once", "text", 99, 30, 60),
         ("kill-node-unread", "text", 17, all, 80),
         ("kill-node-unread", "ascii.text", 99, 12, 50),
+        ("restarts", "text", 99, all, 80),
+        ("restarts", "ascii.text", 99, 12, 50),
         ("four-nodes-crossing", "text", 99, 20, 60),
         ("four-nodes-crossing", "narrow.text", 44, 12, 34),
     ];

@@ -26,6 +26,7 @@ fn small(processes: u64) -> System {
         snapshots: 1,
         joins: 0,
         deaths: 0,
+        restarts: false,
         refusals: true,
         capacity: usize::MAX,
         sparse: false,

@@ -62,12 +62,12 @@ const BREAKS_OFF: &str = "the history breaks off while it is being collected";
 /// perhaps not all of what was collected has been written.
 pub(super) fn judge(
     log: &Log,
-    mut open: InProgress,
+    open: &mut InProgress,
     collecting: &Collecting,
     is_cut_off: bool,
 ) -> Verdict {
     if open.is_bare() {
-        return bare::judge(log, &open, collecting, is_cut_off);
+        return bare::judge(log, open, collecting, is_cut_off);
     }
     let expected = Expected {
         states: open
@@ -75,21 +75,21 @@ pub(super) fn judge(
             .iter()
             .map(|(it, record)| (*it, record.amount))
             .collect(),
-        channels: all_in_transit(log, &open),
+        channels: all_in_transit(log, open),
     };
-    let no_channel = no_channel(log, &open, collecting);
+    let no_channel = no_channel(log, open, collecting);
     let is_opaque = log.facts.is_opaque;
     let is_sound = open.violation(log).is_none() && no_channel.is_none();
     if is_cut_off && is_sound && is_beginning(collecting, &expected) {
         return Verdict::Unknown(BREAKS_OFF.to_owned());
     }
     let checks = [
-        incomplete(log, &open, collecting),
-        wrong_state(log, &open, collecting),
+        incomplete(log, open, collecting),
+        wrong_state(log, open, collecting),
         no_channel,
-        wrong_channel(log, &open, collecting, &expected),
-        wrong_total(log, &open, collecting),
-        wrong_marker(log, &open, collecting),
+        wrong_channel(log, open, collecting, &expected),
+        wrong_total(log, open, collecting),
+        wrong_marker(log, open, collecting, true),
     ];
     for violation in checks.into_iter().flatten() {
         open.blame(violation);
@@ -101,7 +101,7 @@ pub(super) fn judge(
     if !open.has_markers(log) {
         unjudged.push(Unjudged::Markers);
     }
-    let money = deposits(log, &open);
+    let money = deposits(log, open);
     if is_opaque {
         unjudged.push(Unjudged::Contents);
     } else if money.is_none() {
@@ -353,14 +353,17 @@ fn wrong_total(log: &Log, open: &InProgress, collecting: &Collecting) -> Option<
     (total != deposits).then_some(violation)
 }
 
+/// A marker that should have come. `are_excused`: none has to on a channel that opened when one of its ends
+/// was dead, as it still is.
 pub(super) fn wrong_marker(
     log: &Log,
     open: &InProgress,
     collecting: &Collecting,
+    are_excused: bool,
 ) -> Option<Violation> {
     let had_died = |process: ProcessId, opened: Location| {
-        let died = log.processes.get(&process).and_then(|it| it.died);
-        died.is_some_and(|died| died.turn < opened.turn)
+        let died = log.processes.get(&process).and_then(|it| it.life.died);
+        are_excused && died.is_some_and(|died| died.turn < opened.turn)
     };
     for (channel, opened) in log.channels_between(|process| open.has(process)) {
         if had_died(channel.from, opened) || had_died(channel.to, opened) {

@@ -1,10 +1,12 @@
 //! What happened, replayed: processes and channels, as far as they can be known.
 
 mod channels;
+mod lives;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
 
+use self::lives::{Dead, Life};
 use super::crossings::{Crossings, Records};
 use super::rule::{Location, Rule, Violation};
 use crate::event::{Amount, Channel, ProcessId, SnapshotId, Tally};
@@ -18,6 +20,8 @@ pub(super) struct Log {
     /// Those on which something was sent.
     pub(super) channels: HashMap<Channel, ChannelLog>,
     pub(super) facts: Facts,
+    observer: Life,
+    pub(super) dead: Dead,
     /// In a sparse system, those that there are.
     opened: Option<BTreeMap<Channel, Location>>,
 }
@@ -39,11 +43,12 @@ pub(super) struct ProcessLog {
     name: Option<Text>,
     /// Its first state.
     pub(super) deposit: Amount,
-    /// Its state; `None` where states are opaque, and once something was inferred: what else it did before it died is not known.
+    /// Its state; `None` where states are opaque, and once something was inferred, until it is restarted:
+    /// what else it did before it died is not known.
     pub(super) state: Option<Amount>,
     pub(super) created: Location,
-    pub(super) died: Option<Location>,
-    /// The first thing that it did not confirm.
+    pub(super) life: Life,
+    /// The first thing that it did not confirm, while no death says why.
     pub(super) inferred: Option<Location>,
     /// What it must record next, and why.
     pub(super) due: Option<Due>,
@@ -227,7 +232,7 @@ impl Log {
             deposit: amount,
             state: (!self.facts.is_opaque).then_some(amount),
             created: at,
-            died: None,
+            life: Life::default(),
             inferred: None,
             due: None,
             records: Records::default(),
@@ -256,7 +261,7 @@ impl Log {
             let reason = format!("this is of process {process}, which was never created");
             return Err(Violation::new(Rule::Order, reason).seen("happened", at));
         };
-        if let Some(died) = account.died
+        if let Some(died) = account.life.died
             && !is_inferred
         {
             let process = account.called(process);
@@ -266,7 +271,9 @@ impl Log {
                 .seen("happened", at));
         }
         if is_inferred {
-            account.inferred.get_or_insert(at);
+            if account.life.died.is_none() {
+                account.inferred.get_or_insert(at);
+            }
             account.state = None;
         }
         Ok(account)
@@ -399,23 +406,6 @@ impl Log {
             }
             _ => Ok(()),
         }
-    }
-
-    pub(super) fn die(&mut self, process: ProcessId, at: Location) -> Result<(), Violation> {
-        let Some(account) = self.processes.get_mut(&process) else {
-            let reason = format!("this is of process {process}, which was never created");
-            return Err(Violation::new(Rule::Order, reason).seen("died", at));
-        };
-        if let Some(died) = account.died {
-            let process = account.called(process);
-            let reason = format!("process {process} dies a second time");
-            return Err(Violation::new(Rule::Order, reason)
-                .seen("died", died)
-                .seen("died again", at));
-        }
-        account.died = Some(at);
-        account.due = None;
-        Ok(())
     }
 
     /// What is wrong with the tallies that a process records, if anything is: those of what it sent

@@ -45,6 +45,8 @@ pub enum Rule {
     /// Events are of a process that was created and lives, and of a channel that was opened, of a system
     /// between its start and end.
     Order,
+    /// Who is restarted had died, and has the next incarnation.
+    Restart,
     /// Every process's log replays.
     Account,
     /// A channel's receives are a prefix of its sends.
@@ -79,8 +81,9 @@ pub enum Rule {
 
 impl Rule {
     /// All of them, in their order.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Order,
+        Self::Restart,
         Self::Account,
         Self::Fifo,
         Self::Inferred,
@@ -122,6 +125,12 @@ impl Rule {
                 "order",
                 "an event is of a process that was created and lives, and of a channel that was opened, \
                  between a system's start and its end",
+                "the schema of a history",
+            ),
+            Self::Restart => (
+                "restart",
+                "whoever is restarted had died, and comes back as the next incarnation: the first restart \
+                 makes it 2",
                 "the schema of a history",
             ),
             Self::Account => (

@@ -1,6 +1,7 @@
 //! A system on its way: its log, and its snapshots in progress.
 
 mod close;
+mod excused;
 mod possible;
 mod snapshots;
 
@@ -29,8 +30,8 @@ pub(super) struct Running {
     broken: Option<Violation>,
     started: Option<Location>,
     ended: Option<Location>,
-    /// When a process first died: snapshots in progress may then never get on.
-    first_death: Option<Location>,
+    /// What is not held against snapshots unless everybody who is dead comes back.
+    excused: BTreeMap<SnapshotId, Violation>,
     /// Snapshots that were in progress then are over: the audit of one failed.
     given_up: GivenUp,
     /// Up to which place of the second one's records the first one has recorded everything that is
@@ -243,9 +244,7 @@ impl Running {
                 inferred,
             } => {
                 self.log.send(channel, amount, number, at)?;
-                if !inferred {
-                    self.nothing_is_owed(channel, number, at);
-                }
+                self.nothing_is_owed(channel, number, inferred, at);
             }
             What::Receive {
                 channel,
@@ -300,11 +299,13 @@ impl Running {
                 snapshot,
                 ref verdict,
             } => self.audit(snapshot, verdict, at),
-            What::Death { process, .. } => {
-                self.first_death.get_or_insert(at);
-                if let Some(process) = process {
-                    self.log.die(process, at)?;
-                }
+            What::Death { process, .. } => self.log.die(process, at)?,
+            What::Restarted {
+                process,
+                incarnation,
+            } => {
+                self.log.restart(process, incarnation, at)?;
+                self.excuse_no_longer();
             }
         }
         Ok(())
@@ -313,7 +314,10 @@ impl Running {
     /// Whether the process at which something happens may do that. What it was to record, if it was.
     fn at_its_process(&mut self, what: &What, at: Location) -> Result<Option<Due>, Violation> {
         let process = match *what {
-            What::Create { .. } | What::Connect { .. } | What::Death { .. } => None,
+            What::Create { .. }
+            | What::Connect { .. }
+            | What::Death { .. }
+            | What::Restarted { .. } => None,
             _ => what.process(),
         };
         let Some(process) = process else {
@@ -343,11 +347,11 @@ impl Running {
 
     fn nothing_is_inferred_of_the_living(&self) -> Result<(), Violation> {
         for (process, account) in &self.log.processes {
-            if let (Some(inferred), None) = (account.inferred, account.died) {
+            if let Some(inferred) = account.inferred {
                 let process = self.log.called(*process);
                 let reason = format!(
                     "process {process} is said not to have confirmed this because it died, and \
-                     never died"
+                     has not died since"
                 );
                 let violation = Violation::new(Rule::Inferred, reason);
                 return Err(violation.seen("inferred", inferred));
@@ -415,11 +419,12 @@ impl Running {
         let Some((snapshot, collecting)) = self.collecting.take() else {
             return;
         };
-        let open = self.open.remove(&snapshot).unwrap_or_default();
+        let mut open = self.open.remove(&snapshot).unwrap_or_default();
         if open.members.is_some() || open.is_bare() {
             self.partial.insert(snapshot);
         }
-        let verdict = judge(&self.log, open, &collecting, is_cut_off);
+        let verdict = judge(&self.log, &mut open, &collecting, is_cut_off);
         self.judged.insert(snapshot, verdict);
+        self.excuse_missing_markers(snapshot, &open, &collecting);
     }
 }

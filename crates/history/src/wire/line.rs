@@ -26,6 +26,7 @@ pub(super) enum Name {
     Collect,
     Audit,
     Death,
+    Restarted,
     End,
 }
 
@@ -55,6 +56,8 @@ pub(super) struct Line {
     pub(super) amount: Option<Amount>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) number: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) incarnation: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) inferred: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -201,6 +204,7 @@ impl Line {
             ("members", self.members.is_some()),
             ("amount", self.amount.is_some()),
             ("number", self.number.is_some()),
+            ("incarnation", self.incarnation.is_some()),
             ("inferred", self.inferred.is_some()),
             ("sent", self.sent.is_some()),
             ("received", self.received.is_some()),

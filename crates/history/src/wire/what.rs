@@ -78,6 +78,10 @@ pub(super) fn read_what(line: &mut Line) -> Result<What, Malformed> {
             process: line.process.take(),
             reason: take(&mut line.reason, "reason")?,
         },
+        Name::Restarted => What::Restarted {
+            process: line.process.take(),
+            incarnation: take(&mut line.incarnation, "incarnation")?,
+        },
     })
 }
 
@@ -178,6 +182,14 @@ impl From<&What> for Line {
                 process,
                 reason: Some(reason.clone()),
                 ..Self::new(Name::Death)
+            },
+            What::Restarted {
+                process,
+                incarnation,
+            } => Self {
+                process,
+                incarnation: Some(incarnation),
+                ..Self::new(Name::Restarted)
             },
         }
     }

@@ -7,6 +7,7 @@ mod any_order;
 mod lines;
 mod mutations;
 mod replay;
+mod restarts;
 mod round_trip;
 mod short;
 mod straight;

@@ -123,6 +123,7 @@ fn is_beyond_the_other(report: &Report) -> bool {
         matches!(
             rule,
             Rule::Order
+                | Rule::Restart
                 | Rule::Inferred
                 | Rule::OneRecord
                 | Rule::Recorded
@@ -183,7 +184,7 @@ fn replays(whole: &Straightened, system: &System) -> Result<(), String> {
 }
 
 /// The history with the event changed in one way, for each way; and whether that cannot be right.
-fn mutations(events: &[Event], at: usize) -> Vec<(&'static str, Vec<Event>, bool)> {
+pub(crate) fn mutations(events: &[Event], at: usize) -> Vec<(&'static str, Vec<Event>, bool)> {
     let what = &events[at].what;
     let is_of_collected = is_of_collected(events, at);
     let mut all = Vec::new();
@@ -210,7 +211,10 @@ fn mutations(events: &[Event], at: usize) -> Vec<(&'static str, Vec<Event>, bool
         What::Refuse { .. } | What::Collect { .. } | What::Audit { .. } | What::MarkerSent { .. }
     );
     change("double", double_is_wrong, &[what.clone(), what.clone()]);
+    // How a snapshot was taken is not judged where there is no marker of it.
+    let is_judged = is_of_collected || has_markers(events, at);
     for (kind, changed, is_wrong) in changed(what, is_of_collected) {
+        let is_wrong = is_wrong && (kind != "another number" || is_judged);
         change(kind, is_wrong, &[changed]);
     }
     if at + 1 < events.len() {
@@ -253,6 +257,7 @@ fn changed(what: &What, is_of_collected: bool) -> Vec<(&'static str, What, bool)
     let mut other = what.clone();
     match &mut other {
         What::Send { number, .. } | What::Receive { number, .. } => *number += 1,
+        What::Restarted { incarnation, .. } => *incarnation += 1,
         What::Begin { snapshot, .. }
         | What::Record { snapshot, .. }
         | What::MarkerSent { snapshot, .. }
@@ -316,6 +321,18 @@ fn with_collected(
         }
     }
     all
+}
+
+/// Whether an event is none of a snapshot, or of one that has markers in its system.
+fn has_markers(events: &[Event], at: usize) -> bool {
+    let Some(snapshot) = events[at].what.snapshot() else {
+        return true;
+    };
+    let is_start = |event: &Event| matches!(event.what, What::Start { .. });
+    let first = events[..=at].iter().rposition(is_start).unwrap_or(0);
+    let of_system = events[first + 1..].iter().take_while(|it| !is_start(it));
+    let mut markers = of_system.filter(|it| matches!(it.what, What::MarkerSent { .. }));
+    markers.any(|it| it.what.snapshot() == Some(snapshot))
 }
 
 /// Whether an event is one of a snapshot that is collected, in its system.

@@ -90,7 +90,7 @@ fn a_replay_pairs_what_is_received_with_what_was_sent() {
             in_transit.sort_by_key(|(channel, _)| *channel);
             assert_eq!(in_transit, left, "PIPEBANK_SEED={seed}");
             for (process, now) in replay.processes() {
-                assert_eq!(now.is_dead, system.deaths.contains_key(process));
+                assert_eq!(now.is_dead, system.stays_dead(Some(*process)));
             }
         }
     }

@@ -11,7 +11,7 @@ use history::{
 const HISTORIES: u64 = 300;
 const EVENTS: usize = 60;
 /// The kinds of events.
-const KINDS: u64 = 16;
+const KINDS: u64 = 17;
 
 #[test]
 fn whatever_is_written_is_read_back() {
@@ -240,6 +240,10 @@ impl Random {
             12 => What::Death {
                 process: self.maybe(Self::process),
                 reason: self.text(),
+            },
+            16 => What::Restarted {
+                process: self.maybe(Self::process),
+                incarnation: self.number(),
             },
             _ => What::End,
         }

@@ -98,6 +98,10 @@ fn what(line: &str) -> What {
             process: rest.first().map(|_| process(0)),
             reason: "killed by signal 9".into(),
         },
+        "restarted" => What::Restarted {
+            process: (rest.len() > 1).then(|| process(0)),
+            incarnation: number(rest.len() - 1),
+        },
         _ => panic!("{line}: no such event"),
     }
 }

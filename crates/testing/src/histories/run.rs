@@ -1,5 +1,7 @@
 //! One system of processes, channels and snapshots, step by step, and the events of its run.
 
+mod deaths;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use history::{Amount, Channel, ChannelState, Event, ProcessId, ProcessState, SnapshotId, What};
@@ -17,6 +19,7 @@ pub fn run(seed: u64, params: &Params) -> Vec<Event> {
         snapshots: BTreeSet::new(),
         begun: 0,
         is_lost: false,
+        observer: Life::default(),
         line: 1,
         events: Vec::new(),
     };
@@ -34,6 +37,7 @@ pub fn run(seed: u64, params: &Params) -> Vec<Event> {
         run.step();
     }
     if run.draw.below(4) > 0 {
+        while run.restart() {}
         while run.receive() {}
         run.collect();
     }
@@ -57,11 +61,22 @@ struct Wire {
 #[derive(Debug, Default)]
 struct Process {
     state: Amount,
-    is_dead: bool,
+    life: Life,
+    /// Markers that it owes on channels that opened while it was dead.
+    owed: Vec<(ProcessId, SnapshotId)>,
     sent: BTreeMap<ProcessId, (u64, Amount)>,
     received: BTreeMap<ProcessId, (u64, Amount)>,
     /// Its parts of the snapshots that are not collected, in the order in which it recorded them.
     parts: Vec<Part>,
+}
+
+/// Whether somebody is dead, and how often it was restarted.
+#[derive(Clone, Copy, Debug, Default)]
+struct Life {
+    is_dead: bool,
+    /// It is not restarted.
+    is_gone: bool,
+    restarts: u64,
 }
 
 /// What a process has recorded of a snapshot.
@@ -82,14 +97,20 @@ struct Run {
     /// Those that have begun and are not collected.
     snapshots: BTreeSet<SnapshotId>,
     begun: u64,
-    /// Whether somebody died: no snapshot is completed after that.
+    /// Whether somebody died for good: no snapshot is completed after that.
     is_lost: bool,
+    observer: Life,
     line: u64,
     events: Vec<Event>,
 }
 
 impl Run {
     fn tell(&mut self, what: What) {
+        self.interrupt(&what);
+        self.note(what);
+    }
+
+    fn note(&mut self, what: What) {
         self.events.push(Event {
             line: Some(self.line),
             time: None,
@@ -99,6 +120,9 @@ impl Run {
     }
 
     fn step(&mut self) {
+        if self.params.restarts && self.draw.one_in(8) {
+            self.restart();
+        }
         match self.draw.below(if self.params.sparse { 42 } else { 40 }) {
             0..=15 => self.send(),
             16..=31 => drop(self.receive()),
@@ -125,14 +149,23 @@ impl Run {
     }
 
     fn alive(&self) -> Vec<ProcessId> {
-        let alive = self.processes.iter().filter(|(_, it)| !it.is_dead);
-        alive.map(|(process, _)| *process).collect()
+        self.those(|life| !life.is_dead)
     }
 
-    /// A channel between two that live.
+    /// Those that live, or will be restarted.
+    fn present(&self) -> Vec<ProcessId> {
+        self.those(|life| !life.is_gone)
+    }
+
+    fn those(&self, are_meant: fn(Life) -> bool) -> Vec<ProcessId> {
+        let those = self.processes.iter().filter(|(_, it)| are_meant(it.life));
+        those.map(|(process, _)| *process).collect()
+    }
+
+    /// A channel from one that lives.
     fn any_channel(&mut self) -> Option<Channel> {
-        let alive = self.alive();
-        let [from, to] = [self.draw.pick(&alive)?, self.draw.pick(&alive)?];
+        let [from, to] = [self.alive(), self.present()];
+        let [from, to] = [self.draw.pick(&from)?, self.draw.pick(&to)?];
         let channel = Channel { from, to };
         self.channels.contains_key(&channel).then_some(channel)
     }
@@ -196,7 +229,7 @@ impl Run {
         let peers = if self.params.sparse {
             Vec::new()
         } else {
-            self.alive()
+            self.present()
         };
         for peer in peers {
             let channels = [(peer, process), (process, peer)];
@@ -212,7 +245,12 @@ impl Run {
                     part.open.insert(process);
                     part.channels.insert(process, Vec::new());
                 }
-                it.parts.iter().map(|part| part.snapshot).collect()
+                let owed = it.parts.iter().map(|part| part.snapshot);
+                if it.life.is_dead {
+                    it.owed.extend(owed.map(|snapshot| (process, snapshot)));
+                    continue;
+                }
+                owed.collect()
             };
             for snapshot in owed {
                 self.send_marker(peer, process, snapshot);
@@ -269,7 +307,7 @@ impl Run {
     /// Takes what is next on some channel; whether there was anything to take.
     fn receive(&mut self) -> bool {
         let waiting: Vec<Channel> = {
-            let is_alive = |to: &ProcessId| !self.processes[to].is_dead;
+            let is_alive = |to: &ProcessId| !self.processes[to].life.is_dead;
             let waiting = self.channels.iter();
             let waiting = waiting.filter(|(it, wire)| is_alive(&it.to) && !wire.queue.is_empty());
             waiting.map(|(channel, _)| *channel).collect()
@@ -366,7 +404,7 @@ impl Run {
         };
         self.tell(record);
         for peer in to {
-            if !self.processes[&peer].is_dead {
+            if !self.processes[&peer].life.is_gone {
                 self.send_marker(process, peer, snapshot);
             }
         }
@@ -385,6 +423,9 @@ impl Run {
 
     /// Collects every snapshot that is complete.
     fn collect(&mut self) {
+        if self.observer.is_dead {
+            return;
+        }
         for snapshot in self.snapshots.clone() {
             let has_all = |it: &Process| {
                 let mut parts = it.parts.iter();
@@ -440,36 +481,6 @@ impl Run {
             let verdict = Ok(total);
             self.tell(What::Audit { snapshot, verdict });
         }
-    }
-
-    /// Somebody dies; what they did last may only be known by what is on their channels.
-    fn die(&mut self) {
-        let Some(process) = self.draw.pick(&self.alive()) else {
-            return;
-        };
-        self.is_lost = true;
-        let mut inferred = Vec::new();
-        for peer in self.alive() {
-            let (from, to) = (process, peer);
-            let channel = Channel { from, to };
-            if self.channels.contains_key(&channel) && self.draw.one_in(3) {
-                let state = self.processes[&process].state;
-                let amount = self.draw.up_to(state.min(300));
-                let number = self.put(channel, amount);
-                inferred.push(What::Send {
-                    channel,
-                    amount,
-                    number,
-                    inferred: true,
-                });
-            }
-        }
-        self.processes.get_mut(&process).expect("a process").is_dead = true;
-        self.tell(What::Death {
-            process: Some(process),
-            reason: "killed by signal 9".into(),
-        });
-        inferred.into_iter().for_each(|what| self.tell(what));
     }
 }
 

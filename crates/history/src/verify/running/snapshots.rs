@@ -17,9 +17,14 @@ impl Running {
     }
 
     /// A message is sent: the markers owed on that channel had to come first, those of all that its
-    /// sender has recorded. None is owed once a process has died, or of what was given up: that can
-    /// never be collected.
-    pub(super) fn nothing_is_owed(&mut self, channel: Channel, number: u64, at: Location) {
+    /// sender has recorded. None is owed of what was given up: that can never be collected.
+    pub(super) fn nothing_is_owed(
+        &mut self,
+        channel: Channel,
+        number: u64,
+        inferred: bool,
+        at: Location,
+    ) {
         let (Some(sender), Some(ends)) = (
             self.log.processes.get(&channel.from),
             self.log.channels.get_mut(&channel),
@@ -28,14 +33,11 @@ impl Running {
         };
         let places = ends.quiet.max(sender.records.begin())..sender.records.end();
         ends.quiet = places.end;
-        if self.first_death.is_some() {
-            return;
-        }
         let owed: Vec<SnapshotId> = places
             .filter_map(|place| sender.records.get(place))
             .collect();
         for snapshot in owed {
-            let Some(open) = self.open.get_mut(&snapshot) else {
+            let Some(open) = self.open.get(&snapshot) else {
                 continue;
             };
             let record = open.records.get(&channel.from);
@@ -63,7 +65,11 @@ impl Running {
             );
             let violation = Violation::new(Rule::Markers, reason).on(channel);
             let violation = violation.seen("the marker is due since", since);
-            open.blame(violation.seen("sent", at));
+            let violation = violation.seen("sent", at);
+            match inferred {
+                true => self.excuse(snapshot, violation),
+                false => self.blame_unless_excused(snapshot, violation),
+            }
         }
     }
 
@@ -215,24 +221,23 @@ impl Running {
         let place = account.records.push(snapshot);
         let open = self.open.entry(snapshot).or_default();
         open.records.insert(process, Record { amount, at, place });
-        // On a channel that opens after a death no markers are sent of what was recorded before.
-        let first_death = self.first_death;
         let log = &self.log;
         let account = log.processes.get(&process);
         let incoming = account.into_iter().flat_map(|account| &account.incoming);
-        let early = incoming.into_iter().find_map(|&peer| {
+        let early = incoming.into_iter().filter_map(|&peer| {
             let (from, to) = (peer, process);
             let channel = Channel { from, to };
             let sender = open.records.get(&peer)?;
             let opened = log.opened(channel)?.turn;
-            let is_late = first_death.is_some_and(|it| it.turn < opened);
-            if is_late && sender.at.turn < opened {
-                return None;
-            }
+            // On a channel that opens while somebody is dead perhaps no markers are sent of what was
+            // recorded before.
+            let is_late = log.dead.since.is_some_and(|it| it.turn < opened);
+            let is_excused = is_late && sender.at.turn < opened;
             let first = log.channels.get(&channel)?.out.after(sender.place)?;
-            Some((channel, first, first.received?))
+            Some((is_excused, channel, first, first.received?))
         });
-        let Some((channel, first, received)) = early else {
+        // One that is not excused, if there is one.
+        let Some((is_excused, channel, first, received)) = early.min_by_key(|it| it.0) else {
             return;
         };
         let number = first.messages + 1;
@@ -244,7 +249,11 @@ impl Running {
         );
         let violation = Violation::new(Rule::Consistent, reason).on(channel);
         let violation = violation.seen("sent, after the cut", first.passed);
-        open.blame(violation.seen("received, before the cut", received));
+        let violation = violation.seen("received, before the cut", received);
+        match is_excused {
+            true => self.excuse(snapshot, violation),
+            false => self.blame(snapshot, violation),
+        }
     }
 
     /// Whether a process has recorded the snapshots that all initiators of this one had recorded.
@@ -266,7 +275,7 @@ impl Running {
         let Some(initiator) = self.log.processes.get(&first.process) else {
             return;
         };
-        if is_initiator || self.first_death.is_some() {
+        if is_initiator {
             return;
         }
         let records = &initiator.records;
@@ -306,7 +315,7 @@ impl Running {
             );
             let violation = Violation::new(Rule::CutOrder, reason);
             let violation = violation.seen("begun", begun);
-            self.blame(snapshot, violation.seen("recorded", at));
+            self.blame_unless_excused(snapshot, violation.seen("recorded", at));
         }
     }
 
@@ -328,12 +337,16 @@ impl Running {
             let violation = wrong("a second marker is sent".to_owned()).seen("sent", first);
             self.blame(snapshot, violation.seen("sent again", at));
         }
-        if !has_recorded && !inferred {
+        if !has_recorded {
             let reason = format!(
                 "a marker is sent before process {} records its state",
                 self.log.called(channel.from)
             );
-            self.blame(snapshot, wrong(reason).seen("sent", at));
+            let violation = wrong(reason).seen("sent", at);
+            match inferred {
+                true => self.excuse(snapshot, violation),
+                false => self.blame(snapshot, violation),
+            }
         }
     }
 
