@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::effect::Notice;
 use super::issue::{Issue, Stage};
 use super::{Broken, Effect, Failure, Fate, Master, Process, Said, Step};
-use crate::id::Place;
+use crate::id::{NodeId, Place};
 use crate::messages::{Instruction, Peer, Reply, Request};
 use crate::script::Statement;
 
@@ -43,6 +43,8 @@ pub(super) struct Comebacks {
     layings: BTreeMap<(Place, Place), u64>,
     /// How many were laid.
     laid: u64,
+    /// Who has come back, and has lost what he had read ahead, while a node is being killed.
+    bereft: Vec<Place>,
     observer: Observer,
 }
 
@@ -117,6 +119,13 @@ impl Master {
                     self.bank.nodes.die(node, fate.clone());
                     self.bank.channels.suspend(node, true);
                     self.log(|events, out| events.died(Some(statement.line), Some(id), &fate, out));
+                    // Of some it is not certain that they have, or will have, what they have read ahead.
+                    let laid = self.comebacks.layings.keys();
+                    let unsure = laid.filter(|(from, _)| *from == node).map(|(_, to)| *to);
+                    let bereft = std::mem::take(&mut self.comebacks.bereft);
+                    for reader in unsure.chain(bereft).collect::<Vec<_>>() {
+                        self.wake(node, reader);
+                    }
                 } else {
                     if !was_dead {
                         self.notify(Notice::NodeDied(id, fate.clone()));
@@ -182,11 +191,7 @@ impl Master {
         self.comebacks.observer.incarnation += 1;
         let incarnation = self.comebacks.observer.incarnation + 1;
         self.log(|events, out| events.died(None, None, &fate, out));
-        self.log(|events, out| events.restarted(None, None, incarnation, out));
-        self.notify(Notice::Restarted {
-            node: None,
-            incarnation,
-        });
+        self.tell_of_restart(None, None, incarnation);
         self.bank.snapshots.start_over();
         let steps = || self.in_flight.iter().map(|entry| &entry.step);
         let unwelcomed = steps().filter(|step| matches!(step, Step::Joined)).count();
@@ -209,24 +214,17 @@ impl Master {
     fn node_is_back(&mut self, node: Place) {
         let it = &mut self.bank.nodes[node];
         let (id, dead, fate) = (it.id, it.fate().is_some(), it.rise());
-        let incarnation = it.incarnation();
-        let line = match self.current {
-            Some((statement, Stage::Restarting(it))) if it == node => {
-                self.current = None;
-                self.comes_to_life(&statement, node);
-                Some(statement.line)
-            }
+        let by_command = match self.current {
+            Some((statement, Stage::Restarting(it))) if it == node => Some(statement),
             _ => None,
         };
+        let line = by_command.map(|statement| statement.line);
         if !dead && let Some(fate) = fate {
             self.log(|events, out| events.died(None, Some(id), &fate, out));
         }
         if !dead || line.is_some() {
-            self.log(|events, out| events.restarted(line, Some(id), incarnation, out));
-            self.notify(Notice::Restarted {
-                node: Some(id),
-                incarnation,
-            });
+            let incarnation = self.bank.nodes[node].next_incarnation();
+            self.tell_of_restart(line, Some(id), incarnation);
         }
         self.introduce(node, true);
         let process = Some(Process::Node(node));
@@ -255,6 +253,18 @@ impl Master {
                 self.wake(from, node);
             }
         }
+        if let Some((_, Stage::Killing(_))) = self.current {
+            self.comebacks.bereft.push(node);
+        }
+        if let Some(statement) = by_command {
+            self.current = None;
+            self.comes_to_life(&statement, node);
+        }
+    }
+
+    fn tell_of_restart(&mut self, line: Option<u64>, node: Option<NodeId>, incarnation: u64) {
+        self.log(|events, out| events.restarted(line, node, incarnation, out));
+        self.notify(Notice::Restarted { node, incarnation });
     }
 
     /// Makes pipes between a node and the observer: in the order in which the observer is told to take their
@@ -311,10 +321,11 @@ impl Master {
 
     /// Who is dead for the script is to send again what somebody has lost.
     fn wake(&mut self, dead: Place, reader: Place) {
+        let is_wanted = |entry: &super::Entry| matches!(entry.step, Step::Receive { node, from, .. } if (from, node) == (dead, reader));
         let node = &self.bank.nodes[dead];
         if !node.is_running()
             && let Some(fate) = node.fate().cloned()
-            && self.bank.channels.len(dead, reader) > 0
+            && (self.bank.channels.len(dead, reader) > 0 || self.in_flight.iter().any(is_wanted))
         {
             self.restart(Process::Node(dead), &fate, 0);
         }
@@ -335,14 +346,14 @@ impl Master {
         node: Place,
     ) -> Result<Issue, Failure> {
         self.bank.nodes.exists(node)?;
-        let it = &self.bank.nodes[node];
+        let it = &mut self.bank.nodes[node];
         let Some(fate) = it.fate().cloned() else {
             return Err(Failure::NodeLives { node: it.id });
         };
         if it.is_running() {
             // It is there already, to send something again.
-            let (id, incarnation, line) = (it.id, it.incarnation(), Some(statement.line));
-            self.log(|events, out| events.restarted(line, Some(id), incarnation, out));
+            let (id, incarnation, line) = (it.id, it.next_incarnation(), Some(statement.line));
+            self.tell_of_restart(line, Some(id), incarnation);
             self.comes_to_life(statement, node);
             return Ok(Issue::Done);
         }
@@ -355,6 +366,12 @@ impl Master {
         let bank = &mut self.bank;
         bank.nodes.live(node);
         bank.channels.suspend(node, false);
+        let put_off = std::mem::take(&mut bank.put_off);
+        for (from, to, statement) in put_off {
+            // Where the other end is dead, it is put off again.
+            let _ = self.open_channel(&statement, from, to);
+        }
+        let bank = &mut self.bank;
         if bank.sparse {
             return;
         }

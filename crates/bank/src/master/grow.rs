@@ -128,6 +128,15 @@ impl Master {
         from: Place,
         to: Place,
     ) -> Result<Issue, Failure> {
+        if self.setup.lasting {
+            self.bank.nodes.exists(from)?;
+            self.bank.nodes.exists(to)?;
+            let is_dead = |node| self.bank.nodes.fate(node).is_some();
+            if is_dead(from) || is_dead(to) {
+                self.bank.put_off.push((from, to, *statement));
+                return Ok(Issue::Done);
+            }
+        }
         self.bank.nodes.lives(from)?;
         self.bank.nodes.lives(to)?;
         let (nodes, owing) = (&self.bank.nodes, self.bank.snapshots.owing);

@@ -194,6 +194,9 @@ struct Bank {
     ended: BTreeSet<(Process, Place)>,
     /// Nodes that were created by the last lines and have no channels yet.
     unconnected: Vec<(Place, Statement)>,
+    /// Channels of a sparse system whose ends were not both alive when they were to be opened, in a bank
+    /// that lasts.
+    put_off: Vec<(Place, Place, Statement)>,
 }
 
 /// Master.
@@ -241,7 +244,7 @@ impl Master {
             held: None,
             settling: None,
             comebacks: Comebacks::default(),
-            events: setup.history.then(Box::default),
+            events: setup.history.then(|| Box::new(Events::new(setup.lasting))),
             effects: Vec::new(),
         }
     }

@@ -52,7 +52,7 @@ pub(super) struct Node {
 struct Process {
     /// It is dead, or not started yet.
     is_down: bool,
-    /// How many there were before it.
+    /// How many there were before it, of which people were told.
     earlier: u64,
     /// How the last one died that was not started again.
     fate: Option<Fate>,
@@ -218,7 +218,12 @@ impl Node {
     /// It has another process: how the one before died.
     pub(super) fn rise(&mut self) -> Option<Fate> {
         self.process.is_down = false;
-        self.process.earlier += 1;
         self.process.fate.take()
+    }
+
+    /// What it has is its next process, for whoever is told of that: its number.
+    pub(super) fn next_incarnation(&mut self) -> u64 {
+        self.process.earlier += 1;
+        self.incarnation()
     }
 }

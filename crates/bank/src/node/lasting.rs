@@ -97,6 +97,8 @@ impl Record {
 pub(super) struct Lasting {
     /// What was carried out before a death, and its reply, which master may not have heard.
     echoes: VecDeque<(Record, Reply)>,
+    /// It reads ahead what it has read ahead before its death: that is in the journal already.
+    reads_again: bool,
 }
 
 /// A node on its way back: its journal is folded.
@@ -228,6 +230,15 @@ impl Node {
         let echo = self.lasting.as_mut().and_then(|it| it.echoes.pop_front());
         match echo {
             None => self.carry_out(instruction, effects),
+            // What was read ahead is lost.
+            Some((Record::Ahead { .. }, _))
+                if matches!(instruction, Instruction::ReadAhead { .. }) =>
+            {
+                if let Some(lasting) = &mut self.lasting {
+                    lasting.reads_again = true;
+                }
+                self.carry_out(instruction, effects)
+            }
             Some((kept, reply)) if kept.answers(&instruction) => {
                 effects.push(Effect::Reply(reply));
                 Ok(())
@@ -236,6 +247,15 @@ impl Node {
                 kept: format!("{kept:?}"),
                 said: format!("{instruction:?}"),
             }),
+        }
+    }
+
+    /// What was asked for is read ahead.
+    pub(super) fn keep_ahead(&mut self, frames: u64, effects: &mut Vec<Effect>) {
+        if let Some(lasting) = &mut self.lasting
+            && !std::mem::take(&mut lasting.reads_again)
+        {
+            effects.push(Effect::Record(Record::Ahead { frames }));
         }
     }
 

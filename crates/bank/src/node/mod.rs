@@ -278,7 +278,7 @@ impl Node {
             }
             (Input::Ahead(frames), Some(Waiting::Ahead)) => {
                 self.waiting = None;
-                self.keep(effects, || Record::Ahead { frames });
+                self.keep_ahead(frames, effects);
                 effects.push(Effect::Reply(Reply::Ahead { frames }));
             }
             (Input::Found(frames), Some(Waiting::ToEnd)) => {

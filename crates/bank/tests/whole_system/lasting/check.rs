@@ -4,10 +4,10 @@ use bank::account::{Incoming, Outgoing};
 use bank::id::{NodeId, Place};
 use bank::member::Frame;
 use bank::node::Node;
-use reference::interpret;
+use reference::interpret_lasting;
 
 use super::World;
-use crate::checks::transfers;
+use crate::checks::{the_history_is_right, transfers};
 use crate::world::Complaint;
 
 /// Everything that must hold after a script of one system, whoever died.
@@ -17,7 +17,7 @@ pub fn check(
     seed: u64,
     deposits: &[(NodeId, u64)],
 ) -> Result<(), Complaint> {
-    let expected = interpret(text, seed);
+    let expected = interpret_lasting(text, seed);
     if world.stdout != expected.stdout {
         return Err(format!(
             "stdout is\n{}and must be\n{}",
@@ -30,7 +30,7 @@ pub fn check(
         return Err(format!("lines {failed:?} failed, and lines {must:?} must"));
     }
     nothing_is_lost(world, deposits)?;
-    Ok(())
+    the_history_is_right(&world.history)
 }
 
 /// Whatever is in no account is on its way, in the order in which it was sent, and master knows of it.
