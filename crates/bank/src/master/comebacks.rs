@@ -151,9 +151,12 @@ impl Master {
     }
 
     fn restart(&mut self, process: Process, fate: &Fate, tries: u32) {
-        let answered = match process {
-            Process::Node(node) => self.answered(node),
-            Process::Observer => 0,
+        let (answered, account) = match process {
+            Process::Node(node) => {
+                let it = &self.bank.nodes[node];
+                (self.answered(node), (it.id, it.deposit))
+            }
+            Process::Observer => (0, (NodeId(0), 0)),
         };
         self.effects.push(if fate.is_internal() || tries > TRIES {
             Effect::GiveUp(process, fate.clone())
@@ -161,6 +164,7 @@ impl Master {
             Effect::Restart {
                 process,
                 answered,
+                account,
                 tries,
             }
         });

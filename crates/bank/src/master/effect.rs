@@ -71,6 +71,8 @@ pub enum Effect {
         process: Process,
         /// Of how many instructions to the node the reply is known.
         answered: u64,
+        /// What a node is called, and what was in its account at first.
+        account: (NodeId, u64),
         /// How often it was started since it last said anything, with this time: the more, the longer the
         /// pause before.
         tries: u32,

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use pipes::{Deaths, Needs, Patience, Poller, Token};
 
+use super::lasting::DataDir;
 use super::mesh::Ends;
 use super::process::Incarnation;
 use super::shared::{Error, Pids, Programs, RunDir, Stop};
@@ -26,6 +27,11 @@ const DEATHS: Token = 2;
 const OBSERVER: Token = 4;
 const NODES: Token = 6;
 
+/// That of what the node at a place says.
+pub(super) fn token_of(place: Place) -> Token {
+    NODES + 2 * place.index() as Token
+}
+
 /// A node.
 #[derive(Debug)]
 pub(super) struct Node {
@@ -36,8 +42,10 @@ pub(super) struct Node {
 /// The processes of the system.
 #[derive(Debug)]
 pub(super) struct Cluster<'p> {
-    programs: Programs,
+    pub(super) programs: Programs,
     run_dir: Option<RunDir>,
+    /// Where the bank lives, if it lasts.
+    pub(super) data: Option<DataDir>,
     pub(super) poller: Poller,
     deaths: Deaths,
     /// That of the whole run.
@@ -67,6 +75,7 @@ impl<'p> Cluster<'p> {
         Ok(Self {
             programs,
             run_dir,
+            data: None,
             poller,
             deaths,
             patience,
@@ -80,9 +89,16 @@ impl<'p> Cluster<'p> {
         })
     }
 
+    /// The same for a bank that lives in a directory.
+    pub(super) fn lasting(self, data: Option<DataDir>) -> Self {
+        Self { data, ..self }
+    }
+
     /// Starts the observer.
     pub(super) fn start_observer(&mut self) -> Result<(), Stop> {
-        let child = pipes::spawn(&self.programs.observer, self.verbosity(), None)?;
+        let mut arguments = self.verbosity();
+        arguments.extend(self.data.as_ref().map(|_| "--lasting".to_owned()));
+        let child = pipes::spawn(&self.programs.observer, arguments, None)?;
         self.observer = Some(Incarnation::new(child, OBSERVER, &self.poller)?);
         self.publish()
     }
@@ -95,13 +111,14 @@ impl<'p> Cluster<'p> {
         deposit: u64,
     ) -> Result<(), Stop> {
         let (orders, reports) = (pipes::pipe()?, pipes::pipe()?);
-        let mut arguments = vec![id.to_string(), deposit.to_string()];
-        arguments.extend(self.verbosity());
-        let child = pipes::spawn(&self.programs.node, arguments, None)?;
-        let token = NODES + 2 * place.index() as Token;
-        let process = Incarnation::new(child, token, &self.poller)?;
+        let child = self.spawn_node(place, id, deposit, None)?;
+        let process = Incarnation::new(child, token_of(place), &self.poller)?;
         self.nodes.resize_with(place.index(), || None);
         self.nodes.push(Some(Node { id, process }));
+        if self.data.is_some() {
+            // The pipes are made when the observer is told of it.
+            return Ok(());
+        }
         let handed = self
             .hand_over(Process::Node(place), vec![orders.read, reports.write])
             .and_then(|()| self.hand_over(Process::Observer, vec![orders.write, reports.read]));
@@ -342,7 +359,7 @@ impl<'p> Cluster<'p> {
         }
     }
 
-    fn verbosity(&self) -> Vec<String> {
+    pub(super) fn verbosity(&self) -> Vec<String> {
         let verbose = self.programs.verbose.then(|| "--verbose".to_owned());
         verbose.into_iter().collect()
     }
