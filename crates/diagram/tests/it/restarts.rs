@@ -109,7 +109,7 @@ fn a_line_that_is_interrupted_at_a_border_begins_or_ends_there() {
         &Sheet::new(&system, &order(&system), Setting::WIDE),
     );
     let lifelines = image.lines().filter(|line| line.contains("data-lane"));
-    let parts: Vec<usize> = lifelines.map(|line| line.matches('H').count()).collect();
+    let parts: Vec<usize> = lifelines.map(|line| line.matches('M').count()).collect();
     assert_eq!(parts, [1, 4, 2, 2]);
 }
 
