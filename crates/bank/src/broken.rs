@@ -63,6 +63,22 @@ pub enum Broken {
     /// asked for.
     #[error("the observer handed over {0}")]
     WrongSnapshot(String),
+    /// A node of a bank that lasts was started again, and its journal does not hold all that it has done.
+    #[error("the journal holds {found}, and {known} were carried out: its end is lost")]
+    TailLost {
+        /// How many instructions, or frames that were sent to somebody.
+        found: u64,
+        /// How many of them others know of.
+        known: u64,
+    },
+    /// Master repeats an instruction, and the journal holds another one.
+    #[error("the journal holds {kept}, and master says {said}")]
+    OtherThanKept {
+        /// What was carried out.
+        kept: String,
+        /// What is to be carried out now.
+        said: String,
+    },
     /// What was found in the channels of the dead.
     #[error("no beginning of their commands explains what was found of the dead: {}", nodes(.0))]
     Unexplained(Vec<NodeId>),

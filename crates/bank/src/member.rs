@@ -130,6 +130,18 @@ impl Member {
             .map(|peers| peers.collect())
     }
 
+    /// Whether the member has recorded its state for a snapshot, be its part handed over or not.
+    #[must_use]
+    pub fn has_recorded(&self, snapshot: SnapshotId) -> bool {
+        self.recorder.has_recorded(snapshot)
+    }
+
+    /// A copy of the member's part of a snapshot, once it is complete.
+    #[must_use]
+    pub fn part(&self, snapshot: SnapshotId) -> Option<Part> {
+        self.recorder.part(snapshot)
+    }
+
     /// The member's part of a snapshot, once it is complete; the recorder forgets it.
     pub fn hand_over(&mut self, snapshot: SnapshotId) -> Option<Part> {
         self.recorder.hand_over(snapshot)

@@ -11,12 +11,14 @@
 //! | | [`Instruction::ReadAhead`] | [`Reply::Ahead`] |
 //! | | [`Instruction::ReadToEnd`] | [`Reply::Found`] …, the last of which says so |
 //! | | [`Instruction::Report`] | [`Reply::Balance`] |
+//! | | [`Instruction::Forget`] | [`Reply::Forgotten`] |
 //! | | [`Instruction::Load`] | [`Reply::Generated`], once it has generated all it will |
 //! | | [`Instruction::Rest`] | nothing of its own: it hastens [`Reply::Generated`] |
 //! | | [`Instruction::Count`] | [`Reply::Counted`] |
 //! | | [`Instruction::SentTo`] | [`Reply::SentTo`] |
 //! | | [`Instruction::Settle`] | [`Reply::Settled`], once everything has come |
-//! | master → observer | [`Request::Join`] | [`Answer::Joined`] |
+//! | | [`Announcement::Incoming`], laid anew | [`Reply::Received`] |
+//! | master → observer | [`Request::Join`] | [`Answer::Joined`]; nothing, where it joins again |
 //! | | [`Request::Begin`] | nothing: the node says [`Reply::Began`] |
 //! | | [`Request::Collect`] | [`Answer::Account`], [`Answer::Transit`] …, then [`Answer::Collected`]; or [`Answer::Waiting`] …, then [`Answer::Incomplete`]; or [`Answer::Unsound`], [`Answer::NodeGone`] |
 //! | | [`Request::Watch`] | [`Answer::Watched`] for every snapshot; or [`Answer::Unsound`], [`Answer::NodeGone`] |
@@ -35,6 +37,9 @@
 //!
 //! Nodes are called by their places here: names are for people. Ids travel where a node or the
 //! observer has something to say to somebody outside.
+//!
+//! An [`Announcement`] comes through the hatch, with a pipe end, and not in the stream of instructions:
+//! one that waits would hold it up for ever. Only in a bank that lasts are there any.
 //!
 //! Under load nobody joins, so a part that is complete stays so: from [`Instruction::Load`] on a node
 //! begins a snapshot as soon as it is ordered to, and hands its part over by itself.
@@ -102,6 +107,14 @@ pub enum Instruction {
     },
     /// Say what the balance is.
     Report,
+    /// These snapshots are over: remove what you have recorded of them. Only in a bank that lasts, where
+    /// a part that was handed over is kept until then, since it may be asked for again.
+    Forget {
+        /// The first.
+        first: SnapshotId,
+        /// The last; all between are meant too.
+        last: SnapshotId,
+    },
     /// From now on make random transfers, and receive what comes as it comes.
     Load {
         /// What the choices are drawn from, together with the node's id.
@@ -211,6 +224,20 @@ pub enum Reply {
         /// What there is.
         balance: u64,
     },
+    /// The parts are removed.
+    Forgotten,
+    /// The node was started again, and is as it was: its first word. Answers no instruction.
+    Restored,
+    /// How many frames of a channel, markers included, the node has received: its sender, or the node
+    /// itself, was started again, and the channel laid anew. Answers no instruction.
+    Received {
+        /// The channel's sender.
+        from: Place,
+        /// As it was announced.
+        laying: u64,
+        /// What it sends next is the frame behind these.
+        frames: u64,
+    },
     /// The node makes no more transfers.
     Generated,
     /// How far it is.
@@ -233,6 +260,28 @@ pub enum Reply {
     },
 }
 
+/// What master says of the pipe ends that it hands to a node of a bank that lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Announcement {
+    /// Two: the read end of the observer's orders, and the write end of the reports to it.
+    Observer,
+    /// The read end of a channel: what came through another one before, and was not received, is
+    /// void.
+    Incoming {
+        /// The channel's sender.
+        from: Place,
+        /// Where the channel was laid anew, the number of that: it is answered by [`Reply::Received`].
+        laying: Option<u64>,
+    },
+    /// The write end of a channel.
+    Outgoing {
+        /// The channel's receiver.
+        to: Place,
+        /// As many frames have been received: what was sent behind them is to be sent again.
+        received: u64,
+    },
+}
+
 /// Master's requests to the observer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
@@ -243,6 +292,8 @@ pub enum Request {
         node: Peer,
         /// What was in its account at first.
         deposit: u64,
+        /// It, or the observer, was started again: nobody waits for an answer.
+        again: bool,
     },
     /// Have this node begin a snapshot.
     Begin {
@@ -339,6 +390,8 @@ pub enum Answer {
     },
     /// No snapshot is in progress, and none will begin.
     Rested,
+    /// The observer was started, in a bank that lasts: its first word.
+    Started,
 }
 
 /// The observer's orders to a node.

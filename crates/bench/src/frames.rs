@@ -22,7 +22,11 @@ pub(crate) fn measure(
 ) -> Result<f64, Error> {
     let path = crate::own_path()?;
     let mut child: pipes::Child<Frame, u64> = cpus.apart(affinity, || {
-        Ok(pipes::spawn(Path::new(&path), ["child", "count-frames"])?)
+        Ok(pipes::spawn(
+            Path::new(&path),
+            ["child", "count-frames"],
+            None,
+        )?)
     })?;
     let mut next = || -> Result<Option<u64>, Error> {
         loop {

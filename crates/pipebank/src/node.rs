@@ -114,6 +114,7 @@ impl Node {
             sender,
             receiver,
             hatch,
+            directory: _,
         } = parent;
         let mut ends = hatch.take(2).map_err(on("hatch"))?.into_iter();
         let (Some(orders), Some(reports)) = (ends.next(), ends.next()) else {
@@ -198,6 +199,8 @@ impl Node {
                 Effect::ReadAhead(from, frames) => self.wanted = Some(Wanted::Ahead(from, frames)),
                 Effect::ReadToEnd(from) => self.wanted = Some(Wanted::ToEnd(from)),
                 Effect::RunFreely { others, pin } => self.begin_to_run_freely(others, pin)?,
+                // Only in a bank that lasts, and this one does not.
+                Effect::Record(_) | Effect::SendAgain(..) => {}
                 Effect::Say(line) => say(line),
             }
         }

@@ -85,7 +85,7 @@ impl Observer {
         parent: pipes::Parent<Answer, Request>,
     ) -> Result<Self, ObserverError> {
         Ok(Self {
-            value: bank::observer::Observer::new(verbose),
+            value: bank::observer::Observer::new(false, verbose),
             effects: Vec::new(),
             requests: parent.receiver,
             answers: parent.sender,

@@ -33,7 +33,7 @@ fn start<O: serde::Serialize, I: DeserializeOwned>(
     /// Processes are started by one thread at a time.
     static STARTING: Mutex<()> = Mutex::new(());
     let _starting = STARTING.lock();
-    pipes::spawn(Path::new(program), arguments).unwrap()
+    pipes::spawn(Path::new(program), arguments, None).unwrap()
 }
 
 fn hand_over<O, I>(to: &Child<O, I>, ends: Vec<RawEnd>) {
@@ -125,7 +125,11 @@ impl Observer {
         for (place, joins) in (0..).zip(nodes) {
             hand_over(&observer.0, std::mem::take(&mut joins.ends));
             let (node, deposit) = (peer(place), DEPOSIT);
-            observer.request(&Request::Join { node, deposit });
+            observer.request(&Request::Join {
+                node,
+                deposit,
+                again: false,
+            });
             assert_eq!(observer.answer(), Answer::Joined);
         }
         observer

@@ -13,10 +13,11 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal};
@@ -24,10 +25,11 @@ use nix::sys::stat::SFlag;
 use nix::unistd;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Error, Hatch, Receiver, Sender, hatch, limits, sys};
+use crate::{Directory, Error, Hatch, Receiver, Sender, hatch, limits, sys};
 
-/// How a child learns the number of its hatch and of its parent.
+/// How a child learns the numbers of its hatch, of a directory it is handed, and of its parent.
 const HATCH: &str = "PIPES_HATCH";
+const DIRECTORY: &str = "PIPES_DIRECTORY";
 const PARENT: &str = "PIPES_PARENT";
 
 /// What asks a whole group to end. SIGQUIT is among them so that only the parent, whom it kills,
@@ -104,7 +106,9 @@ impl<O, I> Child<O, I> {
     }
 }
 
-/// Starts `program` with pipes at its standard input and output, and a hatch.
+/// Starts `program` with pipes at its standard input and output, a hatch, and a directory to hold,
+/// where one is given: if that is locked, it stays locked while the child lives, whatever becomes of
+/// this process.
 ///
 /// # Errors
 ///
@@ -112,21 +116,33 @@ impl<O, I> Child<O, I> {
 pub fn spawn<O, I>(
     program: &Path,
     arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    held: Option<&Directory>,
 ) -> Result<Child<O, I>, Error>
 where
     O: Serialize,
     I: DeserializeOwned,
 {
+    /// What passes an exec by its number passes every exec, so children are started one at a time.
+    /// Whoever starts others (`Command`), in another thread meanwhile, would lend them what is for
+    /// this child.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let commands = hatch::pipe()?;
     let replies = hatch::pipe()?;
     let (ours, theirs) = Hatch::pair()?;
-    let fd = theirs.as_fd().as_raw_fd();
-    // The only descriptor that passes an exec by its number. Nothing else is started meanwhile:
-    // children are started by one thread.
-    sys::set_close_on_exec(fd, false).map_err(|errno| Error::system("pass on a hatch", errno))?;
-    let process = Command::new(program)
+    let held = held.map(|directory| directory.as_fd().try_clone_to_owned());
+    let held = held
+        .transpose()
+        .map_err(|source| Error::system("pass on a directory", source))?;
+    let mut command = Command::new(program);
+    command.env(HATCH, pass_on(&theirs.0)?);
+    match &held {
+        Some(held) => command.env(DIRECTORY, pass_on(held)?),
+        // What this process was handed itself is no affair of its child's.
+        None => command.env_remove(DIRECTORY),
+    };
+    let process = command
         .args(arguments)
-        .env(HATCH, fd.to_string())
         .env(PARENT, unistd::getpid().to_string())
         .stdin(Stdio::from(commands.read.0))
         .stdout(Stdio::from(replies.write.0))
@@ -143,6 +159,14 @@ where
     })
 }
 
+/// Has a descriptor pass an exec by its number, which is returned.
+fn pass_on(descriptor: &OwnedFd) -> Result<String, Error> {
+    let fd = descriptor.as_raw_fd();
+    sys::set_close_on_exec(fd, false)
+        .map_err(|errno| Error::system("pass a descriptor on", errno))?;
+    Ok(fd.to_string())
+}
+
 /// The child's half: what comes from the parent, what goes to it, and the hatch.
 #[derive(Debug)]
 pub struct Parent<O, I> {
@@ -153,6 +177,8 @@ pub struct Parent<O, I> {
     pub receiver: Receiver<I>,
     /// Pipe ends from the parent.
     pub hatch: Hatch,
+    /// What [`spawn`] was given to hold; a lock on it ends when the last that holds it is dropped.
+    pub directory: Option<Directory>,
 }
 
 /// Becomes the child that [`spawn`] started. To be called once, first thing in `main`.
@@ -165,18 +191,15 @@ where
     O: Serialize,
     I: DeserializeOwned,
 {
-    let hatch = number_from(HATCH).ok_or(Error::NotAChild)?;
-    let parent = number_from(PARENT).ok_or(Error::NotAChild)?;
-    let shape = [
-        (0, SFlag::S_IFIFO),
-        (1, SFlag::S_IFIFO),
-        (hatch, SFlag::S_IFSOCK),
-    ];
-    if hatch <= 2
-        || shape
-            .iter()
-            .any(|(fd, kind)| sys::file_kind(*fd) != Some(*kind))
-    {
+    let hatch = number_from(HATCH)?.ok_or(Error::NotAChild)?;
+    let parent = number_from(PARENT)?.ok_or(Error::NotAChild)?;
+    let directory = number_from(DIRECTORY)?;
+    let is = |fd: RawFd, kind| sys::file_kind(fd) == Some(kind);
+    let is_a_child = is(0, SFlag::S_IFIFO)
+        && is(1, SFlag::S_IFIFO)
+        && (hatch > 2 && is(hatch, SFlag::S_IFSOCK))
+        && directory.is_none_or(|fd| fd > 2 && is(fd, SFlag::S_IFDIR));
+    if !is_a_child {
         return Err(Error::NotAChild);
     }
     prctl::set_pdeathsig(Signal::SIGKILL)
@@ -193,12 +216,15 @@ where
     SigSet::empty()
         .thread_set_mask()
         .map_err(|errno| Error::system("let signals through", errno))?;
-    sys::set_close_on_exec(hatch, true)
-        .map_err(|errno| Error::system("take over the hatch", errno))?;
+    for fd in [Some(hatch), directory].into_iter().flatten() {
+        sys::set_close_on_exec(fd, true)
+            .map_err(|errno| Error::system("take over what was handed on", errno))?;
+    }
     Ok(Parent {
         sender: ManuallyDrop::new(Sender::new(sys::adopt(1))),
         receiver: Receiver::new(sys::adopt(0)),
         hatch: Hatch(sys::adopt(hatch)),
+        directory: directory.map(|fd| Directory::from(sys::adopt(fd))),
     })
 }
 
@@ -224,6 +250,13 @@ pub fn close_inherited_on_exec() -> Result<(), Error> {
     Ok(())
 }
 
-fn number_from(variable: &str) -> Option<i32> {
-    std::env::var(variable).ok()?.parse().ok()
+/// The number that the parent has left in the environment, if it has.
+fn number_from(variable: &str) -> Result<Option<RawFd>, Error> {
+    match std::env::var_os(variable) {
+        None => Ok(None),
+        Some(text) => {
+            let number = text.to_str().and_then(|text| text.parse().ok());
+            number.map(Some).ok_or(Error::NotAChild)
+        }
+    }
 }

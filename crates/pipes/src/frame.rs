@@ -143,6 +143,20 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Option<(T, usize)>, E
     Ok(Some((value, HEADER + used)))
 }
 
+/// The value of what must be one frame and nothing else.
+///
+/// # Errors
+///
+/// As for [`decode`]; a part of a frame is malformed too.
+pub(crate) fn decode_only<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    let length = bytes.len();
+    match decode(bytes)? {
+        Some((value, used)) if used == length => Ok(value),
+        Some(_) => Err(malformed(length, &"something behind its end")),
+        None => Err(malformed(length, &"a part of it only")),
+    }
+}
+
 #[cold]
 fn malformed(length: usize, reason: &dyn Display) -> Error {
     let reason = reason.to_string();

@@ -1,20 +1,26 @@
 //! The hatch: a socket through which pipe ends are handed to a process that already runs
-//! (`SCM_RIGHTS`). Nothing else ever travels through it.
+//! (`SCM_RIGHTS`), with what is to be said of them.
+//!
+//! Each message is one frame and the ends that go with it: both arrive, or neither, and nothing of
+//! one message is ever taken for a part of another. Whoever cannot read a message closes the ends
+//! that came with it.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::libc::{SCM_RIGHTS, SOL_SOCKET};
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg,
-    sendmsg, socketpair,
+    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, recvmsg, sendmsg, socketpair,
 };
 use nix::unistd;
+use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Error, sys};
+use crate::frame::{self, MAX_FRAME};
+use crate::{Error, WaitSet, sys};
 
-/// The most descriptors that one hand-over carries (the kernel's `SCM_MAX_FD`).
+/// The most descriptors that one message carries (the kernel's `SCM_MAX_FD`).
 pub const MAX_DESCRIPTORS: usize = 253;
 
 /// A pipe end on its way to the process that will use it: whoever carries it cannot read or write.
@@ -24,13 +30,13 @@ pub struct RawEnd(pub(crate) OwnedFd);
 impl RawEnd {
     /// Makes it the sending end that it is.
     #[must_use]
-    pub fn into_sender<T: serde::Serialize>(self) -> crate::Sender<T> {
+    pub fn into_sender<T: Serialize>(self) -> crate::Sender<T> {
         crate::Sender::new(self.0)
     }
 
     /// Makes it the receiving end that it is.
     #[must_use]
-    pub fn into_receiver<T: serde::de::DeserializeOwned>(self) -> crate::Receiver<T> {
+    pub fn into_receiver<T: DeserializeOwned>(self) -> crate::Receiver<T> {
         crate::Receiver::new(self.0)
     }
 }
@@ -58,7 +64,7 @@ pub fn pipe() -> Result<PipeEnds, Error> {
     })
 }
 
-/// What became of a hand-over.
+/// What became of a hand-over or an announcement.
 #[derive(Debug)]
 #[must_use = "ends that could not be handed over yet come back"]
 pub enum HandOver {
@@ -68,10 +74,12 @@ pub enum HandOver {
     Gone,
     /// Too many are on their way already, in this hatch or in all of them (an ordinary user may
     /// have as many as one process may have open): to be tried again when some have been taken.
+    /// Nothing was sent.
     Later(Vec<RawEnd>),
 }
 
-/// One end of a hatch. Each hand-over is a message of its own and arrives in order.
+/// One end of a hatch. What is sent through it arrives in order, message by message. Both sides must
+/// know which of them are announcements, and of what type, and which are bare hand-overs.
 #[derive(Debug)]
 pub struct Hatch(pub(crate) OwnedFd);
 
@@ -92,20 +100,31 @@ impl Hatch {
         Ok((Self(a), Self(b)))
     }
 
-    /// Hands `ends` over, in this order; this process's copies are closed. At most
-    /// [`MAX_DESCRIPTORS`].
+    /// Hands `ends` over, in this order, to a process that knows what they are for; this process's
+    /// copies are closed. At most [`MAX_DESCRIPTORS`].
     ///
     /// # Errors
     ///
     /// Too many ends at once, or the kernel refused.
     pub fn hand_over(&self, ends: Vec<RawEnd>) -> Result<HandOver, Error> {
+        self.announce(&(), ends)
+    }
+
+    /// Hands `ends` over as [`Hatch::hand_over`] does, perhaps none, and says what they are for.
+    ///
+    /// # Errors
+    ///
+    /// Too many ends at once, too long a frame, or the kernel refused; nothing was sent, and the ends
+    /// are closed.
+    pub fn announce<T: Serialize>(&self, what: &T, ends: Vec<RawEnd>) -> Result<HandOver, Error> {
+        let mut room = [0; MAX_FRAME];
+        let length = frame::encode_at(what, &mut room)?;
+        let frame = [IoSlice::new(&room[..length])];
         let raw: Vec<RawFd> = ends.iter().map(|end| end.0.as_raw_fd()).collect();
         let rights = [ControlMessage::ScmRights(&raw)];
-        let byte = [IoSlice::new(b"\0")];
         let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
         loop {
-            let fd = self.0.as_raw_fd();
-            match sendmsg::<()>(fd, &byte, &rights, flags, None) {
+            match sendmsg::<()>(self.0.as_raw_fd(), &frame, &rights, flags, None) {
                 Ok(_) => return Ok(HandOver::Done),
                 Err(Errno::EINTR) => {}
                 Err(Errno::EPIPE | Errno::ECONNRESET | Errno::ENOTCONN) => {
@@ -119,45 +138,85 @@ impl Hatch {
         }
     }
 
-    /// Takes the next hand-over, which was announced to hold `expected` ends; waits for it.
+    /// Takes the next message, which must be a bare hand-over that was announced to hold `expected`
+    /// ends; waits for it.
     ///
     /// # Errors
     ///
-    /// Another number came, some were cut off for want of descriptors, or the other side is gone.
+    /// Another number came, or another message; some ends were cut off for want of descriptors; or
+    /// the other side is gone. What came is closed.
     pub fn take(&self, expected: usize) -> Result<Vec<RawEnd>, Error> {
+        let ends = loop {
+            if let Some(((), ends)) = self.next()? {
+                break ends;
+            }
+            let mut set = WaitSet::new();
+            set.read_hatch(self);
+            set.wait()?;
+        };
+        match ends.len() == expected {
+            true => Ok(ends),
+            false => Err(Error::HandOver {
+                expected,
+                got: ends.len(),
+            }),
+        }
+    }
+
+    /// The next announcement, with its ends in the order given, if one is there; never waits.
+    ///
+    /// # Errors
+    ///
+    /// What came is none of this type; some ends were cut off for want of descriptors; or the other
+    /// side is gone. What came is closed, and taken: the next call brings the next message.
+    pub fn next<T: DeserializeOwned>(&self) -> Result<Option<(T, Vec<RawEnd>)>, Error> {
         let mut control = nix::cmsg_space!([RawFd; MAX_DESCRIPTORS]);
-        let mut byte = [0u8; 1];
-        let mut parts = [IoSliceMut::new(&mut byte)];
-        let message = loop {
-            let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-            let fd = self.0.as_raw_fd();
-            match recvmsg::<()>(fd, &mut parts, Some(&mut control), flags) {
-                Ok(message) => break message,
+        let mut room = [0; MAX_FRAME];
+        let mut parts = [IoSliceMut::new(&mut room)];
+        // MSG_TRUNC: the length that is told is that of the message, also where it does not fit in.
+        let flags = MsgFlags::MSG_CMSG_CLOEXEC | MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
+        let (length, flags) = loop {
+            match recvmsg::<()>(self.0.as_raw_fd(), &mut parts, Some(&mut control), flags) {
+                Ok(message) => break (message.bytes, message.flags),
                 Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return Ok(None),
                 Err(errno) => return Err(Error::system("take pipe ends", errno)),
             }
         };
-        if message.bytes == 0 {
+        // First of all: from here on they are closed, whatever is wrong.
+        let ends = installed(&control);
+        if flags.contains(MsgFlags::MSG_CTRUNC) {
+            let doing = "take all pipe ends";
+            return Err(Error::OutOfDescriptors { doing });
+        }
+        if length == 0 {
             let gone = io::Error::from(io::ErrorKind::UnexpectedEof);
             return Err(Error::system("take pipe ends", gone));
         }
-        let mut ends = Vec::new();
-        let received = message
-            .cmsgs()
-            .map_err(|errno| Error::system("take all pipe ends (descriptors ran out)", errno))?;
-        for control in received {
-            if let ControlMessageOwned::ScmRights(raw) = control {
-                ends.extend(raw.into_iter().map(|fd| RawEnd(sys::adopt(fd))));
-            }
-        }
-        if ends.len() != expected {
-            return Err(Error::HandOver {
-                expected,
-                got: ends.len(),
-            });
-        }
-        Ok(ends)
+        let message = room.get(..length).ok_or(Error::FrameTooLong { length })?;
+        Ok(Some((frame::decode_only(message)?, ends)))
     }
+}
+
+/// The descriptors that the kernel has just installed, from where it put their numbers, which was
+/// filled with zeros before: one control message. Read here, since nix shows nothing of it where some
+/// were cut off, and those that did come would stay open for ever.
+fn installed(control: &[u8]) -> Vec<RawEnd> {
+    const KIND: usize = size_of::<usize>();
+    const NUMBERS: usize = KIND + 2 * size_of::<i32>();
+    let rights = [SOL_SOCKET, SCM_RIGHTS].map(i32::to_ne_bytes);
+    let Some(length) = control.first_chunk() else {
+        return Vec::new();
+    };
+    if control.get(KIND..NUMBERS) != Some(rights.as_flattened()) {
+        return Vec::new();
+    }
+    let numbers = control.get(NUMBERS..usize::from_ne_bytes(*length));
+    let (numbers, _) = numbers.unwrap_or_default().as_chunks();
+    let ends = numbers
+        .iter()
+        .map(|fd| sys::adopt(RawFd::from_ne_bytes(*fd)));
+    ends.map(RawEnd).collect()
 }
 
 impl AsFd for Hatch {

@@ -5,7 +5,7 @@
 //! | write and read frames | [`Sender`], [`Receiver`] |
 //! | wait until one of many ends can go on; of a few, once | [`Poller`] (epoll); [`WaitSet`] (poll) |
 //! | wait no longer than a signal or a deadline allows | [`Patience`] |
-//! | hand pipe ends over to a process that already runs | [`Hatch`] |
+//! | hand pipe ends over to a process that already runs, and say what they are for | [`Hatch`] |
 //! | hold a directory that others may want too | [`Directory`] |
 //! | write to a file without a system call, so that it survives this process | [`MappedFile`] |
 //! | start a child that cannot outlive its parent; be that child | [`spawn`]; [`parent`] |

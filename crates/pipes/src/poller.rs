@@ -65,8 +65,8 @@ impl Poller {
         }
     }
 
-    /// Watches a descriptor that is no typed end (standard input, signals) for
-    /// reading. Regular files cannot be watched: `false` says that this one is always ready.
+    /// Watches a descriptor that is no typed end (standard input, signals, a hatch)
+    /// for reading. Regular files cannot be watched: `false` says that this one is always ready.
     ///
     /// # Errors
     ///

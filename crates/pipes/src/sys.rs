@@ -13,10 +13,11 @@ use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 use nix::sys::signal::{SigHandler, Signal, signal};
 
 /// Takes over a descriptor that came as a bare number: one that `recvmsg` has just made, or one
-/// that the parent left open for this process (standard input and output, the hatch).
+/// that the parent left open for this process (standard input and output, the hatch, a
+/// directory).
 pub(crate) fn adopt(fd: RawFd) -> OwnedFd {
     // SAFETY: the callers are the one place where each of these numbers enters the process:
-    // `Hatch::take` for what the kernel just installed, and `parent`, which runs once, at the
+    // `Hatch::next` for what the kernel just installed, and `parent`, which runs once, at the
     // start of `main`, after it has checked that the descriptor is open. Nobody else owns it.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }

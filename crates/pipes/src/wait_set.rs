@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::{Error, Receiver, Sender};
+use crate::{Error, Hatch, Receiver, Sender};
 
 /// The ends to wait for, and afterwards which of them are ready.
 #[derive(Debug, Default)]
@@ -27,6 +27,11 @@ impl<'a> WaitSet<'a> {
     /// Waits until there is something to read, or the end of file.
     pub fn read<T>(&mut self, end: &'a Receiver<T>) -> Waited {
         self.add(end.pipe()?.as_fd(), PollFlags::POLLIN)
+    }
+
+    /// Waits until something has come through a hatch, or its other side is gone.
+    pub fn read_hatch(&mut self, hatch: &'a Hatch) -> Waited {
+        self.add(hatch.as_fd(), PollFlags::POLLIN)
     }
 
     /// Waits until there is room, or the reader is gone.

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{Uid, setresuid};
 use pipes::{
-    DescriptorLimit, Error, HandOver, Hatch, descriptor_limit, pipe, raise_descriptor_limit,
+    DescriptorLimit, Error, Fill, HandOver, Hatch, descriptor_limit, pipe, raise_descriptor_limit,
 };
 
 /// A turn with a soft limit of one's own; the old one comes back at its end.
@@ -84,16 +84,37 @@ fn want_of_descriptors_is_an_error_that_says_what_was_being_done() {
 }
 
 #[test]
-fn a_hand_over_that_does_not_fit_into_this_process_is_an_error() {
-    let turn = Turn::with_soft_limit(64);
-    let (from, to) = Hatch::pair().unwrap();
-    let (first, second) = (pipe().unwrap(), pipe().unwrap());
-    let ends = vec![first.read, first.write, second.read, second.write];
-    assert!(matches!(from.hand_over(ends).unwrap(), HandOver::Done));
-    turn.leave_room_for(2);
-    let cut_off = to.take(4);
-    drop(turn);
-    assert!(matches!(cut_off, Err(Error::System { .. })), "{cut_off:?}");
+fn a_hand_over_that_does_not_fit_into_this_process_is_an_error_and_what_came_is_closed() {
+    for room in 0..4 {
+        let turn = Turn::with_soft_limit(64);
+        let (from, to) = Hatch::pair().unwrap();
+        let pipes: [_; 4] = std::array::from_fn(|_| pipe().unwrap());
+        let (given, kept): (Vec<_>, Vec<_>) = pipes
+            .map(|ends| (ends.write, ends.read))
+            .into_iter()
+            .unzip();
+        assert!(matches!(from.hand_over(given).unwrap(), HandOver::Done));
+        assert!(matches!(
+            from.announce(&1u32, Vec::new()).unwrap(),
+            HandOver::Done
+        ));
+        turn.leave_room_for(room);
+        let cut_off = to.take(4);
+        drop(turn);
+        assert!(
+            matches!(cut_off, Err(Error::OutOfDescriptors { .. })),
+            "{cut_off:?}"
+        );
+        for read in kept {
+            let mut read = read.into_receiver::<u64>();
+            assert_eq!(read.fill().unwrap(), Fill::Ended, "room for {room}");
+        }
+        assert_eq!(
+            to.next::<u32>().unwrap().unwrap().0,
+            1,
+            "what is behind it comes"
+        );
+    }
 }
 
 /// For a while a user that has nothing else running: what is on its way is counted for each user,
@@ -129,7 +150,8 @@ fn ends_that_cannot_be_on_their_way_yet_come_back_and_can_be_handed_over_later()
     let mut on_their_way = 0;
     let later = loop {
         let ends = pipe().unwrap();
-        match from.hand_over(vec![ends.read, ends.write]).unwrap() {
+        let ends = vec![ends.read, ends.write];
+        match from.announce(&on_their_way, ends).unwrap() {
             HandOver::Done => on_their_way += 2,
             HandOver::Later(ends) => break ends,
             HandOver::Gone => panic!("the other side is there"),
@@ -137,9 +159,11 @@ fn ends_that_cannot_be_on_their_way_yet_come_back_and_can_be_handed_over_later()
         assert!(on_their_way <= 64 + 2, "the limit is not the expected one");
     };
     assert_eq!(later.len(), 2);
-    for _ in 0..on_their_way / 2 {
-        assert_eq!(to.take(2).unwrap().len(), 2);
+    for number in (0..on_their_way).step_by(2) {
+        let (said, ends) = to.next::<u64>().unwrap().expect("an announcement");
+        assert_eq!((said, ends.len()), (number, 2));
     }
+    assert!(to.next::<u64>().unwrap().is_none());
     assert!(matches!(from.hand_over(later).unwrap(), HandOver::Done));
     assert_eq!(to.take(2).unwrap().len(), 2);
 }

@@ -11,6 +11,10 @@ pub struct Expected {
     pub failures: Vec<Failure>,
     /// Lines of the `KillNode`s that found their node alive: told on stderr too, in free form.
     pub deaths: Vec<usize>,
+    /// Lines of the `RestartNode`s that found their node dead: told likewise.
+    pub restarts: Vec<usize>,
+    /// Whether the bank lasts, so that nothing is lost by a death.
+    pub lasts: bool,
     /// Every snapshot that was collected, in all rounds, in the order collected.
     pub collected: Vec<Collected>,
 }
@@ -19,7 +23,8 @@ impl Expected {
     /// The status with which master ends.
     #[must_use]
     pub fn exit_status(&self) -> i32 {
-        i32::from(!self.failures.is_empty() || !self.deaths.is_empty())
+        let lost = !self.lasts && !self.deaths.is_empty();
+        i32::from(lost || !self.failures.is_empty())
     }
 }
 
@@ -47,7 +52,9 @@ pub enum Why {
     NoSuchSnapshot,
     /// It needs a node that is dead.
     NodeDied,
-    /// Snapshots in progress ended with a node.
+    /// It needs a node that is dead, and this one is alive.
+    NodeAlive,
+    /// Snapshots in progress ended with a node, in a bank that does not last.
     SnapshotsLost,
 }
 

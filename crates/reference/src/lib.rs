@@ -63,19 +63,35 @@ impl Bug {
 /// If the static check would refuse the script.
 #[must_use]
 pub fn interpret(script: &str, seed: u64) -> Expected {
-    interpret_with(script, seed, None)
+    run(script, seed, Bank::new(None, false))
 }
 
-/// The same with a mistake.
+/// The same in a bank that lasts: with `--data`.
+///
+/// # Panics
+///
+/// If the static check would refuse the script.
+#[must_use]
+pub fn interpret_lasting(script: &str, seed: u64) -> Expected {
+    run(script, seed, Bank::new(None, true))
+}
+
+/// The same with a mistake, in a bank that lasts: without `RestartNode` it prints what any does.
 ///
 /// # Panics
 ///
 /// If the static check would refuse the script.
 #[must_use]
 pub fn interpret_with(script: &str, seed: u64, bug: Option<Bug>) -> Expected {
+    run(script, seed, Bank::new(bug, true))
+}
+
+fn run(script: &str, seed: u64, mut bank: Bank) -> Expected {
     let mut draw = Draw::from_seed(seed);
-    let mut bank = Bank::new(bug);
-    let mut expected = Expected::default();
+    let mut expected = Expected {
+        lasts: bank.lasts,
+        ..Expected::default()
+    };
     for (line, statement) in statements(script) {
         let collecting = bank.uncollected.clone();
         match bank.execute(statement, &mut |choices| draw.pick(choices)) {
@@ -83,6 +99,7 @@ pub fn interpret_with(script: &str, seed: u64, bug: Option<Bug>) -> Expected {
                 expected.stdout += &said;
                 match statement {
                     Statement::Kill { .. } => expected.deaths.push(line),
+                    Statement::Restart { .. } => expected.restarts.push(line),
                     Statement::Collect => {
                         let collected = collecting
                             .iter()

@@ -1,6 +1,6 @@
 //! The bank, serially: one state, and what each command does to it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::rc::Rc;
 
@@ -45,18 +45,24 @@ struct Node {
 #[derive(Debug, Default, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Bank {
     bug: Option<Bug>,
+    /// Whether a node that was killed can come back. Until one does, that is no difference to what is
+    /// printed.
+    pub(crate) lasts: bool,
     sparse: bool,
     nodes: BTreeMap<u64, Node>,
     channels: BTreeMap<(u64, u64), Channel>,
+    /// Channels that open once both ends are alive.
+    wanted: BTreeSet<(u64, u64)>,
     begun: u64,
     pub(crate) uncollected: Vec<u64>,
     pub(crate) collected: BTreeMap<u64, Rc<Collected>>,
 }
 
 impl Bank {
-    pub(crate) fn new(bug: Option<Bug>) -> Self {
+    pub(crate) fn new(bug: Option<Bug>, lasts: bool) -> Self {
         Self {
             bug,
+            lasts,
             ..Self::default()
         }
     }
@@ -70,10 +76,11 @@ impl Bank {
         match statement {
             Statement::Start { sparse } => self.sparse = sparse,
             Statement::Nothing => {}
-            Statement::KillAll => *self = Self::new(self.bug),
+            Statement::KillAll => *self = Self::new(self.bug, self.lasts),
             Statement::Create { id, deposit } => self.create(id, deposit),
             Statement::Connect { from, to } => self.connect(from, to)?,
             Statement::Kill { id } => self.kill(id)?,
+            Statement::Restart { id } => self.restart(id)?,
             Statement::Send { from, to, amount } => return self.send(from, to, amount),
             Statement::Receive { to, from } => return self.receive(to, from, choose),
             Statement::ReceiveAll => self.receive_all(choose),
@@ -99,24 +106,32 @@ impl Bank {
             dead: false,
             recordings: Vec::new(),
         };
-        let living = self.nodes.iter().filter(|(_, node)| !node.dead);
-        let others: Vec<u64> = living.map(|(&other, _)| other).collect();
+        if !self.sparse {
+            let others = self.nodes.keys();
+            self.wanted
+                .extend(others.flat_map(|&other| [(other, id), (id, other)]));
+        }
         let before = self.nodes.insert(id, node);
         assert!(before.is_none(), "node {id} created twice");
-        if !self.sparse {
-            for other in others {
-                self.open(other, id);
-                self.open(id, other);
-            }
-        }
+        self.open_wanted();
     }
 
     fn connect(&mut self, from: u64, to: u64) -> Result<(), Why> {
-        if self.dead(from) || self.dead(to) {
+        if !self.lasts && (self.dead(from) || self.dead(to)) {
             return Err(Why::NodeDied);
         }
-        self.open(from, to);
+        self.wanted.insert((from, to));
+        self.open_wanted();
         Ok(())
+    }
+
+    fn open_wanted(&mut self) {
+        for (from, to) in self.wanted.clone() {
+            if !self.dead(from) && !self.dead(to) {
+                self.wanted.remove(&(from, to));
+                self.open(from, to);
+            }
+        }
     }
 
     /// A channel that opens late: who has recorded sends the markers first, and waits for them.
@@ -142,6 +157,20 @@ impl Bank {
             return Err(Why::NodeDied);
         }
         self.nodes.get_mut(&id).unwrap().dead = true;
+        Ok(())
+    }
+
+    /// The node goes on as it was.
+    fn restart(&mut self, id: u64) -> Result<(), Why> {
+        assert!(
+            self.lasts,
+            "node {id} restarted in a bank that does not last"
+        );
+        if !self.dead(id) {
+            return Err(Why::NodeAlive);
+        }
+        self.nodes.get_mut(&id).unwrap().dead = false;
+        self.open_wanted();
         Ok(())
     }
 
@@ -302,7 +331,10 @@ impl Bank {
             return Err(Why::NothingBegun);
         }
         if self.any_dead() {
-            return Err(Why::SnapshotsLost);
+            return Err(match self.lasts {
+                true => Why::NodeDied,
+                false => Why::SnapshotsLost,
+            });
         }
         if !self.uncollected.iter().all(|&one| self.complete(one)) {
             return Err(Why::MarkersOnTheWay);

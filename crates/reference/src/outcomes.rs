@@ -82,7 +82,7 @@ pub fn outcomes(script: &str, what: What, most: usize) -> Outcomes {
         orders: 1,
         one: None,
     };
-    states.insert((Bank::new(None), String::new()), start);
+    states.insert((Bank::new(None, true), String::new()), start);
     for (line, statement) in statements(script) {
         let drawn = match statement {
             Statement::ReceiveAll => true,
@@ -254,7 +254,7 @@ pub fn determined(script: &str, order: &Order) -> String {
 #[must_use]
 pub fn drawn(script: &str, seed: u64) -> Order {
     let mut draw = Draw::from_seed(seed);
-    let mut bank = Bank::new(None);
+    let mut bank = Bank::new(None, true);
     let mut order = Order::new();
     for (line, statement) in statements(script) {
         let (all, open) = match statement {

@@ -20,6 +20,10 @@ pub(crate) enum Statement {
     Kill {
         id: u64,
     },
+    /// Brings back a node that was killed, in a bank that lasts.
+    Restart {
+        id: u64,
+    },
     Send {
         from: u64,
         to: u64,
@@ -77,6 +81,7 @@ fn statement(line: usize, text: &str) -> Statement {
             to: number(1),
         },
         ("KillNode", 1) => Statement::Kill { id: number(0) },
+        ("RestartNode", 1) => Statement::Restart { id: number(0) },
         ("Send", 3) => Statement::Send {
             from: number(0),
             to: number(1),

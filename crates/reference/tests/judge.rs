@@ -7,12 +7,14 @@ use std::ops::Range;
 
 use reference::judge::{Verdict, judge};
 use reference::outcomes::{What, outcomes};
-use reference::{Bug, Draw, interpret, interpret_with};
-use testing::generate::{Size, script};
+use reference::{Bug, Draw, interpret, interpret_lasting, interpret_with};
+use testing::generate::{Size, lasting_script, script};
 
-/// A script that is small enough for every order to be tried.
-fn small(seed: u64) -> String {
+/// A script that is small enough for every order to be tried; in a bank that lasts, nodes die and come
+/// back.
+fn small(seed: u64, lasts: bool) -> String {
     let mut draw = Draw::from_seed(seed);
+    let mut dead = Vec::new();
     let nodes = [2, 3, 3, 3][draw.pick(4)];
     let sparse = draw.pick(2) == 0;
     let mut text = String::from(if sparse {
@@ -49,6 +51,9 @@ fn small(seed: u64) -> String {
     for _ in 0..1 + draw.pick(2) {
         let sends = 3 + draw.pick(3);
         for at in 0..sends + draw.pick(6) {
+            if lasts && at >= sends {
+                death_or_restart(&mut draw, created, &mut dead, &mut text);
+            }
             let pair = ends[draw.pick(ends.len())];
             match draw.pick(12) {
                 _ if at < sends => {
@@ -77,7 +82,29 @@ fn small(seed: u64) -> String {
             "ReceiveAll\nCollectState\nPrintSnapshot\n",
         ][draw.pick(3)];
     }
+    for id in dead {
+        writeln!(text, "RestartNode {id}").unwrap();
+    }
     text + "ReceiveAll\nCollectState\nPrintSnapshot 1\nPrintSnapshot 2\nPrintSnapshot\n"
+}
+
+fn death_or_restart(draw: &mut Draw, created: usize, dead: &mut Vec<usize>, text: &mut String) {
+    match draw.pick(6) {
+        0 | 1 => {
+            let id = 1 + draw.pick(created);
+            if !dead.contains(&id) {
+                dead.push(id);
+                writeln!(text, "KillNode {id}").unwrap();
+            }
+        }
+        2 if !dead.is_empty() => {
+            let id = dead.swap_remove(draw.pick(dead.len()));
+            writeln!(text, "RestartNode {id}").unwrap();
+        }
+        // While somebody is dead, what is delivered to the living only.
+        3 if !dead.is_empty() => text.push_str("ReceiveAll\n"),
+        _ => {}
+    }
 }
 
 /// Outputs that are nearly `output`: a number changed, a line dropped, doubled or swapped, and lines
@@ -129,20 +156,31 @@ fn changed(draw: &mut Draw, output: &str, other: &str) -> String {
 
 #[test]
 fn exactly_what_some_order_prints_is_possible() {
-    exactly(0..40);
+    exactly(0..40, false);
+}
+
+#[test]
+fn exactly_what_some_order_prints_is_possible_in_a_bank_that_lasts() {
+    exactly(0..20, true);
 }
 
 #[test]
 #[ignore = "minutes: scripts/check --deep"]
 fn exactly_what_some_order_prints_is_possible_in_many_scripts() {
-    exactly(1_000..3_000);
+    exactly(1_000..3_000, false);
 }
 
-fn exactly(seeds: Range<u64>) {
+#[test]
+#[ignore = "minutes: scripts/check --deep"]
+fn exactly_what_some_order_prints_is_possible_in_many_banks_that_last() {
+    exactly(1_000..3_000, true);
+}
+
+fn exactly(seeds: Range<u64>, lasts: bool) {
     let scripts = seeds.clone().count();
     let (mut possible, mut impossible, mut hidden, mut left_out) = (0, 0, 0, 0);
     for seed in seeds {
-        let text = small(seed);
+        let text = small(seed, lasts);
         let all = outcomes(&text, What::Everything, 20_000);
         if !all.complete {
             left_out += 1;
@@ -178,7 +216,7 @@ fn exactly(seeds: Range<u64>) {
         {impossible} impossible ones, {left_out} scripts too large"
     );
     assert!(
-        hidden > scripts / 8 && possible > scripts && left_out < scripts / 8,
+        hidden > scripts / 10 && possible > scripts && left_out < scripts / 6,
         "{seen}"
     );
     assert!(impossible > 20 * scripts, "{seen}");
@@ -221,6 +259,13 @@ fn what_the_reference_prints_is_possible() {
         let text = script(seed, Size::of(seed));
         let output = interpret(&text, seed).stdout;
         assert_eq!(judge(&text, &output), Verdict::Possible, "seed {seed}");
+        let text = lasting_script(seed, Size::of(seed));
+        let output = interpret_lasting(&text, seed).stdout;
+        assert_eq!(
+            judge(&text, &output),
+            Verdict::Possible,
+            "seed {seed}, in a bank that lasts"
+        );
     }
 }
 

@@ -2,8 +2,10 @@
 //! the worked example, the laws that every snapshot obeys, and mistakes planted in the model.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use reference::{Bug, Collected, Expected, Why, interpret, interpret_with, words};
-use testing::generate::{Size, script};
+use reference::{
+    Bug, Collected, Expected, Failure, Why, interpret, interpret_lasting, interpret_with, words,
+};
+use testing::generate::{Size, lasting_script, script};
 
 const EXAMPLE: &str = "StartMaster\nCreateNode 1 1000\nCreateNode 2 500\nSend 1 2 300\n\
     Send 2 1 100\nSend 1 2 400\nReceive 2 1\nBeginSnapshot 1\nReceive 2\nReceive 2\nReceiveAll\n\
@@ -80,6 +82,160 @@ fn the_laws_notice_every_planted_mistake() {
         });
         assert!(noticed, "{bug:?} breaks no law");
     }
+}
+
+#[test]
+fn a_bank_that_lasts_obeys_the_laws_too_and_reaches_everything() {
+    let (mut restarts, mut survived, mut failures) = (0, 0, Vec::new());
+    for seed in 0..400 {
+        let text = lasting_script(seed, Size::of(seed));
+        let expected = interpret_lasting(&text, seed);
+        if let Err(law) = laws(&text, &expected) {
+            panic!("seed {seed}: {law}\n{text}");
+        }
+        restarts += expected.restarts.len();
+        survived += survivors(&text, &expected);
+        failures.extend(expected.failures.iter().map(|failure| failure.why));
+    }
+    assert!(restarts > 400, "only {restarts} restarts");
+    assert!(survived > 100, "only {survived} snapshots survived a death");
+    for why in [Why::NodeDied, Why::NodeAlive, Why::MarkersOnTheWay] {
+        assert!(failures.contains(&why), "no script fails by {why:?}");
+    }
+    assert!(!failures.contains(&Why::SnapshotsLost));
+}
+
+#[test]
+fn a_node_comes_back_as_it_was_and_so_does_everything_around_it() {
+    // Node 2 has recorded, owes node 3 a marker, and has taken nothing of what is on the way to it.
+    let text = "StartMaster\nCreateNode 1 10\nCreateNode 2 20\nSend 2 1 5\nSend 1 2 3\nBeginSnapshot 2\n\
+        KillNode 2\nKillNode 2\nSend 1 2 1\nSend 2 1 1\nReceive 2 1\nBeginSnapshot 1\nCollectState\n\
+        Receive 1 2\nCreateNode 3 30\nReceive 3 2\nReceive 1\nReceive 3 1\nReceiveAll\nSend 3 2 1\n\
+        RestartNode 3\nRestartNode 2\nRestartNode 2\nReceive 3 2\nReceive 2 3\nReceive 2 1\nReceive 2 1\n\
+        Receive 1 3\nReceiveAll\nCollectState\nPrintSnapshot\nSend 2 3 18\nSend 2 3 1\n";
+    let expected = interpret_lasting(text, 1);
+    let failures: Vec<_> = expected.failures.iter().map(|f| (f.line, f.why)).collect();
+    let died = [8, 9, 10, 11, 12, 13, 16, 20].map(|line| (line, Why::NodeDied));
+    let alive = [21, 23].map(|line| (line, Why::NodeAlive));
+    // The ReceiveAll had taken it.
+    let nothing = [(28, Why::NothingToReceive)];
+    assert_eq!(failures, [&died[..], &alive, &nothing].concat());
+    assert_eq!(
+        expected.stdout,
+        "Started by Node 2\n2 Transfer 5\n2 SnapshotToken -1\n1 SnapshotToken -1\n\
+         2 SnapshotToken -1\n3 SnapshotToken -1\n1 Transfer 3\n1 SnapshotToken -1\n\
+         ---Node states\nnode 1 = 12\nnode 2 = 15\nnode 3 = 30\n---Channel states\n\
+         channel (1 → 2) = 3\nchannel (1 → 3) = 0\nchannel (2 → 1) = 0\nchannel (2 → 3) = 0\n\
+         channel (3 → 1) = 0\nchannel (3 → 2) = 0\nERR_SEND\n"
+    );
+    assert_eq!((expected.deaths, expected.restarts), (vec![7], vec![22]));
+}
+
+#[test]
+fn who_was_created_while_both_were_dead_meets_both() {
+    let text = "StartMaster\nCreateNode 1 10\nCreateNode 2 20\nKillNode 1\nCreateNode 3 30\nKillNode 3\n\
+        RestartNode 1\nRestartNode 3\nSend 1 3 1\nSend 3 1 2\nReceive 3 1\nReceive 1 3\n";
+    let expected = interpret_lasting(text, 1);
+    assert_eq!(expected.stdout, "1 Transfer 1\n3 Transfer 2\n");
+    assert_eq!(expected.exit_status(), 0, "nothing is lost");
+}
+
+#[test]
+fn nobody_notices_a_death_by_what_is_printed() {
+    let mut compared = 0;
+    for seed in 0..400 {
+        let text = lasting_script(seed, Size::of(seed));
+        // What takes whatever there is takes less while some are dead.
+        let text = text.replace("ReceiveAll", "nodes");
+        let expected = interpret_lasting(&text, seed);
+        let idle = |line: &usize| {
+            let failed = |why| expected.failures.contains(&Failure { line: *line, why });
+            let word = text
+                .lines()
+                .nth(*line - 1)
+                .and_then(|line| words(line).first().copied());
+            failed(Why::NodeDied) || matches!(word, Some("KillNode" | "RestartNode"))
+        };
+        if is_anything_opened_among_the_dead(&text, &expected) {
+            continue;
+        }
+        let lines = (1..).zip(text.lines()).filter(|(line, _)| !idle(line));
+        let undisturbed: String = lines.map(|(_, text)| format!("{text}\n")).collect();
+        assert_eq!(
+            interpret(&undisturbed, seed).stdout,
+            expected.stdout,
+            "seed {seed}"
+        );
+        compared += expected.restarts.len();
+    }
+    assert!(compared > 100, "only {compared} restarts");
+}
+
+/// Channels to the dead open when these are back, with the markers that are owed then.
+fn is_anything_opened_among_the_dead(text: &str, expected: &Expected) -> bool {
+    let mut dead = 0;
+    let mut created = (1..).zip(text.lines()).filter(|(line, text)| {
+        dead += usize::from(expected.deaths.contains(line));
+        dead -= usize::from(expected.restarts.contains(line));
+        match words(text).first() {
+            Some(&"KillAll") => dead = 0,
+            Some(&("CreateNode" | "Connect")) => return dead > 0,
+            _ => {}
+        }
+        false
+    });
+    created.next().is_some()
+}
+
+#[test]
+fn whether_a_bank_lasts_is_not_seen_where_nobody_is_started_again() {
+    let mut deaths = 0;
+    for seed in (0..400).filter(|seed| seed % 4 == 2) {
+        let text = script(seed, Size::of(seed));
+        let (lasting, ordinary) = (interpret_lasting(&text, seed), interpret(&text, seed));
+        assert_eq!(lasting.stdout, ordinary.stdout, "seed {seed}");
+        // But channels to the dead are put off rather than refused.
+        let failed = |one: &Expected| {
+            let lines = one.failures.iter().map(|failure| failure.line);
+            let is_connect =
+                |line: &usize| text.lines().nth(line - 1).unwrap().starts_with("Connect");
+            lines.filter(|line| !is_connect(line)).collect::<Vec<_>>()
+        };
+        assert_eq!(failed(&lasting), failed(&ordinary), "seed {seed}");
+        deaths += ordinary.deaths.len();
+    }
+    assert!(deaths > 30, "only {deaths} deaths");
+}
+
+#[test]
+#[should_panic(expected = "does not last")]
+fn an_ordinary_bank_starts_nobody_again() {
+    let text = "StartMaster\nCreateNode 1 5\nKillNode 1\nRestartNode 1\n";
+    let _ = interpret(text, 1);
+}
+
+/// How many snapshots were in progress when somebody died, and were collected.
+fn survivors(text: &str, expected: &Expected) -> usize {
+    let failed: Vec<usize> = expected
+        .failures
+        .iter()
+        .map(|failure| failure.line)
+        .collect();
+    let (mut begun, mut disturbed, mut survived) = (0, 0, 0);
+    for (line, text) in (1..).zip(text.lines()) {
+        match words(text).first() {
+            _ if failed.contains(&line) => {}
+            Some(&"BeginSnapshot") => begun += 1,
+            Some(&"KillNode") => disturbed = begun,
+            Some(&"CollectState") => {
+                survived += disturbed;
+                (begun, disturbed) = (0, 0);
+            }
+            Some(&"KillAll") => (begun, disturbed) = (0, 0),
+            _ => {}
+        }
+    }
+    survived
 }
 
 /// Every snapshot is consistent and loses no money, and `ReceiveAll` completes those in progress.

@@ -185,7 +185,7 @@ impl<P: Ord + Copy, S: Clone, M: Clone> Recorder<P, S, M> {
     ///
     /// [`Error::AlreadyRecorded`], whether or not it was handed over since.
     pub fn begin(&mut self, id: SnapshotId, state: &S) -> Result<Markers, Error<P>> {
-        if self.recording(id).is_some() || self.handed_over.contains(id) {
+        if self.has_recorded(id) {
             return Err(Error::AlreadyRecorded { id });
         }
         Ok(self.record(id, state))
@@ -255,6 +255,23 @@ impl<P: Ord + Copy, S: Clone, M: Clone> Recorder<P, S, M> {
     pub fn is_complete(&self, id: SnapshotId) -> bool {
         self.recording(id)
             .is_some_and(|recording| recording.waiting.is_empty())
+    }
+
+    /// Whether the state was recorded here, be the part handed over or not.
+    #[must_use]
+    pub fn has_recorded(&self, id: SnapshotId) -> bool {
+        self.recording(id).is_some() || self.handed_over.contains(id)
+    }
+
+    /// A copy of a complete part; `None` while it is not recorded or still waits for a marker, and
+    /// once it was handed over.
+    #[must_use]
+    pub fn part(&self, id: SnapshotId) -> Option<LocalSnapshot<P, S, M>> {
+        let recording = self.recording(id).filter(|it| it.waiting.is_empty())?;
+        Some(LocalSnapshot {
+            state: recording.state.clone(),
+            channels: recording.closed.clone(),
+        })
     }
 
     /// Takes a complete part out; `None` while it is not recorded or still waits for a marker.

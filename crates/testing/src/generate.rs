@@ -44,6 +44,15 @@ impl Size {
 
 /// A valid script.
 pub fn script(seed: u64, size: Size) -> String {
+    generate(seed, size, false)
+}
+
+/// One for a bank that lasts: many nodes are killed, whatever `size` says, and most are started again.
+pub fn lasting_script(seed: u64, size: Size) -> String {
+    generate(seed, size, true)
+}
+
+fn generate(seed: u64, size: Size, lasts: bool) -> String {
     let mut generator = Generator {
         // Not the generator that the run itself will be seeded with.
         draw: Draw::from_seed(seed ^ 0x9e37_79b9_7f4a_7c15),
@@ -51,6 +60,8 @@ pub fn script(seed: u64, size: Size) -> String {
         ids: Vec::new(),
         channels: None,
         sent: Vec::new(),
+        lasts,
+        dead: Vec::new(),
         deposits_left: u64::MAX,
     };
     for round in 0..size.rounds {
@@ -71,6 +82,9 @@ struct Generator {
     channels: Option<Vec<[u64; 2]>>,
     /// Directions in which something was sent, so that most of what is received is there.
     sent: Vec<[u64; 2]>,
+    lasts: bool,
+    /// Those that were killed and not started again, where the bank lasts.
+    dead: Vec<u64>,
     deposits_left: u64,
 }
 
@@ -78,6 +92,7 @@ impl Generator {
     fn round(&mut self, size: Size) {
         self.ids.clear();
         self.sent.clear();
+        self.dead.clear();
         self.deposits_left = u64::MAX;
         let sparse = self.one_in(size.sparse_one_in);
         self.channels = sparse.then(Vec::new);
@@ -93,7 +108,15 @@ impl Generator {
             self.connect_some();
         }
         for _ in 0..size.commands / size.rounds {
+            if self.lasts {
+                self.death_or_restart();
+            }
             self.step(size);
+        }
+        if !self.dead.is_empty() && !self.one_in(4) {
+            for id in std::mem::take(&mut self.dead) {
+                self.restart(id);
+            }
         }
         if !self.one_in(3) {
             self.line(["ReceiveAll"]);
@@ -142,6 +165,38 @@ impl Generator {
             }
             _ => {}
         }
+    }
+
+    /// Mostly neither.
+    fn death_or_restart(&mut self) {
+        match self.draw.pick(50) {
+            0..=1 => {
+                let id = self.ids[self.draw.pick(self.ids.len())];
+                // Sometimes twice the same, which fails.
+                if !self.dead.contains(&id) {
+                    self.dead.push(id);
+                }
+                let id = self.spelled(id);
+                self.line(["KillNode", &id]);
+            }
+            // Of one that is alive this fails.
+            2 if self.one_in(4) => {
+                let id = self.ids[self.draw.pick(self.ids.len())];
+                self.dead.retain(|&dead| dead != id);
+                self.restart(id);
+            }
+            3..=7 if !self.dead.is_empty() => {
+                let at = self.draw.pick(self.dead.len());
+                let id = self.dead.swap_remove(at);
+                self.restart(id);
+            }
+            _ => {}
+        }
+    }
+
+    fn restart(&mut self, id: u64) {
+        let id = self.spelled(id);
+        self.line(["RestartNode", &id]);
     }
 
     /// One transfer, or several in the same direction.

@@ -133,6 +133,8 @@ impl Channel {
 #[derive(Clone, Debug, Default)]
 struct Sender {
     is_dead: bool,
+    /// It is dead and will come back: what is on the way to it cannot be received now.
+    is_suspended: bool,
     /// Snapshots recorded and not yet collected, in the order in which they were recorded, and how
     /// many steps must be retired until that is certain.
     recorded: Vec<(SnapshotId, Ticket)>,
@@ -349,6 +351,14 @@ impl Channels {
         }
     }
 
+    /// A node is dead for now, or is so no more: until then nothing on the way to it can be received.
+    pub(super) fn suspend(&mut self, node: Place, is_suspended: bool) {
+        self.senders[node.index()].is_suspended = is_suspended;
+        for from in (0..self.senders.len()).map(Place::at) {
+            self.refresh(from, node);
+        }
+    }
+
     /// Nothing behind the first frames of this channel will ever come.
     pub(super) fn truncate(&mut self, from: Place, to: Place, frames: usize) {
         let channel = self.channel_mut(from, to);
@@ -412,7 +422,10 @@ impl Channels {
     }
 
     fn refresh(&mut self, from: Place, to: Place) {
-        let head = self.channel(from, to).head();
+        let head = match self.senders[to.index()].is_suspended {
+            true => Head::Nothing,
+            false => self.channel(from, to).head(),
+        };
         self.ready.set(from, to, head);
     }
 }

@@ -7,10 +7,10 @@ use std::rc::Rc;
 use snapshot::SnapshotId;
 
 use super::effect::Notice;
-use super::{Bank, Broken, Failure, Master, Waiting, WaitingNode};
+use super::{Bank, Broken, Failure, Master, Step, Waiting, WaitingNode};
 use crate::audit::{GlobalSnapshot, Unsound};
 use crate::id::{NodeId, Place};
-use crate::messages::Answer;
+use crate::messages::{Answer, Instruction};
 use crate::script::Statement;
 
 /// What the observer was asked for is done.
@@ -68,6 +68,12 @@ impl Snapshots {
         (first <= last).then_some((SnapshotId(first), SnapshotId(last)))
     }
 
+    /// Who was answering is no more, and will be asked again.
+    pub(super) fn start_over(&mut self) {
+        self.arriving.clear();
+        self.waiting = Waiting::default();
+    }
+
     fn arriving(&mut self, snapshot: SnapshotId) -> &mut GlobalSnapshot {
         let arriving = self.arriving.entry(snapshot);
         arriving.or_insert_with(|| GlobalSnapshot::new(snapshot))
@@ -108,6 +114,7 @@ impl Snapshots {
                 });
                 return Ok(None);
             }
+            Answer::Started => return Ok(None),
             Answer::Joined => Outcome::Joined,
             Answer::Collected => Outcome::Collected(std::mem::take(&mut self.arriving)),
             Answer::Incomplete => Outcome::Incomplete(std::mem::take(&mut self.waiting)),
@@ -117,8 +124,7 @@ impl Snapshots {
                 return Err(Broken::NotAskedFor(format!("{answer:?}")));
             }
         };
-        self.arriving.clear();
-        self.waiting = Waiting::default();
+        self.start_over();
         Ok(Some(outcome))
     }
 }
@@ -187,13 +193,17 @@ impl Master {
                     snapshot.sparse.clone_from(&channels);
                     bank.snapshots.collected.insert(id.0, Rc::new(snapshot));
                 }
-                bank.snapshots.uncollected = bank.snapshots.begun + 1;
+                let last = SnapshotId(bank.snapshots.begun);
+                bank.snapshots.uncollected = last.0 + 1;
                 bank.channels.collected();
+                self.have_forgotten(statement, first, last);
                 return Ok(());
             }
             Outcome::Unsound { snapshot, reason } => {
                 let why = reason.to_string();
                 self.log(|events, out| events.unsound(line, snapshot, why, out));
+                let last = SnapshotId(self.bank.snapshots.begun);
+                self.have_forgotten(statement, first, last);
                 // The nodes have handed all over.
                 self.fail(statement, Failure::Unsound { snapshot, reason });
                 self.bank.channels.collected();
@@ -219,6 +229,18 @@ impl Master {
         };
         self.fail(statement, failure);
         Ok(())
+    }
+
+    /// What the nodes of a bank that lasts have kept of snapshots may go.
+    fn have_forgotten(&mut self, statement: &Statement, first: SnapshotId, last: SnapshotId) {
+        if !self.setup.lasting {
+            return;
+        }
+        let nodes: Vec<Place> = self.bank.nodes.created().map(|(place, _)| place).collect();
+        for node in nodes {
+            self.instruct(node, Instruction::Forget { first, last });
+            self.push(statement, Step::Forgotten { node, first, last });
+        }
     }
 
     /// Snapshots that are not collected can never be: that is reported once.

@@ -31,6 +31,7 @@ use std::collections::{BTreeMap, VecDeque};
 use self::replay::{Explanation, explain};
 use super::channels::Taken;
 use super::collect::Outcome;
+use super::comebacks::LastWords;
 use super::effect::Notice;
 use super::issue::Stage;
 use super::retire::Retired;
@@ -125,12 +126,16 @@ impl Bank {
 }
 
 impl Master {
-    /// A process has died. What it had said before that, and was not handed in yet, still counts.
+    /// A process has died. What it had said before that, and was not handed in yet, still counts; in a bank
+    /// that lasts, all of that is in `left`.
     ///
     /// # Errors
     ///
     /// Something that cannot be.
-    pub fn died(&mut self, process: Process, fate: Fate) -> Result<(), Broken> {
+    pub fn died(&mut self, process: Process, fate: Fate, left: LastWords) -> Result<(), Broken> {
+        if self.setup.lasting {
+            return self.fell(process, fate, left);
+        }
         let line = match (self.current, process) {
             (Some((statement, Stage::Killing(killed))), Process::Node(node)) if killed == node => {
                 Some(statement.line)
@@ -313,9 +318,9 @@ impl Master {
     fn undo(&mut self, step: &Step) {
         let channels = &mut self.bank.channels;
         match step {
-            Step::Opened { node, outgoing } => {
-                for to in outgoing.iter().rev() {
-                    channels.undo_open(*node, *to);
+            Step::Opened { node, opening } => {
+                for to in opening.outgoing.iter().rev() {
+                    channels.undo_open(*node, to.place);
                 }
             }
             Step::Send { node, to, .. } => channels.undo_send(*node, *to),
@@ -358,6 +363,7 @@ impl Master {
             (
                 Step::Opened { .. }
                 | Step::Balance { .. }
+                | Step::Forgotten { .. }
                 | Step::Ahead { .. }
                 | Step::ToEnd { .. },
                 Said::Nothing,

@@ -50,7 +50,7 @@ pub enum Effect {
     History(Box<(Option<u64>, What)>),
     /// Start the observer.
     StartObserver,
-    /// Start a node and connect it to the observer; then say how that went
+    /// Start a node and, unless the bank lasts, connect it to the observer; then say how that went
     /// ([`Master::started`](super::Master::started)).
     StartNode {
         /// Its place.
@@ -64,6 +64,39 @@ pub enum Effect {
     Connect(Vec<(Place, Place)>),
     /// Hand a node its ends of channels that were made, and append [`Instruction::Open`].
     Open(Place, Box<Opening>),
+    /// Start a process again, in a bank that lasts; then say so
+    /// ([`Master::restarted`](super::Master::restarted)).
+    Restart {
+        /// Which.
+        process: Process,
+        /// Of how many instructions to the node the reply is known.
+        answered: u64,
+        /// How often it was started since it last said anything, with this time: the more, the longer the
+        /// pause before.
+        tries: u32,
+    },
+    /// It dies again and again, or is broken: the run cannot go on.
+    GiveUp(Process, Fate),
+    /// Make pipes between a node and the observer, in a bank that lasts.
+    Introduce(Place),
+    /// Make a new pipe for a channel, hand over its read end, and keep the other.
+    Lay {
+        /// The channel's sender.
+        from: Place,
+        /// Its receiver.
+        to: Place,
+        /// The number of the laying, for [`Reply::Received`](crate::messages::Reply::Received).
+        laying: u64,
+    },
+    /// Hand over the write end that was kept.
+    Attach {
+        /// The channel's sender.
+        from: Place,
+        /// Its receiver.
+        to: Place,
+        /// How many of its frames have been received.
+        received: u64,
+    },
     /// Kill a node with SIGKILL.
     Kill(Place),
     /// End every process, and wait until they have ended.
@@ -104,6 +137,13 @@ pub enum Notice {
     NodeDied(NodeId, Fate),
     /// The observer died.
     ObserverDied(Fate),
+    /// A process was started again, which had died.
+    Restarted {
+        /// The node; else the observer.
+        node: Option<NodeId>,
+        /// Which process it is, from 1.
+        incarnation: u64,
+    },
     /// These snapshots were begun, and can never be collected.
     SnapshotsLost {
         /// The first.
@@ -129,6 +169,13 @@ impl fmt::Display for Notice {
         match self {
             Self::NodeDied(node, fate) => write!(f, "node {node} died ({fate})"),
             Self::ObserverDied(fate) => write!(f, "the observer died ({fate})"),
+            Self::Restarted { node, incarnation } => {
+                match node {
+                    Some(node) => write!(f, "node {node}")?,
+                    None => write!(f, "the observer")?,
+                }
+                write!(f, " was started again (incarnation {incarnation})")
+            }
             Self::SnapshotsLost { first, last } if first == last => {
                 write!(f, "snapshot {first} is lost: it was not yet collected")
             }

@@ -35,12 +35,25 @@ pub(super) struct Events {
     replay: Replay,
     /// The channels that were opened, in a sparse system.
     sparse: Option<BTreeSet<Channel>>,
+    /// Whether the dead come back: what is sent to them is on its way meanwhile.
+    lasting: bool,
+    /// Channels from somebody who was dead when the other was created.
+    put_off: BTreeSet<Channel>,
 }
 
 impl Events {
+    /// None yet.
+    pub(super) fn new(lasting: bool) -> Self {
+        Self {
+            lasting,
+            ..Self::default()
+        }
+    }
+
     /// A system begins.
     pub(super) fn started(&mut self, line: u64, sparse: bool, out: &mut Out) {
         self.sparse = sparse.then(BTreeSet::new);
+        self.put_off.clear();
         self.write(line, What::Start { sparse }, out);
     }
 
@@ -69,8 +82,10 @@ impl Events {
         out: &mut Out,
     ) {
         let process = ProcessId(id.0);
-        let living = self.replay.processes().iter().filter(|(_, it)| !it.is_dead);
-        let present: Vec<ProcessId> = living.map(|(peer, _)| *peer).collect();
+        let (dead, living): (Vec<_>, Vec<_>) =
+            { self.replay.processes().iter() }.partition(|(_, it)| it.is_dead);
+        let places = |of: Vec<(&ProcessId, &_)>| of.into_iter().map(|(peer, _)| *peer).collect();
+        let (dead, present): (Vec<ProcessId>, Vec<ProcessId>) = (places(dead), places(living));
         let name = None;
         let created = What::Create {
             process,
@@ -78,11 +93,15 @@ impl Events {
             amount: amount.into(),
         };
         self.write(line, created, out);
-        for from in present {
-            if self.sparse.is_none() {
-                self.pay(line, Channel { from, to: process }, owing, out);
-            }
+        if self.sparse.is_some() {
+            return;
         }
+        for from in present {
+            self.pay(line, Channel { from, to: process }, owing, out);
+        }
+        let put_off = dead.into_iter().filter(|_| self.lasting);
+        self.put_off
+            .extend(put_off.map(|from| Channel { from, to: process }));
     }
 
     /// The sender of a new channel sends the markers that it owes.
@@ -226,6 +245,34 @@ impl Events {
         self.write(line, What::Death { process, reason }, out);
     }
 
+    /// A node, or the observer, was started again, on this line where the script did it.
+    pub(super) fn restarted(
+        &mut self,
+        line: Option<u64>,
+        node: Option<NodeId>,
+        incarnation: u64,
+        out: &mut Out,
+    ) {
+        let process = node.map(|node| ProcessId(node.0));
+        self.write(
+            line,
+            What::Restarted {
+                process,
+                incarnation,
+            },
+            out,
+        );
+        // Its channels to those who were created meanwhile open now.
+        let opened: Vec<Channel> = { self.put_off.iter() }
+            .filter(|channel| Some(channel.from) == process)
+            .copied()
+            .collect();
+        for channel in opened {
+            self.put_off.remove(&channel);
+            self.pay(line.unwrap_or(0), channel, true, out);
+        }
+    }
+
     /// The system ends.
     pub(super) fn ended(&mut self, line: Option<u64>, out: &mut Out) {
         if self.replay.is_running() {
@@ -250,7 +297,7 @@ impl Events {
                 sum,
             })
         };
-        let (mut sent, mut received, mut living) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut sent, mut received, mut peers_there) = (Vec::new(), Vec::new(), Vec::new());
         let peers = self.replay.processes().iter();
         for (peer, it) in peers.filter(|(peer, _)| **peer != process) {
             let (from, to) = (process, *peer);
@@ -267,7 +314,8 @@ impl Events {
                 }),
                 None => true,
             };
-            living.extend((leads_there && !it.is_dead).then_some(*peer));
+            let comes_back = self.lasting || !it.is_dead;
+            peers_there.extend((leads_there && comes_back).then_some(*peer));
         }
         let what = What::Record {
             process,
@@ -277,7 +325,7 @@ impl Events {
             received,
         };
         self.write(line, what, out);
-        for to in living {
+        for to in peers_there {
             let channel = Channel { from: process, to };
             self.marker_sent(line, channel, snapshot, inferred, out);
         }

@@ -53,6 +53,8 @@ impl Fate {
 pub enum Failure {
     #[error("node {node} died ({fate})")]
     NodeDied { node: NodeId, fate: Fate },
+    #[error("node {node} is alive")]
+    NodeLives { node: NodeId },
     #[error("the observer died ({0}): there are no snapshots without it")]
     ObserverDied(Fate),
     #[error("node {node} does not exist: its CreateNode on line {line} failed")]

@@ -77,9 +77,15 @@ impl Master {
                 bank.nodes.started(place, None);
                 let owing = bank.snapshots.owing;
                 if bank.observer.is_none() {
-                    let node = Peer { place, id };
-                    let join = Request::Join { node, deposit };
-                    self.effects.push(Effect::Request(join));
+                    if self.setup.lasting {
+                        self.introduce(place, false);
+                    } else {
+                        self.request(Request::Join {
+                            node: Peer { place, id },
+                            deposit,
+                            again: false,
+                        });
+                    }
                     self.push(&statement, Step::Joined);
                 }
                 self.log(|events, out| events.created(line, id, deposit, owing, out));
@@ -122,6 +128,15 @@ impl Master {
         from: Place,
         to: Place,
     ) -> Result<Issue, Failure> {
+        if self.setup.lasting {
+            self.bank.nodes.exists(from)?;
+            self.bank.nodes.exists(to)?;
+            let is_dead = |node| self.bank.nodes.fate(node).is_some();
+            if is_dead(from) || is_dead(to) {
+                self.bank.put_off.push((from, to, *statement));
+                return Ok(Issue::Done);
+            }
+        }
         self.bank.nodes.lives(from)?;
         self.bank.nodes.lives(to)?;
         let (nodes, owing) = (&self.bank.nodes, self.bank.snapshots.owing);
@@ -136,7 +151,7 @@ impl Master {
     }
 
     /// Connects each of `rows` with each of `columns`, as the topology has it; no node is in both.
-    fn connect(&mut self, statement: &Statement, rows: &[Place], columns: &[Place]) {
+    pub(super) fn connect(&mut self, statement: &Statement, rows: &[Place], columns: &[Place]) {
         let topology = &self.bank.topology;
         let sides = rows.iter().map(|row| (*row, columns));
         let sides = sides.chain(columns.iter().map(|column| (*column, rows)));
@@ -158,9 +173,12 @@ impl Master {
     /// in. Both ends of each are there.
     fn open(&mut self, statement: &Statement, ends: impl AsRef<[Ends]>) {
         let ends = ends.as_ref();
+        let nodes = &self.bank.nodes;
         let pairs = ends
             .iter()
-            .flat_map(|(node, outgoing, _)| outgoing.iter().map(|to| (*node, *to)));
+            .flat_map(|(node, outgoing, _)| outgoing.iter().map(|to| (*node, *to)))
+            // The others are laid anew when who is down is back.
+            .filter(|(from, to)| nodes[*from].is_running() && nodes[*to].is_running());
         self.effects.push(Effect::Connect(pairs.collect()));
         let owing = self.bank.snapshots.owing;
         for (node, outgoing, incoming) in ends {
@@ -168,20 +186,17 @@ impl Master {
             for to in outgoing {
                 self.bank.channels.open(node, *to, owing, self.issued + 1);
             }
-            self.bank.nodes[node].instructions += 1;
-            self.push(
-                statement,
-                Step::Opened {
-                    node,
-                    outgoing: outgoing[..].into(),
-                },
-            );
-            let opening = Opening {
+            let opening = Box::new(Opening {
                 outgoing: self.bank.nodes.peers(outgoing),
                 incoming: self.bank.nodes.peers(incoming),
                 owing,
-            };
-            self.effects.push(Effect::Open(node, Box::new(opening)));
+            });
+            let it = &mut self.bank.nodes[node];
+            it.instructions += 1;
+            if it.is_running() {
+                self.effects.push(Effect::Open(node, opening.clone()));
+            }
+            self.push(statement, Step::Opened { node, opening });
         }
     }
 }
@@ -200,6 +215,7 @@ mod tests {
             window: 100,
             tile: 4,
             history: false,
+            lasting: false,
         });
         let mut sizes = Vec::new();
         let mut note = |master: &Master| {

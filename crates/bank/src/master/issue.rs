@@ -18,6 +18,8 @@ pub(super) enum Stage {
     Starting(Place),
     /// This node is being killed.
     Killing(Place),
+    /// This node is being started again.
+    Restarting(Place),
 }
 
 /// Whether a statement could be issued.
@@ -34,7 +36,7 @@ pub(super) enum Issue {
 impl Master {
     /// Issues a statement, or as much of it as can be issued now.
     pub(super) fn issue(&mut self, statement: &Statement, stage: Stage) -> Issue {
-        if let Stage::Starting(_) = stage {
+        if let Stage::Starting(_) | Stage::Restarting(_) = stage {
             return Issue::Stalled(stage);
         }
         // Commands that concern everybody find everything before them done, but for nodes and channels of
@@ -71,6 +73,7 @@ impl Master {
             Command::CollectState => self.collect(statement, stage),
             Command::PrintSnapshot { number } => self.print_snapshot(statement, number),
             Command::KillNode { id } => self.kill_node(statement, id, stage),
+            Command::RestartNode { id } => self.restart_node(statement, id),
             Command::Nodes => Ok(self.list_nodes(statement, stage)),
         };
         issued.unwrap_or_else(|failure| {
@@ -99,6 +102,7 @@ impl Master {
     pub fn end(&mut self, line: Option<u64>) {
         self.log_unsettled();
         self.log(|events, out| events.ended(line, out));
+        self.let_the_dead_rest();
         self.current = None;
         self.drawn = None;
         self.held = None;
@@ -108,11 +112,14 @@ impl Master {
         self.effects.push(Effect::EndAll);
     }
 
-    /// An instruction goes to a node.
+    /// An instruction goes to a node; where that is down, it is repeated once it is back.
     #[inline]
     pub(super) fn instruct(&mut self, node: Place, instruction: messages::Instruction) {
-        self.bank.nodes[node].instructions += 1;
-        self.effects.push(Effect::Instruct(node, instruction));
+        let it = &mut self.bank.nodes[node];
+        it.instructions += 1;
+        if it.is_running() {
+            self.effects.push(Effect::Instruct(node, instruction));
+        }
     }
 
     fn send(
@@ -248,7 +255,7 @@ impl Master {
         let snapshot = self.bank.snapshots.begin();
         self.bank.channels.record(node, snapshot, self.issued + 1);
         let request = Request::Begin { snapshot, node };
-        self.effects.push(Effect::Request(request));
+        self.request(request);
         self.instruct(node, messages::Instruction::AwaitTake { snapshot });
         self.push(statement, Step::Begin { node, snapshot });
         Ok(Issue::Done)
@@ -263,7 +270,7 @@ impl Master {
         let snapshots = &self.bank.snapshots;
         let (first, last) = snapshots.uncollected().ok_or(Failure::NothingBegun)?;
         let request = Request::Collect { first, last };
-        self.effects.push(Effect::Request(request));
+        self.request(request);
         self.push(statement, Step::Collect { first });
         Ok(Issue::More(Stage::Begun))
     }
@@ -308,10 +315,9 @@ impl Master {
                 for reader in readers {
                     let frames = self.bank.channels.len(node, reader) as u64;
                     if frames > 0 {
-                        let from = node;
+                        let (from, node) = (node, reader);
                         self.instruct(reader, messages::Instruction::ReadAhead { from, frames });
-                        let node = reader;
-                        self.push(statement, Step::Ahead { node, frames });
+                        self.push(statement, Step::Ahead { node, from, frames });
                     }
                 }
                 Ok(Issue::More(Stage::Begun))

@@ -20,12 +20,14 @@
 //! * `issue.rs`: what a command does before its reply; `grow.rs`: what those do that start nodes and open
 //!   channels;
 //! * `retire.rs`: what its reply brings; `collect.rs`: what the observer answers;
-//! * `deaths.rs`: what the death of a process changes;
+//! * `deaths.rs`: what the death of a process changes; `comebacks.rs`: how it is undone, in a bank that
+//!   lasts;
 //! * `channels.rs`, `ready.rs`: what is known of channels;
 //! * `events.rs`: the history.
 
 mod channels;
 mod collect;
+mod comebacks;
 mod deaths;
 mod effect;
 mod events;
@@ -42,6 +44,7 @@ use snapshot::SnapshotId;
 
 use self::channels::{Channels, Taken, Ticket};
 use self::collect::{Outcome, Snapshots};
+use self::comebacks::Comebacks;
 use self::deaths::Settling;
 use self::events::Events;
 use self::issue::{Issue, Stage};
@@ -51,11 +54,12 @@ use crate::Broken;
 use crate::draw::Draw;
 use crate::id::Place;
 use crate::member::Frame;
-use crate::messages::{Answer, Reply};
+use crate::messages::{Answer, Opening, Reply};
 use crate::script::Statement;
 use crate::topology::Topology;
 
 pub use self::channels::Transfers;
+pub use self::comebacks::LastWords;
 pub use self::effect::{Effect, Notice, Process, Row, Shown, State};
 pub use self::failure::{Failure, Fate, NotStarted, Waiting, WaitingNode};
 
@@ -70,6 +74,8 @@ pub struct Setup {
     pub tile: usize,
     /// Whether a history is wanted.
     pub history: bool,
+    /// Whether the bank lasts: whoever dies is started again and goes on where he was.
+    pub lasting: bool,
 }
 
 /// Whose next word master needs to go on.
@@ -95,10 +101,10 @@ struct Entry {
 enum Step {
     /// The outcome is known; it only waits for its turn.
     Known(Box<Result<Shown, Failure>>),
-    /// A node opens channels: the outgoing ones lead to these.
+    /// A node opens channels.
     Opened {
         node: Place,
-        outgoing: Box<[Place]>,
+        opening: Box<Opening>,
     },
     Send {
         node: Place,
@@ -126,9 +132,16 @@ enum Step {
     },
     /// All balances have come: the `nodes` command shows its table.
     Table,
+    /// A node removes its parts of snapshots that are over.
+    Forgotten {
+        node: Place,
+        first: SnapshotId,
+        last: SnapshotId,
+    },
     /// A channel is read ahead, before its sender is killed.
     Ahead {
         node: Place,
+        from: Place,
         frames: u64,
     },
     /// The channel of a dead node is read to its end.
@@ -147,6 +160,7 @@ impl Step {
             | Self::Receive { node, .. }
             | Self::Begin { node, .. }
             | Self::Balance { node }
+            | Self::Forgotten { node, .. }
             | Self::Ahead { node, .. }
             | Self::ToEnd { node, .. } => Some(Process::Node(*node)),
             Self::Joined | Self::Collect { .. } => Some(Process::Observer),
@@ -180,6 +194,9 @@ struct Bank {
     ended: BTreeSet<(Process, Place)>,
     /// Nodes that were created by the last lines and have no channels yet.
     unconnected: Vec<(Place, Statement)>,
+    /// Channels of a sparse system whose ends were not both alive when they were to be opened, in a bank
+    /// that lasts.
+    put_off: Vec<(Place, Place, Statement)>,
 }
 
 /// Master.
@@ -204,6 +221,8 @@ pub struct Master {
     held: Option<(Said, Process)>,
     /// Deaths that have been reported but not yet settled.
     settling: Option<Box<Settling>>,
+    /// What is under way so that somebody comes back, in a bank that lasts.
+    comebacks: Comebacks,
     events: Option<Box<Events>>,
     effects: Vec<Effect>,
 }
@@ -224,7 +243,8 @@ impl Master {
             retired: 0,
             held: None,
             settling: None,
-            events: setup.history.then(Box::default),
+            comebacks: Comebacks::default(),
+            events: setup.history.then(|| Box::new(Events::new(setup.lasting))),
             effects: Vec::new(),
         }
     }
@@ -350,8 +370,18 @@ impl Master {
     /// Something that cannot be.
     #[inline]
     pub fn hear(&mut self, node: Place, reply: Reply) -> Result<(), Broken> {
-        if let Reply::Ended | Reply::ObserverGone = reply {
-            self.hear_of_end(node);
+        match reply {
+            Reply::Ended | Reply::ObserverGone => self.hear_of_end(node),
+            Reply::Received {
+                from,
+                laying,
+                frames,
+            } => {
+                self.hear_received(node, from, laying, frames);
+                return Ok(());
+            }
+            Reply::Restored => return Ok(()),
+            _ => {}
         }
         if self.settling.is_some() {
             return self.say_settling(Process::Node(node), Said::Reply(reply));
@@ -402,11 +432,11 @@ impl Master {
                 continue;
             }
             while let Some(entry) = self.in_flight.front()
-                && entry.step.process().is_none()
+                && let Some(said) = self.comebacks.said(entry.step.process())
                 && let Some(entry) = self.in_flight.pop_front()
             {
                 self.retired += 1;
-                self.complete(entry, Said::Nothing, Retired::InTurn)?;
+                self.complete(entry, said, Retired::InTurn)?;
             }
             let Some((statement, stage)) = self.current.take() else {
                 self.make_room();

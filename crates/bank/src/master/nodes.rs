@@ -23,10 +23,10 @@ impl Balance {
     }
 }
 
-/// The process of a node, of which it has one for now. The node, its account and what it has been
-/// commanded outlive it.
+/// What a node is for the script. The node, its account and what it has been commanded outlive its
+/// process.
 #[derive(Clone, Debug)]
-enum Incarnation {
+enum State {
     /// It is being started.
     Starting,
     Alive,
@@ -43,15 +43,29 @@ pub(super) struct Node {
     pub(super) balance: Balance,
     /// How many instructions it was given.
     pub(super) instructions: u64,
-    incarnation: Incarnation,
+    state: State,
+    process: Process,
+}
+
+/// The process of a node, of which it has one at most.
+#[derive(Clone, Debug)]
+struct Process {
+    /// It is dead, or not started yet.
+    is_down: bool,
+    /// How many there were before it, of which people were told.
+    earlier: u64,
+    /// How the last one died that was not started again.
+    fate: Option<Fate>,
+    /// How often in a row it has died without having said anything.
+    tries: u32,
 }
 
 /// All nodes since `StartMaster`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Nodes {
     all: Vec<Node>,
-    /// The first that died.
-    first_dead: Option<Place>,
+    /// Those that are dead, in the order in which they died.
+    dead: Vec<Place>,
 }
 
 impl std::ops::Index<Place> for Nodes {
@@ -79,20 +93,33 @@ impl Nodes {
                 going: 0,
             },
             instructions: 0,
-            incarnation: Incarnation::Starting,
+            state: State::Starting,
+            process: Process {
+                is_down: true,
+                earlier: 0,
+                fate: None,
+                tries: 0,
+            },
         });
         Place::at(self.all.len() - 1)
     }
 
     /// It was started or, on this line, could not be.
     pub(super) fn started(&mut self, place: Place, failed: Option<u64>) {
-        self[place].incarnation = failed.map_or(Incarnation::Alive, Incarnation::NeverCreated);
+        self[place].process.is_down = failed.is_some();
+        self[place].state = failed.map_or(State::Alive, State::NeverCreated);
     }
 
     /// It has died.
     pub(super) fn die(&mut self, place: Place, fate: Fate) {
-        self[place].incarnation = Incarnation::Dead(fate);
-        self.first_dead.get_or_insert(place);
+        self[place].state = State::Dead(fate);
+        self.dead.push(place);
+    }
+
+    /// It is dead no more.
+    pub(super) fn live(&mut self, place: Place) {
+        self[place].state = State::Alive;
+        self.dead.retain(|dead| *dead != place);
     }
 
     pub(super) fn get(&self, place: Place) -> Option<&Node> {
@@ -102,8 +129,7 @@ impl Nodes {
     /// Every node that was started, dead or alive.
     pub(super) fn created(&self) -> impl Iterator<Item = (Place, &Node)> {
         let all = self.all.iter().enumerate();
-        let is_created =
-            |node: &Node| matches!(node.incarnation, Incarnation::Alive | Incarnation::Dead(_));
+        let is_created = |node: &Node| matches!(node.state, State::Alive | State::Dead(_));
         all.filter(move |(_, node)| is_created(node))
             .map(|(index, node)| (Place::at(index), node))
     }
@@ -130,15 +156,15 @@ impl Nodes {
 
     /// The first node that died, and how.
     pub(super) fn first_dead(&self) -> Option<(NodeId, &Fate)> {
-        let node = &self[self.first_dead?];
+        let node = &self[*self.dead.first()?];
         Some((node.id, node.fate()?))
     }
 
     /// The node is, or was, there.
     pub(super) fn exists(&self, place: Place) -> Result<(), Failure> {
         let node = &self[place];
-        match node.incarnation {
-            Incarnation::NeverCreated(line) => Err(Failure::NeverCreated {
+        match node.state {
+            State::NeverCreated(line) => Err(Failure::NeverCreated {
                 node: node.id,
                 line,
             }),
@@ -149,22 +175,55 @@ impl Nodes {
     /// The node lives.
     pub(super) fn lives(&self, place: Place) -> Result<(), Failure> {
         let node = &self[place];
-        match &node.incarnation {
-            Incarnation::Alive => Ok(()),
-            Incarnation::Dead(fate) => Err(Failure::NodeDied {
+        match &node.state {
+            State::Alive => Ok(()),
+            State::Dead(fate) => Err(Failure::NodeDied {
                 node: node.id,
                 fate: fate.clone(),
             }),
-            Incarnation::Starting | Incarnation::NeverCreated(_) => self.exists(place),
+            State::Starting | State::NeverCreated(_) => self.exists(place),
         }
     }
 }
 
 impl Node {
     pub(super) fn fate(&self) -> Option<&Fate> {
-        match &self.incarnation {
-            Incarnation::Dead(fate) => Some(fate),
+        match &self.state {
+            State::Dead(fate) => Some(fate),
             _ => None,
         }
+    }
+
+    /// Whether it has a process, as far as is known.
+    #[inline]
+    pub(super) fn is_running(&self) -> bool {
+        !self.process.is_down
+    }
+
+    /// Which process it has, or had last, from 1.
+    pub(super) fn incarnation(&self) -> u64 {
+        self.process.earlier + 1
+    }
+
+    /// Its process has died: how often in a row it has done that before it had said anything, with the
+    /// last time that it had.
+    pub(super) fn fall(&mut self, fate: Fate, has_spoken: bool) -> u32 {
+        let process = &mut self.process;
+        process.is_down = true;
+        process.fate = Some(fate);
+        process.tries = 1 + if has_spoken { 0 } else { process.tries };
+        process.tries
+    }
+
+    /// It has another process: how the one before died.
+    pub(super) fn rise(&mut self) -> Option<Fate> {
+        self.process.is_down = false;
+        self.process.fate.take()
+    }
+
+    /// What it has is its next process, for whoever is told of that: its number.
+    pub(super) fn next_incarnation(&mut self) -> u64 {
+        self.process.earlier += 1;
+        self.incarnation()
     }
 }

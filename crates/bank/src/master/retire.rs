@@ -95,6 +95,7 @@ impl Master {
             (Step::Table, _) => self.show_table(),
             (Step::Opened { .. }, Said::Reply(Reply::Opened))
             | (Step::Joined, _)
+            | (Step::Forgotten { .. }, Said::Reply(Reply::Forgotten))
             | (Step::ToEnd { .. }, Said::Reply(Reply::Found { .. })) => {}
             (Step::Balance { node }, Said::Reply(Reply::Balance { balance })) => {
                 self.bank.nodes[node].balance.known = balance;

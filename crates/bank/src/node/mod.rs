@@ -22,8 +22,10 @@
 //! assert_eq!(effects.pop(), Some(Effect::Reply(Reply::Refused { balance: 100 })));
 //! ```
 //!
-//! `node/snapshots.rs` is its share of snapshots; `node/load.rs` what it does under load.
+//! `node/snapshots.rs` is its share of snapshots; `node/load.rs` what it does under load;
+//! `node/lasting.rs` what it does in a bank that lasts.
 
+mod lasting;
 mod load;
 mod snapshots;
 
@@ -37,6 +39,7 @@ use crate::id::{NodeId, Place};
 use crate::member::{Frame, Marker, Member};
 use crate::messages::{FRAMES, Instruction, Opening, Order, Peer, Reply, Report};
 
+pub use self::lasting::{Record, Resending, Restoring};
 pub use self::load::{Batch, Round};
 
 /// What happens to a node.
@@ -56,6 +59,10 @@ pub enum Input {
     Ahead(u64),
     /// What is there of the channel that was asked for by [`Effect::ReadToEnd`].
     Found(Vec<Frame>),
+    /// The channel from a node has been laid anew; this is the number of that.
+    Laid(Place, u64),
+    /// There is a pipe for the channel to a node, which has received this many frames.
+    Attached(Place, u64),
 }
 
 /// What is to be done for a node, in order.
@@ -90,6 +97,10 @@ pub enum Effect {
         /// Stay on this CPU, counted among those that the process may run on.
         pin: Option<u32>,
     },
+    /// Keep this for ever, before anything is done of what follows: only in a bank that lasts.
+    Record(Record),
+    /// Send again what was sent on a channel behind this many frames: see [`Resending`].
+    SendAgain(Outgoing, u64),
     /// For people (`--verbose`).
     Say(String),
 }
@@ -154,6 +165,8 @@ pub struct Node {
     /// An instruction has found the observer gone.
     was_missed: bool,
     load: Option<load::Load>,
+    /// What it does in a bank that lasts; nothing in any other.
+    lasting: Option<Box<lasting::Lasting>>,
     verbose: bool,
 }
 
@@ -177,6 +190,7 @@ impl Node {
             observer_gone: false,
             was_missed: false,
             load: None,
+            lasting: None,
             verbose,
         }
     }
@@ -238,11 +252,17 @@ impl Node {
             }
             (Input::Instruction(instruction), None) => {
                 self.instructions += 1;
+                if self.lasting.is_some() {
+                    return self.carry_out_once(instruction, effects);
+                }
                 if !self.halted {
                     return self.carry_out(instruction, effects);
                 }
                 self.backlog.push_back(instruction);
             }
+            (Input::Laid(from, laying), _) => self.laid(from, laying, effects),
+            (Input::Attached(to, received), _) => self.attached(to, received, effects)?,
+            (Input::ObserverGone, _) if self.lasting.is_some() => {}
             (Input::Order(order), _) => self.obey(order, effects)?,
             (Input::ObserverGone, _) => {
                 self.observer_gone = true;
@@ -258,6 +278,7 @@ impl Node {
             }
             (Input::Ahead(frames), Some(Waiting::Ahead)) => {
                 self.waiting = None;
+                self.keep_ahead(frames, effects);
                 effects.push(Effect::Reply(Reply::Ahead { frames }));
             }
             (Input::Found(frames), Some(Waiting::ToEnd)) => {
@@ -310,8 +331,17 @@ impl Node {
                 effects.push(Effect::ReadToEnd(Incoming(self.from.get(from)?)));
             }
             Instruction::Report => {
+                self.keep(effects, || Record::Report);
                 let balance = self.member.account().balance();
                 effects.push(Effect::Reply(Reply::Balance { balance }));
+            }
+            Instruction::Forget { first, last } => {
+                self.keep(effects, || Record::Forget { first, last });
+                for snapshot in first.0..=last.0 {
+                    // The copy that was handed over is in good hands.
+                    drop(self.member.hand_over(SnapshotId(snapshot)));
+                }
+                effects.push(Effect::Reply(Reply::Forgotten));
             }
             Instruction::Load {
                 seed,
@@ -338,6 +368,7 @@ impl Node {
     }
 
     fn open(&mut self, opening: &Opening, effects: &mut Vec<Effect>) {
+        self.keep(effects, || Record::Open(Box::new(opening.clone())));
         let Opening {
             outgoing,
             incoming,
@@ -376,6 +407,7 @@ impl Node {
     }
 
     fn send(&mut self, to: Place, amount: u64, effects: &mut Vec<Effect>) -> Result<(), Broken> {
+        self.keep(effects, || Record::Send { to, amount });
         let to = Outgoing(self.to.get(to)?);
         let sent = self.member.send(to, amount);
         let (balance, peer) = (self.member.account().balance(), self.outgoing[to.0].id);
@@ -404,6 +436,8 @@ impl Node {
         frame: Frame,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Broken> {
+        let peer = self.member.account().incoming()[from.0].peer;
+        self.keep(effects, || Record::Receive { from: peer, frame });
         let id = self.incoming[from.0].id;
         let marker = self.receive(from, [frame])?;
         match (frame, marker) {

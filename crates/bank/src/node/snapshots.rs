@@ -2,7 +2,7 @@
 
 use snapshot::{Markers, SnapshotId};
 
-use super::{Broken, Effect, Node, Waiting};
+use super::{Broken, Effect, Node, Record, Waiting};
 use crate::account::{End, Outgoing};
 use crate::id::Place;
 use crate::member::Frame;
@@ -12,6 +12,13 @@ impl Node {
     pub(super) fn obey(&mut self, order: Order, effects: &mut Vec<Effect>) -> Result<(), Broken> {
         match order {
             Order::Take { snapshot } if self.load.is_some() => self.begin_freely(snapshot, effects),
+            // It may be ordered again when somebody has come back.
+            Order::Take { snapshot }
+                if self.lasting.is_some()
+                    && (self.member.has_recorded(snapshot) || self.takes.contains(&snapshot)) =>
+            {
+                Ok(())
+            }
             Order::Take { snapshot } => {
                 self.takes.push_back(snapshot);
                 self.go_on_taking(effects)
@@ -34,6 +41,13 @@ impl Node {
         let Some(Waiting::Order(announced)) = self.waiting else {
             return Ok(());
         };
+        if self.lasting.is_some() {
+            // What is ordered again may come in any order.
+            let Some(at) = self.takes.iter().position(|taken| *taken == announced) else {
+                return Ok(());
+            };
+            self.takes.swap(0, at);
+        }
         match self.takes.pop_front() {
             None if self.observer_gone => {
                 let is_new = !std::mem::replace(&mut self.was_missed, true);
@@ -57,6 +71,7 @@ impl Node {
         snapshot: SnapshotId,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Broken> {
+        self.keep(effects, || Record::Begin { snapshot });
         let markers = self.member.begin(snapshot)?;
         self.broadcast(markers, effects);
         Ok(())
@@ -97,7 +112,12 @@ impl Node {
         snapshot: SnapshotId,
         effects: &mut Vec<Effect>,
     ) -> bool {
-        let Some(part) = self.member.hand_over(snapshot) else {
+        let part = match self.lasting {
+            None => self.member.hand_over(snapshot),
+            // It may be asked for again.
+            Some(_) => self.member.part(snapshot),
+        };
+        let Some(part) = part else {
             return false;
         };
         self.say(effects, |_| {

@@ -3,6 +3,9 @@
 //! It never touches the bank's traffic, and keeps no snapshots: what has passed the audit goes to
 //! master.
 //!
+//! In a bank that lasts, who is dead comes back and joins again, and is then asked again for what it has
+//! not said. The observer itself may be started again: it keeps nothing that it could not ask for.
+//!
 //! `observer/watch.rs` is what it does under load.
 
 mod watch;
@@ -92,14 +95,17 @@ pub struct Observer {
     /// The snapshots that it takes under load.
     watch: Option<Watch>,
     now: u64,
+    lasting: bool,
     verbose: bool,
 }
 
 impl Observer {
-    /// An observer that nobody has joined. Where it is verbose, it says what it does.
+    /// An observer that nobody has joined, of a bank that lasts or of another. Where it is verbose, it
+    /// says what it does.
     #[must_use]
-    pub fn new(verbose: bool) -> Self {
+    pub fn new(lasting: bool, verbose: bool) -> Self {
         Self {
+            lasting,
             verbose,
             ..Self::default()
         }
@@ -112,6 +118,9 @@ impl Observer {
     /// A rule was broken: the observer must not go on.
     pub fn step(&mut self, input: Input, effects: &mut Vec<Effect>) -> Result<(), Broken> {
         match input {
+            Input::Request(Request::Join {
+                node, again: true, ..
+            }) if self.nodes.contains_key(&node.place) => self.join_again(node.place, effects)?,
             Input::Request(request) if self.collection.is_some() => {
                 self.requests.push_back(request);
             }
@@ -134,12 +143,15 @@ impl Observer {
             Request::Join {
                 node: Peer { place, id },
                 deposit,
+                again,
             } => {
                 let (is_gone, part) = (false, Handed::default());
                 self.nodes.insert(place, Joined { id, is_gone, part });
                 self.deposits.insert(id, deposit);
                 effects.push(Effect::Join(place));
-                effects.push(Effect::Answer(Answer::Joined));
+                if !again {
+                    effects.push(Effect::Answer(Answer::Joined));
+                }
             }
             Request::Begin { snapshot, node } => {
                 let id = self.node(node)?.id;
@@ -161,6 +173,30 @@ impl Observer {
                 let asking = Round::Asking(BTreeMap::new());
                 self.begin_round(first.0..=last.0, asking, effects)?;
             }
+        }
+        Ok(())
+    }
+
+    /// A node has come back: what it was saying is void, and what it owes is ordered again.
+    fn join_again(&mut self, place: Place, effects: &mut Vec<Effect>) -> Result<(), Broken> {
+        effects.push(Effect::Join(place));
+        let joined = self.nodes.get_mut(&place);
+        let joined = joined.ok_or(Broken::NotConnected(place))?;
+        joined.part = Handed::default();
+        let id = joined.id;
+        let Some(Collection { ids, owed, round }) = &mut self.collection else {
+            return Ok(());
+        };
+        let owes = owed.get(&place).copied().unwrap_or(0);
+        for snapshot in (ids.end() + 1 - owes..=*ids.end()).map(SnapshotId) {
+            let order = match round {
+                Round::Asking(waiting) => {
+                    waiting.remove(&(snapshot, id));
+                    Order::Ask { snapshot }
+                }
+                Round::Gathering(_) => Order::Give { snapshot },
+            };
+            effects.push(Effect::Order(place, order));
         }
         Ok(())
     }
@@ -331,6 +367,9 @@ impl Observer {
     }
 
     fn lose(&mut self, place: Place, effects: &mut Vec<Effect>) -> Result<(), Broken> {
+        if self.lasting {
+            return Ok(());
+        }
         let node = self.nodes.get_mut(&place);
         node.ok_or(Broken::NotConnected(place))?.is_gone = true;
         let owes = |collection: &mut Collection| collection.owed.get(&place) != Some(&0);

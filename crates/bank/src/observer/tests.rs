@@ -20,10 +20,14 @@ struct Driven(Observer);
 
 impl Driven {
     fn new() -> Self {
-        let mut driven = Self(Observer::new(false));
+        let mut driven = Self(Observer::new(false, false));
         for (place, id) in (0..).map(Place).zip(IDS) {
             let (node, deposit) = (Peer { place, id }, DEPOSIT);
-            let joined = driven.request(Request::Join { node, deposit });
+            let joined = driven.request(Request::Join {
+                node,
+                deposit,
+                again: false,
+            });
             assert_eq!(
                 joined,
                 [Effect::Join(place), Effect::Answer(Answer::Joined)]
@@ -451,7 +455,7 @@ fn under_load_master_hears_of_an_unsound_snapshot_and_of_a_death() {
 
 #[test]
 fn nobody_begins_where_nobody_has_joined() {
-    let mut observer = Driven(Observer::new(false));
+    let mut observer = Driven(Observer::new(false, false));
     let (every_ms, concurrent) = (0, 1);
     let begun = observer.request(Request::Watch {
         every_ms,

@@ -13,6 +13,8 @@ use crate::id::{NodeId, Place};
 /// A line that is refused changes nothing: the next one is checked as if it had never come.
 #[derive(Debug, Default)]
 pub struct Checker {
+    /// Whether nodes that were killed can be started again.
+    lasts: bool,
     master: Master,
     /// The line of the `KillAll` that last ended a master.
     killed: Option<u64>,
@@ -42,6 +44,12 @@ impl Checker {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same for a bank that lasts, or for one that does not, as it is unless this says otherwise.
+    #[must_use]
+    pub fn lasting(self, lasts: bool) -> Self {
+        Self { lasts, ..self }
     }
 
     /// Checks the next line: its number, counted from 1 and above that of every line before, and
@@ -153,6 +161,9 @@ impl Checker {
                 ids_are_known = false;
             }
             (_, Master::Running { .. } | Master::Assumed) => {}
+        }
+        if keyword == Keyword::RestartNode && !self.lasts {
+            problems.push(line.name(), Problem::NotLasting);
         }
         if keyword == Keyword::CreateNode {
             self.check_deposit(line, problems);

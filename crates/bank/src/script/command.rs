@@ -70,6 +70,11 @@ pub enum Command<N = NodeId> {
         /// Whose process.
         id: N,
     },
+    /// Start a node again that was killed, as it was: in a bank that lasts.
+    RestartNode {
+        /// Which.
+        id: N,
+    },
     /// List the nodes on stderr.
     Nodes,
 }
@@ -100,6 +105,7 @@ impl<N: Copy> Command<N> {
             Self::CollectState => Command::CollectState,
             Self::PrintSnapshot { number } => Command::PrintSnapshot { number },
             Self::KillNode { id } => Command::KillNode { id: name(id) },
+            Self::RestartNode { id } => Command::RestartNode { id: name(id) },
             Self::Nodes => Command::Nodes,
         }
     }
@@ -127,6 +133,7 @@ impl<N: fmt::Display> fmt::Display for Command<N> {
                 number: Some(number),
             } => write!(f, "PrintSnapshot {number}"),
             Self::KillNode { id } => write!(f, "KillNode {id}"),
+            Self::RestartNode { id } => write!(f, "RestartNode {id}"),
             Self::Nodes => f.write_str("nodes"),
         }
     }
@@ -160,6 +167,8 @@ pub const COMMANDS: &[CommandHelp] = {
             "print snapshot N, or the newest collected"),
         entry(K::KillNode, "KillNode", "ID", &[Id], 1,
             "kill the process of node ID"),
+        entry(K::RestartNode, "RestartNode", "ID", &[Id], 1,
+            "start node ID again as it was, in a bank that lasts"),
         entry(K::Nodes, "nodes", "", &[], 0,
             "list nodes, balances and what waits in channels"),
     ]
@@ -241,6 +250,7 @@ pub(super) enum Keyword {
     CollectState,
     PrintSnapshot,
     KillNode,
+    RestartNode,
     Nodes,
 }
 
@@ -287,6 +297,7 @@ impl Keyword {
             Self::CollectState => Command::CollectState,
             Self::PrintSnapshot => Command::PrintSnapshot { number: first },
             Self::KillNode => Command::KillNode { id: one? },
+            Self::RestartNode => Command::RestartNode { id: one? },
             Self::Nodes => Command::Nodes,
         })
     }

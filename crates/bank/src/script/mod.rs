@@ -67,16 +67,23 @@ pub struct Statement {
     pub command: Command<Place>,
 }
 
-/// Reads and checks a whole script that is in memory: every statement or, where there is one, every
-/// refusal.
+/// Reads and checks a whole script that is in memory, of a bank that does not last: every statement or,
+/// where there is one, every refusal.
 ///
 /// # Errors
 ///
 /// The places in it that are refused: see [`ScriptReader::finish`].
 pub fn read_script(text: &[u8]) -> Result<Vec<Statement>, Vec<Refusal>> {
-    let mut reader = ScriptReader::default();
-    reader.push(text)?;
-    reader.finish()
+    ScriptReader::default().read(text)
+}
+
+/// The same of a script for a bank that lasts: [`Checker::lasting`].
+///
+/// # Errors
+///
+/// The places in it that are refused: see [`ScriptReader::finish`].
+pub fn read_lasting_script(text: &[u8]) -> Result<Vec<Statement>, Vec<Refusal>> {
+    ScriptReader::default().lasting(true).read(text)
 }
 
 /// Whether the beginning of a text is probably that of a script: its first line that is neither blank
@@ -119,6 +126,13 @@ pub struct ScriptReader {
 }
 
 impl ScriptReader {
+    /// The same for a bank that lasts, or for one that does not: see [`Checker::lasting`].
+    #[must_use]
+    pub fn lasting(self, lasts: bool) -> Self {
+        let checker = self.checker.lasting(lasts);
+        Self { checker, ..self }
+    }
+
     /// Takes a piece of the script.
     ///
     /// # Errors
@@ -136,6 +150,11 @@ impl ScriptReader {
             )?;
         }
         Ok(())
+    }
+
+    fn read(mut self, text: &[u8]) -> Result<Vec<Statement>, Vec<Refusal>> {
+        self.push(text)?;
+        self.finish()
     }
 
     /// The script has ended: every statement of it.

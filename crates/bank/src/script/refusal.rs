@@ -201,6 +201,9 @@ pub enum Problem {
         /// Of the `StartMaster`.
         line: u64,
     },
+    /// `RestartNode` where a node that dies is lost.
+    #[error("RestartNode needs a bank that lasts: give --data DIR")]
+    NotLasting,
     /// `Connect` for a channel that is there.
     #[error("the channel {from} → {to} was already opened on line {line}")]
     ConnectedTwice {

@@ -22,6 +22,7 @@ pub fn largest(statements: &[Statement]) -> Vec<Size> {
             Command::CreateNode { .. } => system.create(),
             Command::Connect { from, to } => system.connect(from, to),
             Command::KillNode { id } => system.kill(id),
+            Command::RestartNode { id } => system.restart(id),
             _ => continue,
         }
         let size = system.size();
@@ -38,7 +39,8 @@ pub fn largest(statements: &[Statement]) -> Vec<Size> {
 struct Living {
     is_sparse: bool,
     nodes: HashSet<Place>,
-    /// In a sparse system, by node: with whom it has a channel, once for each.
+    /// In a sparse system, by node: with whom it has a channel, once for each. With the dead there is
+    /// none until they are started again.
     peers: Vec<Vec<Place>>,
     channels: u64,
 }
@@ -57,19 +59,28 @@ impl Living {
     }
 
     fn connect(&mut self, from: Place, to: Place) {
-        if self.nodes.contains(&from) && self.nodes.contains(&to) {
-            self.peers[from.index()].push(to);
-            self.peers[to.index()].push(from);
-            self.channels += 1;
-        }
+        self.peers[from.index()].push(to);
+        self.peers[to.index()].push(from);
+        let lives = |node| self.nodes.contains(node);
+        self.channels += u64::from([from, to].iter().all(lives));
     }
 
     fn kill(&mut self, node: Place) {
         if self.nodes.remove(&node) {
-            let peers = self.peers[node.index()].iter();
-            let lost = peers.filter(|peer| self.nodes.contains(peer)).count();
-            self.channels -= lost as u64;
+            self.channels -= self.channels_of(node);
         }
+    }
+
+    fn restart(&mut self, node: Place) {
+        if self.nodes.insert(node) {
+            self.channels += self.channels_of(node);
+        }
+    }
+
+    /// In a sparse system: how many it shares with those who live.
+    fn channels_of(&self, node: Place) -> u64 {
+        let peers = self.peers[node.index()].iter();
+        peers.filter(|peer| self.nodes.contains(peer)).count() as u64
     }
 
     fn size(&self) -> Size {
@@ -87,12 +98,12 @@ impl Living {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::script::read_script;
+    use crate::script::read_lasting_script;
 
     /// Of a script, whose lines are divided by `;` here: nodes and channels.
     fn sizes(lines: &str) -> Vec<(u64, u64)> {
         let text = lines.replace("; ", "\n");
-        let statements = read_script(text.as_bytes()).unwrap();
+        let statements = read_lasting_script(text.as_bytes()).unwrap();
         let sizes = largest(&statements).into_iter();
         sizes.map(|size| (size.nodes, size.channels)).collect()
     }
@@ -111,6 +122,10 @@ mod tests {
             ),
             (
                 &format!("{killed}; CreateNode 2 0; CreateNode 3 0"),
+                vec![(2, 2)],
+            ),
+            (
+                &format!("{killed}; CreateNode 2 0; RestartNode 1; RestartNode 2"),
                 vec![(2, 2)],
             ),
         ] {
@@ -134,8 +149,26 @@ mod tests {
                 &format!("{chain}; KillNode 1; CreateNode 4 0; Connect 3 4; Connect 4 3"),
                 vec![(3, 3)],
             ),
-            // Whoever is dead gets none: the command will fail.
+            (
+                &format!(
+                    "{chain}; Connect 3 2; KillNode 2; CreateNode 4 0; RestartNode 2; RestartNode 2"
+                ),
+                vec![(4, 3)],
+            ),
+            // A dead peer's channels come back with the second of both.
+            (
+                &format!(
+                    "{chain}; KillNode 2; KillNode 1; CreateNode 4 0; CreateNode 5 0; RestartNode 1; \
+                          RestartNode 2"
+                ),
+                vec![(5, 2)],
+            ),
+            // Whoever is dead gets none yet.
             (&format!("{three}; KillNode 1; Connect 1 2"), vec![(3, 0)]),
+            (
+                &format!("{three}; KillNode 1; Connect 1 2; Connect 2 3; RestartNode 1"),
+                vec![(3, 2)],
+            ),
         ] {
             assert_eq!(sizes(script), largest, "{script}");
         }

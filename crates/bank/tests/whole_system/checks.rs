@@ -7,7 +7,7 @@ use bank::id::{NodeId, Place};
 use bank::master::Notice;
 use bank::member::Frame;
 use bank::script::{Command, Statement};
-use history::{Overall, ProcessId, Verifier, What};
+use history::{Event, Overall, ProcessId, Verifier, What};
 
 use super::world::{Complaint, World};
 
@@ -20,11 +20,11 @@ pub fn check(
     money_adds_up(world, deposits)?;
     master_knows_what_is_in_channels(world)?;
     both_ends_count_the_same(world)?;
-    the_history_is_right(world)?;
+    the_history_is_right(&world.history)?;
     the_history_and_what_is_told_agree(world, statements, deposits)
 }
 
-fn transfers<'f>(frames: impl Iterator<Item = &'f Frame>) -> u128 {
+pub fn transfers<'f>(frames: impl Iterator<Item = &'f Frame>) -> u128 {
     frames
         .map(|frame| match frame {
             Frame::Message(transfer) => u128::from(transfer.0),
@@ -116,9 +116,10 @@ fn both_ends_count_the_same(world: &World) -> Result<(), Complaint> {
     Ok(())
 }
 
-fn the_history_is_right(world: &World) -> Result<(), Complaint> {
+/// The verifier accepts it.
+pub fn the_history_is_right(history: &[Event]) -> Result<(), Complaint> {
     let mut verifier = Verifier::new();
-    for (event, line) in world.history.iter().zip(1..) {
+    for (event, line) in history.iter().zip(1..) {
         verifier.on_event(event, line);
     }
     let report = verifier.finish();

@@ -13,16 +13,17 @@
 )]
 
 mod checks;
+mod lasting;
 mod world;
 
 use std::collections::BTreeSet;
 
 use bank::draw::Draw;
 use bank::id::NodeId;
-use bank::script::{Command, Statement, read_script};
+use bank::script::{Command, Statement, read_lasting_script, read_script};
 
 use reference::interpret;
-use testing::generate::{Size, script};
+use testing::generate::{Size, lasting_script, script};
 
 use self::checks::check;
 use self::world::{Complaint, Disorder, World};
@@ -68,16 +69,29 @@ fn disorder(seed: u64, deaths: u32) -> Disorder {
     }
 }
 
+const ONE_SYSTEM: Size = Size {
+    nodes: 4,
+    commands: 60,
+    rounds: 1,
+    deaths: true,
+    sparse_one_in: 3,
+};
+
 /// A script without `KillAll` in the middle: what is looked at in the end is one system.
 fn one_system(seed: u64, deaths: bool) -> String {
     let size = Size {
-        nodes: 4,
-        commands: 60,
-        rounds: 1,
         deaths,
-        sparse_one_in: 3,
+        ..ONE_SYSTEM
     };
-    let text = script(seed, size);
+    without_an_end(&script(seed, size))
+}
+
+/// The same for a bank that lasts: who is killed is mostly started again.
+fn lasting_system(seed: u64) -> String {
+    without_an_end(&lasting_script(seed, ONE_SYSTEM))
+}
+
+fn without_an_end(text: &str) -> String {
     text.lines()
         .filter(|line| !line.trim_start().starts_with("KillAll"))
         .fold(String::new(), |text, line| text + line + "\n")
@@ -162,7 +176,7 @@ fn shrink(text: &str, fails: impl Fn(&str) -> bool) -> String {
             let mut fewer = lines.clone();
             fewer.drain(at..(at + piece).min(lines.len()));
             let text = fewer.join("\n");
-            if read_script(text.as_bytes()).is_ok() && fails(&text) {
+            if read_lasting_script(text.as_bytes()).is_ok() && fails(&text) {
                 lines = fewer;
             } else {
                 at += piece;
@@ -251,6 +265,35 @@ fn shrunken(
     let small = shrink(text, |text| complains(text).is_some());
     let says = complains(&small).unwrap_or_default();
     Err(format!("{complaint}\nshrunken:\n{small}\n{says}"))
+}
+
+/// A bank that lasts, in which people die all the time.
+fn lasting(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
+    let statements = read_lasting_script(text.as_bytes()).unwrap();
+    let mut draw = Draw::from_seed(seed ^ 0x1a57_1a57);
+    let disorder = lasting::Disorder {
+        deaths: 1 + draw.pick(20) as u32,
+        one_in: [3, 10, 30, 100][draw.pick(4)],
+        window: [1, 4, 16, 64, 1024, 1024][draw.pick(6)],
+        tile: 1 + draw.pick(4),
+        is_noticed_late: draw.pick(3) == 0,
+    };
+    let schedule = seed.wrapping_mul(31).wrapping_add(schedule);
+    let mut world = lasting::World::new(statements.clone(), seed, schedule, disorder);
+    world.run()?;
+    lasting::check(&world, text, seed, &deposits(&statements))
+}
+
+#[test]
+fn in_a_bank_that_lasts_nobody_notices_a_death() {
+    each_seed(2_000, |seed| {
+        let text = match seed % 8 {
+            0 => crowd(seed),
+            1..4 => traffic(seed),
+            _ => lasting_system(seed),
+        };
+        shrunken(&text, seed, lasting)
+    });
 }
 
 #[test]

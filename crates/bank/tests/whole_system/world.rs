@@ -12,14 +12,16 @@ use std::collections::{BTreeMap, VecDeque};
 use bank::account::{Incoming, Outgoing};
 use bank::draw::Draw;
 use bank::id::Place;
-use bank::master::{Awaits, Effect, Failure, Fate, Master, Notice, Process, Setup};
+use bank::master::{Awaits, Effect, Failure, Fate, LastWords, Master, Notice, Process, Setup};
 use bank::member::Frame;
 use bank::node;
 use bank::observer;
 use bank::script::Statement;
 use history::Event;
 
-use self::processes::{Asked, Life, NodeProcess, ObserverProcess, Pipe};
+pub use self::effects::show;
+pub use self::processes::Pipe;
+use self::processes::{Asked, Life, NodeProcess, ObserverProcess};
 
 /// What may happen next.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +94,7 @@ impl World {
             window: disorder.window,
             tile: disorder.tile,
             history: true,
+            lasting: false,
         };
         Self {
             draw: Draw::from_seed(schedule),
@@ -441,7 +444,9 @@ impl World {
             Process::Node(place) => self.process(place).noticed[0] = true,
             Process::Observer => self.observer.as_mut().ok_or("no observer")?.noticed = true,
         }
-        let heard = self.master.died(process, Fate::Signal(9));
+        let heard = self
+            .master
+            .died(process, Fate::Signal(9), LastWords::default());
         self.after(heard)
     }
 
@@ -501,6 +506,9 @@ impl World {
                 // Which they are, the world knows already.
                 node::Effect::Open { .. } | node::Effect::Say(_) => {}
                 node::Effect::RunFreely { .. } => return Err("under load".to_owned()),
+                node::Effect::Record(_) | node::Effect::SendAgain(..) => {
+                    return Err("it lasts".to_owned());
+                }
             }
         }
         Ok(())

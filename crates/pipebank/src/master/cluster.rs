@@ -82,7 +82,7 @@ impl<'p> Cluster<'p> {
 
     /// Starts the observer.
     pub(super) fn start_observer(&mut self) -> Result<(), Stop> {
-        let child = pipes::spawn(&self.programs.observer, self.verbosity())?;
+        let child = pipes::spawn(&self.programs.observer, self.verbosity(), None)?;
         self.observer = Some(Incarnation::new(child, OBSERVER, &self.poller)?);
         self.publish()
     }
@@ -97,7 +97,7 @@ impl<'p> Cluster<'p> {
         let (orders, reports) = (pipes::pipe()?, pipes::pipe()?);
         let mut arguments = vec![id.to_string(), deposit.to_string()];
         arguments.extend(self.verbosity());
-        let child = pipes::spawn(&self.programs.node, arguments)?;
+        let child = pipes::spawn(&self.programs.node, arguments, None)?;
         let token = NODES + 2 * place.index() as Token;
         let process = Incarnation::new(child, token, &self.poller)?;
         self.nodes.resize_with(place.index(), || None);

@@ -28,7 +28,7 @@ use super::shared::{
 use super::table::table;
 use bank::Broken;
 use bank::id::{NodeId, Place};
-use bank::master::{Awaits, Effect, Failure, Master, NotStarted, Notice, Process};
+use bank::master::{Awaits, Effect, Failure, LastWords, Master, NotStarted, Notice, Process};
 use bank::script::{Command, Statement};
 
 /// What the command line says of a session.
@@ -83,6 +83,7 @@ impl<'p> Session<'p> {
             window: settings.window,
             tile,
             history: chronicle.is_some(),
+            lasting: false,
         });
         Ok(Self {
             patience: cluster.patience,
@@ -150,7 +151,7 @@ impl<'p> Session<'p> {
         let is_any = !news.is_empty();
         for (process, fate) in news {
             self.cluster.publish()?;
-            let died = self.master.died(process, fate);
+            let died = self.master.died(process, fate, LastWords::default());
             self.carry_out(died)?;
         }
         Ok(is_any)
@@ -212,6 +213,13 @@ impl<'p> Session<'p> {
             }
             Effect::Open(node, opening) => {
                 self.cluster.open(node, opening)?;
+            }
+            Effect::Restart { .. }
+            | Effect::GiveUp(..)
+            | Effect::Introduce(_)
+            | Effect::Lay { .. }
+            | Effect::Attach { .. } => {
+                return Err(Stop::Internal("nobody comes back in this bank".to_owned()));
             }
             Effect::Kill(node) => {
                 if let Some(id) = self.master.id(node) {

@@ -1,5 +1,7 @@
 //! Hand-overs between the two ends of a hatch in one process.
 
+mod announcements;
+
 use std::thread;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};

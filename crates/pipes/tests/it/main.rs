@@ -6,6 +6,7 @@
 mod common;
 mod directory;
 mod ends;
+mod hatch;
 mod interleavings;
 mod mapped;
 mod poller;

@@ -1,4 +1,6 @@
 //! The bank as a judge follows it: everything is known but in what order a `ReceiveAll` delivered.
+//!
+//! It is one that lasts: a script without `RestartNode` prints the same in any.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -13,7 +15,7 @@ pub(super) enum Frame {
     /// Of the snapshot with this number.
     Marker(u64),
     /// Of the nth snapshot that a node recorded during a `ReceiveAll` in which it recorded several.
-    /// The node sent it on a channel that was opened later.
+    /// The node sent it on a channel that was opened later, or to a node that was dead.
     Nth {
         drain: usize,
         node: Index,
@@ -86,12 +88,13 @@ pub(super) struct Bank {
     pub(super) nodes: Vec<Node>,
     pub(super) channels: Vec<Channel>,
     between: HashMap<(Index, Index), Index>,
+    /// Channels that open once both ends are alive.
+    wanted: Vec<(Index, Index)>,
     deposits: u128,
     begun: u64,
     in_progress: BTreeMap<u64, Parts>,
     pub(super) collected: BTreeMap<u64, Collected>,
     pub(super) drains: Vec<Drain>,
-    any_dead: bool,
 }
 
 impl Bank {
@@ -129,19 +132,27 @@ impl Bank {
             waiting: 0,
         });
         if !self.sparse {
-            for other in (0..new)
-                .filter(|&other| !self.nodes[other].dead)
-                .collect::<Vec<_>>()
-            {
-                self.open(other, new);
-                self.open(new, other);
-            }
+            let pairs = (0..new).flat_map(|other| [(other, new), (new, other)]);
+            self.wanted.extend(pairs);
         }
+        self.open_wanted();
+    }
+
+    fn any_dead(&self) -> bool {
+        self.nodes.iter().any(|node| node.dead)
     }
 
     pub(super) fn connect(&mut self, from: u64, to: u64) {
-        if !self.dead(from) && !self.dead(to) {
-            self.open(self.node(from), self.node(to));
+        self.wanted.push((self.node(from), self.node(to)));
+        self.open_wanted();
+    }
+
+    fn open_wanted(&mut self) {
+        for (from, to) in std::mem::take(&mut self.wanted) {
+            match self.nodes[from].dead || self.nodes[to].dead {
+                true => self.wanted.push((from, to)),
+                false => self.open(from, to),
+            }
         }
     }
 
@@ -156,26 +167,35 @@ impl Bank {
                 part.incoming.insert(channel, Recorded::default());
             }
         }
-        let recorded = &self.nodes[from].recorded;
-        let mut waiting = VecDeque::new();
-        for together in recorded.chunk_by(|one, next| one.1.is_some() && one.1 == next.1) {
-            let frame = |(nth, &(number, drain)): (usize, &(u64, Option<usize>))| match drain {
-                Some(drain) if together.len() > 1 => {
-                    let node = from;
-                    Frame::Nth { drain, node, nth }
-                }
-                _ => Frame::Marker(number),
-            };
-            waiting.extend(together.iter().enumerate().map(frame));
-        }
-        self.nodes[to].waiting += waiting.len();
+        let waiting = VecDeque::new();
         self.channels.push(Channel { from, to, waiting });
+        self.push_markers(channel, 0);
+    }
+
+    /// The sender's markers, but for those of as many snapshots as it recorded first.
+    fn push_markers(&mut self, channel: Index, but: usize) {
+        let node = self.channels[channel].from;
+        let recorded = self.nodes[node].recorded[but..].to_vec();
+        for together in recorded.chunk_by(|one, next| one.1.is_some() && one.1 == next.1) {
+            for (nth, &(number, drain)) in together.iter().enumerate() {
+                let frame = match drain {
+                    Some(drain) if together.len() > 1 => Frame::Nth { drain, node, nth },
+                    _ => Frame::Marker(number),
+                };
+                self.push(channel, frame);
+            }
+        }
     }
 
     pub(super) fn kill(&mut self, id: u64) {
         let node = self.node(id);
         self.nodes[node].dead = true;
-        self.any_dead = true;
+    }
+
+    pub(super) fn restart(&mut self, id: u64) {
+        let node = self.node(id);
+        self.nodes[node].dead = false;
+        self.open_wanted();
     }
 
     /// Whether the balance suffices.
@@ -268,7 +288,7 @@ impl Bank {
 
     /// Whether a snapshot has begun.
     pub(super) fn begin(&mut self, id: u64) -> bool {
-        if self.any_dead {
+        if self.any_dead() {
             return false;
         }
         self.begun += 1;
@@ -282,7 +302,7 @@ impl Bank {
             let closed = |part: &Part| part.incoming.values().all(|state| state.closed);
             parts.len() == self.nodes.len() && parts.values().all(closed)
         };
-        if self.any_dead || !self.in_progress.values().all(complete) {
+        if self.any_dead() || !self.in_progress.values().all(complete) {
             return;
         }
         let id = |node: Index| self.nodes[node].id;
@@ -306,7 +326,8 @@ impl Bank {
     /// before.
     pub(super) fn receive_all(&mut self) {
         let recording = self.who_will_record();
-        let hidden = !self.any_dead && recording.values().any(|nodes| !nodes.is_empty());
+        let hidden = recording.values().any(|nodes| !nodes.is_empty());
+        let before: Vec<usize> = self.nodes.iter().map(|node| node.recorded.len()).collect();
         let drain = self.drains.len();
         if hidden {
             let new = self.drain(&recording);
@@ -359,13 +380,16 @@ impl Bank {
                 }
             }
         }
-        for channel in &mut self.channels {
-            let to = &mut self.nodes[channel.to];
+        for channel in 0..self.channels.len() {
+            let Channel { from, to, waiting } = &mut self.channels[channel];
+            let (from, to) = (*from, &mut self.nodes[*to]);
             if to.dead {
+                // What was sent to it meanwhile waits for it.
+                self.push_markers(channel, before[from]);
                 continue;
             }
             to.waiting = 0;
-            for frame in channel.waiting.drain(..) {
+            for frame in waiting.drain(..) {
                 if let Frame::Transfer(amount) = frame {
                     to.balance += amount;
                 }

@@ -143,6 +143,7 @@ impl Walk<'_> {
             Statement::Create { id, deposit } => self.bank.create(id, deposit),
             Statement::Connect { from, to } => self.bank.connect(from, to),
             Statement::Kill { id } => self.bank.kill(id),
+            Statement::Restart { id } => self.bank.restart(id),
             Statement::Send { from, to, amount } => {
                 let possible = !self.bank.dead(from) && !self.bank.dead(to);
                 if possible && !self.bank.send(from, to, amount) {

@@ -21,7 +21,7 @@ use super::losses::Loss;
 use super::reply_of;
 use crate::id::Place;
 use crate::member::Frame;
-use crate::messages::Reply;
+use crate::messages::{Opening, Peer, Reply};
 
 /// What has happened.
 pub(super) struct Explanation {
@@ -215,8 +215,8 @@ impl<'k> Known<'k> {
             }
         }
         match (step, reply) {
-            (Step::Opened { node, outgoing }, _) => {
-                self.open(replay, index, *node, outgoing)?;
+            (Step::Opened { node, opening }, _) => {
+                self.open(replay, index, *node, opening)?;
             }
             (
                 Step::Send {
@@ -252,8 +252,8 @@ impl<'k> Known<'k> {
         step: &Step,
     ) -> Result<Option<Reply>, Contradiction> {
         let reply = match step {
-            Step::Opened { node, outgoing } => {
-                self.open(replay, index, *node, outgoing)?;
+            Step::Opened { node, opening } => {
+                self.open(replay, index, *node, opening)?;
                 Reply::Opened
             }
             Step::Send {
@@ -300,9 +300,9 @@ impl<'k> Known<'k> {
         replay: &mut Reconstruction,
         index: usize,
         node: Place,
-        outgoing: &[Place],
+        opening: &Opening,
     ) -> Result<(), Contradiction> {
-        for to in outgoing {
+        for Peer { place: to, .. } in &opening.outgoing {
             let owing = self.bank.snapshots.owing;
             replay.channels.open(node, *to, owing, 0);
             self.was_enqueued(replay, Some(index), node, *to)?;

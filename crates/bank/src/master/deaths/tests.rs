@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::{Awaits, Effect, Fate, Master, Process, Setup};
+use super::super::{Awaits, Effect, Fate, LastWords, Master, Process, Setup};
 use crate::account::Transfer;
 use crate::id::Place;
 use crate::member::Frame;
@@ -28,6 +28,7 @@ impl Played {
                 window: 5_000,
                 tile: 16,
                 history: true,
+                lasting: false,
             }),
             asked: Vec::new(),
             shown: String::new(),
@@ -106,7 +107,9 @@ impl Played {
 
     fn dies(&mut self, node: u32) {
         let process = Process::Node(Place(node));
-        self.master.died(process, Fate::Signal(9)).unwrap();
+        self.master
+            .died(process, Fate::Signal(9), LastWords::default())
+            .unwrap();
         self.follow();
     }
 

@@ -9,7 +9,7 @@ use snapshot::SnapshotId;
 use crate::account::Transfer;
 use crate::audit::Unsound;
 use crate::id::Place;
-use crate::master::{Awaits, Effect, Fate, Master, Process, Setup};
+use crate::master::{Awaits, Effect, Fate, LastWords, Master, Process, Setup};
 use crate::member::Frame;
 use crate::messages::{Answer, Reply};
 use crate::script::{Statement, read_script};
@@ -29,6 +29,7 @@ impl Run {
                 window: 100,
                 tile: 4,
                 history: true,
+                lasting: false,
             }),
             script: read_script(script.as_bytes()).unwrap().into(),
             history: Vec::new(),
@@ -98,7 +99,11 @@ fn what_the_dead_sent_each_other_is_inferred_where_the_living_have_seen_what_fol
     run.connect();
     run.execute(5);
     for dead in [1, 0] {
-        let died = run.master.died(Process::Node(Place(dead)), Fate::Signal(9));
+        let died = run.master.died(
+            Process::Node(Place(dead)),
+            Fate::Signal(9),
+            LastWords::default(),
+        );
         died.unwrap();
     }
     let found = |frames: &[Frame]| Reply::Found {

@@ -6,13 +6,13 @@ mod refused;
 mod shown;
 mod sparse;
 
-use super::{Checker, Command, Names, read_script};
+use super::{Checker, Command, Names, read_lasting_script, read_script};
 use crate::id::NodeId;
 
-/// The commands of a script that is accepted.
+/// The commands of a script that is accepted where the bank lasts.
 #[track_caller]
 fn commands(script: &[u8]) -> Vec<Command> {
-    match read_script(script) {
+    match read_lasting_script(script) {
         Ok(statements) => {
             let mut names = Names::default();
             let commands = statements.iter();
@@ -39,7 +39,7 @@ fn rendered(script: &[u8]) -> String {
 fn every_command_is_read() {
     let script = b"KillAll\nStartMaster\nCreateNode 1 1000\nCreateNode 0 0\nSend 1 0 300\n\
         Receive 0 1\nReceive 0\nReceiveAll\nBeginSnapshot 1\nCollectState\nPrintSnapshot\n\
-        PrintSnapshot 2\nKillNode 1\nnodes\nKillAll\nStartMaster sparse\nCreateNode 1 5\n\
+        PrintSnapshot 2\nKillNode 1\nRestartNode 1\nnodes\nKillAll\nStartMaster sparse\nCreateNode 1 5\n\
         CreateNode 0 0\nConnect 1 0\nSend 1 0 7\n";
     let (zero, one) = (NodeId(0), NodeId(1));
     let wanted = [
@@ -72,6 +72,7 @@ fn every_command_is_read() {
         Command::PrintSnapshot { number: None },
         Command::PrintSnapshot { number: Some(2) },
         Command::KillNode { id: one },
+        Command::RestartNode { id: one },
         Command::Nodes,
         Command::KillAll,
         Command::StartMaster { sparse: true },

@@ -4,7 +4,7 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::super::{COMMANDS, Checker, Command, read_script};
+use super::super::{COMMANDS, Checker, Command, read_lasting_script, read_script};
 use crate::id::{NodeId, Place};
 
 fn each_seed(check: impl Fn(u64, &mut ChaCha8Rng)) {
@@ -110,10 +110,15 @@ fn nothing_panics_and_no_control_character_is_shown() {
 fn a_file_is_accepted_exactly_if_every_line_of_it_is_in_a_session() {
     each_seed(|seed, rng| {
         let script = random_script(rng);
-        let mut checker = Checker::new();
+        let lasts = below(rng, 2) == 0;
+        let mut checker = Checker::new().lasting(lasts);
         let mut lines = (1..).zip(script.split(|&byte| byte == b'\n'));
         let first = lines.find_map(|(number, text)| checker.line(number, text).err());
-        match (read_script(&script), first) {
+        let read = match lasts {
+            true => read_lasting_script(&script),
+            false => read_script(&script),
+        };
+        match (read, first) {
             (Ok(_), None) => {}
             (Err(all), Some(first)) => {
                 assert_eq!(all[..first.len()], first, "seed {seed}");
@@ -161,7 +166,7 @@ fn a_command_printed_reads_back_as_itself() {
                     _ => {}
                 }
                 let script = format!("{before}{}", command.rename(|place| ids[place.index()]));
-                let read = read_script(script.as_bytes());
+                let read = read_lasting_script(script.as_bytes());
                 let last = read.as_ref().ok().and_then(|statements| statements.last());
                 let read_back = last.map(|statement| statement.command);
                 assert_eq!(read_back, Some(command), "seed {seed}: {script}: {read:?}");

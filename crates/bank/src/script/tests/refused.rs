@@ -1,7 +1,7 @@
 //! Every refusal, as it is shown.
 
 use super::rendered;
-use crate::script::LINE_LIMIT;
+use crate::script::{LINE_LIMIT, read_lasting_script};
 
 /// Checks what is shown for the last line of a script whose lines before it are accepted.
 #[track_caller]
@@ -287,6 +287,27 @@ fn nodes_that_are_not_there_or_there_already() {
             "        ^",
         ],
     );
+}
+
+#[test]
+fn nothing_is_started_again_in_a_bank_that_does_not_last() {
+    let reported = "1: RestartNode needs a bank that lasts: give --data DIR";
+    let killed = format!("{TWO}\nKillNode 1");
+    check(&killed, "RestartNode 1", &[reported, "^^^^^^^^^^^"]);
+    check(
+        &killed,
+        "RestartNode 3",
+        &[
+            reported,
+            "^^^^^^^^^^^",
+            "13: node 3 is not created by any earlier line",
+            "            ^",
+        ],
+    );
+    let lasting = |line: &str| read_lasting_script(format!("{TWO}\n{line}\n").as_bytes());
+    // Whether it is dead is found out when its turn comes.
+    assert!(lasting("RestartNode 1").is_ok());
+    assert!(lasting("RestartNode 3").is_err());
 }
 
 #[test]

@@ -40,7 +40,7 @@ impl World {
                     observer.requests.push_back(request);
                 }
             }
-            Effect::Show { shown, .. } => self.show(&shown),
+            Effect::Show { shown, .. } => show(&shown, &mut self.stdout),
             Effect::Fail { line, failed } => self.failures.push((line, failed.1)),
             Effect::Notify(notice) => self.notices.push(*notice),
             Effect::Table(rows) => self.check_table(&rows)?,
@@ -50,7 +50,7 @@ impl World {
             }
             Effect::StartObserver => {
                 self.observer = Some(ObserverProcess {
-                    observer: Observer::new(false),
+                    observer: Observer::new(false, false),
                     life: Life::Running,
                     noticed: false,
                     requests: VecDeque::new(),
@@ -92,6 +92,11 @@ impl World {
                 process.instructions.push_back(Instruction::Open(opening));
             }
             Effect::Kill(place) => self.kill(place),
+            Effect::Restart { .. }
+            | Effect::GiveUp(..)
+            | Effect::Introduce(_)
+            | Effect::Lay { .. }
+            | Effect::Attach { .. } => return Err("somebody is to come back".to_owned()),
             Effect::EndAll => {
                 self.nodes.clear();
                 self.channels.clear();
@@ -140,28 +145,28 @@ impl World {
             extra: Vec::new(),
         });
     }
+}
 
-    fn show(&mut self, shown: &Shown) {
-        use std::fmt::Write as _;
-        let out = &mut self.stdout;
-        let written = match shown {
-            Shown::Transfer { from, amount, .. } => writeln!(out, "{from} Transfer {amount}"),
-            Shown::Marker { from, .. } => writeln!(out, "{from} SnapshotToken -1"),
-            Shown::Refused { .. } => writeln!(out, "ERR_SEND"),
-            Shown::Started { node, .. } => writeln!(out, "Started by Node {node}"),
-            Shown::Snapshot(snapshot) => {
-                out.push_str("---Node states\n");
-                for (node, balance) in &snapshot.accounts {
-                    out.push_str(&format!("node {node} = {balance}\n"));
-                }
-                out.push_str("---Channel states\n");
-                for (from, to, amounts) in snapshot.channels() {
-                    let sum: u64 = amounts.iter().sum();
-                    out.push_str(&format!("channel ({from} → {to}) = {sum}\n"));
-                }
-                Ok(())
+/// Shows a result as master does.
+pub fn show(shown: &Shown, out: &mut String) {
+    use std::fmt::Write as _;
+    let written = match shown {
+        Shown::Transfer { from, amount, .. } => writeln!(out, "{from} Transfer {amount}"),
+        Shown::Marker { from, .. } => writeln!(out, "{from} SnapshotToken -1"),
+        Shown::Refused { .. } => writeln!(out, "ERR_SEND"),
+        Shown::Started { node, .. } => writeln!(out, "Started by Node {node}"),
+        Shown::Snapshot(snapshot) => {
+            out.push_str("---Node states\n");
+            for (node, balance) in &snapshot.accounts {
+                out.push_str(&format!("node {node} = {balance}\n"));
             }
-        };
-        written.expect("a string takes it all");
-    }
+            out.push_str("---Channel states\n");
+            for (from, to, amounts) in snapshot.channels() {
+                let sum: u64 = amounts.iter().sum();
+                out.push_str(&format!("channel ({from} → {to}) = {sum}\n"));
+            }
+            Ok(())
+        }
+    };
+    written.expect("a string takes it all");
 }

@@ -13,9 +13,9 @@ use bank::observer::Observer;
 #[derive(Debug)]
 pub struct Pipe<T> {
     /// Enqueued by the writer, not written.
-    pub(super) outbox: VecDeque<T>,
+    pub outbox: VecDeque<T>,
     /// Written, not read.
-    pub(super) written: VecDeque<T>,
+    pub written: VecDeque<T>,
 }
 
 impl<T> Default for Pipe<T> {
@@ -28,16 +28,16 @@ impl<T> Default for Pipe<T> {
 }
 
 impl<T> Pipe<T> {
-    pub(super) fn push(&mut self, frame: T) {
+    pub fn push(&mut self, frame: T) {
         self.outbox.push_back(frame);
     }
 
-    pub(super) fn write(&mut self, frames: usize) {
+    pub fn write(&mut self, frames: usize) {
         self.written.extend(self.outbox.drain(..frames));
     }
 
     /// The writer dies; a part of its outbox, from the front, has got through before.
-    pub(super) fn cut_off(&mut self, draw: &mut Draw) {
+    pub fn cut_off(&mut self, draw: &mut Draw) {
         let through = draw.pick(self.outbox.len() + 1);
         self.write(through);
         self.outbox.clear();

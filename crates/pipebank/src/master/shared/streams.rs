@@ -51,12 +51,12 @@ pub(crate) fn read_whole(path: &Path, what: &str, files: &mut Files) -> Result<V
     Ok(bytes)
 }
 
-/// A script as text, if it is free of mistakes.
+/// A script as text, if it is free of mistakes, whether its bank lasts or not.
 pub(crate) fn checked_script(path: &Path, files: &mut Files) -> Result<String, Error> {
     let name = name_of(path);
     let text = read_whole(path, "the script", files);
     let text = text.map_err(|error| Error::Io(error).in_file(&name))?;
-    bank::script::read_script(&text).map_err(|refusals| Error::Refused {
+    bank::script::read_lasting_script(&text).map_err(|refusals| Error::Refused {
         path: name,
         refusals,
     })?;

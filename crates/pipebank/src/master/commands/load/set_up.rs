@@ -15,6 +15,7 @@ impl Run<'_> {
             window: usize::MAX,
             tile: mesh::tile(Some(self.nodes as u64))?,
             history: false,
+            lasting: false,
         });
         let (shape, nodes) = (self.options.topology, self.options.nodes);
         let amount = self.options.balance;

@@ -37,6 +37,7 @@ Commands:
   CollectState          collect the snapshots that have begun
   PrintSnapshot [N]     print the newest snapshot collected, or number N
   KillNode ID           kill the process of node ID
+  RestartNode ID        start it again as it was, in a bank that lasts
   nodes                 list nodes and what waits for them, on standard error
 
 Without a script, at a terminal, a prompt reads them: try `help`.

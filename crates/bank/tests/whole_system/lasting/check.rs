@@ -1,0 +1,72 @@
+//! What must hold of a system that lasts when it has come to rest: all is as if nobody had died.
+
+use bank::account::{Incoming, Outgoing};
+use bank::id::{NodeId, Place};
+use bank::member::Frame;
+use bank::node::Node;
+use reference::interpret_lasting;
+
+use super::World;
+use crate::checks::{the_history_is_right, transfers};
+use crate::world::Complaint;
+
+/// Everything that must hold after a script of one system, whoever died.
+pub fn check(
+    world: &World,
+    text: &str,
+    seed: u64,
+    deposits: &[(NodeId, u64)],
+) -> Result<(), Complaint> {
+    let expected = interpret_lasting(text, seed);
+    if world.stdout != expected.stdout {
+        return Err(format!(
+            "stdout is\n{}and must be\n{}",
+            world.stdout, expected.stdout
+        ));
+    }
+    let failed: Vec<u64> = world.failures.iter().map(|(line, _)| *line).collect();
+    let must: Vec<u64> = expected.failures.iter().map(|it| it.line as u64).collect();
+    if failed != must {
+        return Err(format!("lines {failed:?} failed, and lines {must:?} must"));
+    }
+    nothing_is_lost(world, deposits)?;
+    the_history_is_right(&world.history)
+}
+
+/// Whatever is in no account is on its way, in the order in which it was sent, and master knows of it.
+fn nothing_is_lost(world: &World, deposits: &[(NodeId, u64)]) -> Result<(), Complaint> {
+    let mut money = 0;
+    let mut nodes = Vec::new();
+    for place in world.kept.keys() {
+        nodes.push((*place, world.restored(*place, 0)?));
+    }
+    for (to, receiver) in &nodes {
+        money += u128::from(receiver.member().account().balance());
+        for (slot, end) in receiver.member().account().incoming().iter().enumerate() {
+            let received = receiver.frames_received(Incoming(slot));
+            let sender = &nodes[end.peer.index()].1;
+            let on_the_way = match outgoing(sender, *to) {
+                Some(channel) => world.frames_behind(end.peer, channel, received)?,
+                None => Vec::new(),
+            };
+            let known: Vec<Frame> = world.master.in_transit(end.peer, *to).collect();
+            if on_the_way != known {
+                return Err(format!(
+                    "{} → {to}: {on_the_way:?} is on its way, and master thinks {known:?}",
+                    end.peer
+                ));
+            }
+            money += transfers(on_the_way.iter());
+        }
+    }
+    let deposited: u128 = deposits.iter().map(|(_, amount)| u128::from(*amount)).sum();
+    match money == deposited {
+        true => Ok(()),
+        false => Err(format!("there are {money} of {deposited}")),
+    }
+}
+
+fn outgoing(sender: &Node, to: Place) -> Option<Outgoing> {
+    let ends = sender.member().account().outgoing();
+    ends.iter().position(|end| end.peer == to).map(Outgoing)
+}

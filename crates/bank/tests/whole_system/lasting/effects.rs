@@ -1,0 +1,170 @@
+//! What master wants done, where the bank lasts.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bank::Broken;
+use bank::id::Place;
+use bank::master::{Effect, Process};
+use bank::messages::{Announcement, Instruction, Reply};
+use bank::node::Node;
+use bank::observer::Observer;
+use history::Event;
+
+use super::super::world::{Complaint, Pipe, show};
+use super::{Kept, Line, NodeProcess, ObserverProcess, World};
+
+impl World {
+    /// Does what master wants done.
+    pub(super) fn after(&mut self, heard: Result<(), Broken>) -> Result<(), Complaint> {
+        heard.map_err(|broken| format!("master: {broken}"))?;
+        let mut effects = std::mem::take(&mut self.effects);
+        loop {
+            self.master.swap_effects(&mut effects);
+            if effects.is_empty() {
+                break;
+            }
+            for effect in effects.drain(..) {
+                self.carry_out(effect)?;
+            }
+        }
+        self.effects = effects;
+        Ok(())
+    }
+
+    fn carry_out(&mut self, effect: Effect) -> Result<(), Complaint> {
+        let says = |outcome: Result<(), Broken>| outcome.map_err(|it| format!("master: {it}"));
+        match effect {
+            // What is said to the dead is not heard.
+            Effect::Instruct(place, instruction) => {
+                self.process(place).instructions.push_back(instruction);
+            }
+            Effect::Request(request) => {
+                let observer = self.observer.as_mut().ok_or("no observer")?;
+                observer.requests.push_back(request);
+            }
+            Effect::Show { shown, .. } => show(&shown, &mut self.stdout),
+            Effect::Fail { line, failed } => self.failures.push((line, failed.1)),
+            Effect::Notify(_) | Effect::Table(_) => {}
+            Effect::History(happened) => {
+                let (line, what) = *happened;
+                self.history.push(Event {
+                    line,
+                    time: None,
+                    what,
+                    extra: Vec::new(),
+                });
+            }
+            Effect::StartObserver => self.start_observer(),
+            Effect::StartNode { place, id, deposit } => {
+                let journal = Vec::new();
+                let kept = Kept {
+                    id,
+                    deposit,
+                    journal,
+                };
+                self.kept.insert(place, kept);
+                self.start_node(place, 0)?;
+                says(self.master.started(Ok(())))?;
+            }
+            Effect::Connect(pairs) => {
+                for (from, to) in pairs {
+                    self.lay(from, to, None);
+                }
+            }
+            Effect::Open(node, opening) => {
+                for to in &opening.outgoing {
+                    if self.ends.contains_key(&(node, to.place)) {
+                        self.attach(node, to.place, 0);
+                    }
+                }
+                let instructions = &mut self.process(node).instructions;
+                instructions.push_back(Instruction::Open(opening));
+            }
+            Effect::Lay { from, to, laying } => self.lay(from, to, Some(laying)),
+            Effect::Attach { from, to, received } => self.attach(from, to, received),
+            Effect::Restart {
+                process: Process::Node(place),
+                answered,
+                ..
+            } => {
+                self.restarts += 1;
+                self.start_node(place, answered)?;
+                self.process(place).replies.push(Reply::Restored);
+                says(self.master.restarted(Process::Node(place)))?;
+            }
+            Effect::Restart { process, .. } => {
+                self.restarts += 1;
+                self.start_observer();
+                says(self.master.restarted(process))?;
+            }
+            Effect::GiveUp(process, fate) => {
+                return Err(format!("{process:?} is given up: {fate}"));
+            }
+            Effect::Introduce(place) => self.introduce(place),
+            Effect::Kill(place) => self.kill(place),
+            Effect::EndAll => {
+                self.nodes.clear();
+                self.kept.clear();
+                self.ends.clear();
+                self.observer = None;
+            }
+        }
+        Ok(())
+    }
+
+    fn start_observer(&mut self) {
+        self.observer = Some(ObserverProcess {
+            observer: Observer::new(true, false),
+            is_dead: false,
+            requests: VecDeque::new(),
+            answers: Pipe::default(),
+            hatch: VecDeque::new(),
+            lines: BTreeMap::new(),
+        });
+    }
+
+    fn start_node(&mut self, place: Place, answered: u64) -> Result<(), Complaint> {
+        let node: Node = self.restored(place, answered)?;
+        let process = NodeProcess {
+            node,
+            is_dead: false,
+            is_noticed: false,
+            unkept: Vec::new(),
+            instructions: VecDeque::new(),
+            replies: Pipe::default(),
+            announced: VecDeque::new(),
+            line: None,
+            write_ends: BTreeMap::new(),
+            read_ends: BTreeMap::new(),
+            asked: None,
+        };
+        self.nodes.insert(place, process);
+        Ok(())
+    }
+
+    /// Makes pipes between a node and the observer.
+    fn introduce(&mut self, place: Place) {
+        let line = self.lines.len();
+        self.lines.push(Line::default());
+        let announced = &mut self.process(place).announced;
+        announced.push_back((Announcement::Observer, line));
+        if let Some(observer) = &mut self.observer {
+            observer.hatch.push_back(line);
+        }
+    }
+
+    fn lay(&mut self, from: Place, to: Place, laying: Option<u64>) {
+        let pipe = self.pipes.len();
+        self.pipes.push(Pipe::default());
+        self.ends.insert((from, to), pipe);
+        let announced = &mut self.process(to).announced;
+        announced.push_back((Announcement::Incoming { from, laying }, pipe));
+    }
+
+    fn attach(&mut self, from: Place, to: Place, received: u64) {
+        if let Some(pipe) = self.ends.remove(&(from, to)) {
+            let announced = &mut self.process(from).announced;
+            announced.push_back((Announcement::Outgoing { to, received }, pipe));
+        }
+    }
+}
