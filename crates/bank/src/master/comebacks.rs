@@ -30,8 +30,9 @@ pub struct LastWords {
     pub has_spoken: bool,
 }
 
-/// How often in a row a process may die before it has said anything.
-const TRIES: u32 = 3;
+/// How often in a row a process may die before it has said anything. Whoever kills at random needs luck to
+/// do that to the same one, each time during a longer pause.
+const TRIES: u32 = 5;
 
 /// What is under way so that somebody comes back.
 #[derive(Debug, Default)]

@@ -211,6 +211,8 @@ pub struct Row {
     pub place: Place,
     /// Its id.
     pub id: NodeId,
+    /// Which process it has, or had last, from 1.
+    pub incarnation: u64,
     /// How it is.
     pub state: State,
 }

@@ -37,24 +37,24 @@ mod issue;
 mod nodes;
 mod ready;
 mod retire;
+mod step;
 
 use std::collections::{BTreeSet, VecDeque};
 
-use snapshot::SnapshotId;
-
-use self::channels::{Channels, Taken, Ticket};
-use self::collect::{Outcome, Snapshots};
+use self::channels::{Channels, Ticket};
+use self::collect::Snapshots;
 use self::comebacks::Comebacks;
 use self::deaths::Settling;
 use self::events::Events;
 use self::issue::{Issue, Stage};
 use self::nodes::Nodes;
 use self::retire::Retired;
+use self::step::{Entry, Said, Step};
 use crate::Broken;
 use crate::draw::Draw;
 use crate::id::Place;
 use crate::member::Frame;
-use crate::messages::{Answer, Opening, Reply};
+use crate::messages::{Answer, Reply};
 use crate::script::Statement;
 use crate::topology::Topology;
 
@@ -88,94 +88,6 @@ pub enum Awaits {
     Word(Process),
     /// The news that this process is dead, which another one knows already.
     Death(Process),
-}
-
-/// A step in flight: one frame whose reply is awaited, or what is known without one.
-#[derive(Clone, Debug)]
-struct Entry {
-    statement: Statement,
-    step: Step,
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    /// The outcome is known; it only waits for its turn.
-    Known(Box<Result<Shown, Failure>>),
-    /// A node opens channels.
-    Opened {
-        node: Place,
-        opening: Box<Opening>,
-    },
-    Send {
-        node: Place,
-        to: Place,
-        amount: u64,
-        certain: bool,
-    },
-    Receive {
-        node: Place,
-        from: Place,
-        expected: Taken,
-    },
-    Begin {
-        node: Place,
-        snapshot: SnapshotId,
-    },
-    Joined,
-    /// Every snapshot from this one to the last that has begun.
-    Collect {
-        first: SnapshotId,
-    },
-    /// The balance of a node, for the `nodes` command.
-    Balance {
-        node: Place,
-    },
-    /// All balances have come: the `nodes` command shows its table.
-    Table,
-    /// A node removes its parts of snapshots that are over.
-    Forgotten {
-        node: Place,
-        first: SnapshotId,
-        last: SnapshotId,
-    },
-    /// A channel is read ahead, before its sender is killed.
-    Ahead {
-        node: Place,
-        from: Place,
-        frames: u64,
-    },
-    /// The channel of a dead node is read to its end.
-    ToEnd {
-        from: Place,
-        node: Place,
-    },
-}
-
-impl Step {
-    /// Whose word completes the step.
-    fn process(&self) -> Option<Process> {
-        match self {
-            Self::Opened { node, .. }
-            | Self::Send { node, .. }
-            | Self::Receive { node, .. }
-            | Self::Begin { node, .. }
-            | Self::Balance { node }
-            | Self::Forgotten { node, .. }
-            | Self::Ahead { node, .. }
-            | Self::ToEnd { node, .. } => Some(Process::Node(*node)),
-            Self::Joined | Self::Collect { .. } => Some(Process::Observer),
-            Self::Known(_) | Self::Table => None,
-        }
-    }
-}
-
-/// What was said for a step.
-#[derive(Clone, Debug)]
-enum Said {
-    Reply(Reply),
-    Outcome(Box<Outcome>),
-    /// Nothing, nor ever will be: whoever was to say it is dead.
-    Nothing,
 }
 
 /// What master knows of the system between a `StartMaster` and a `KillAll`.

@@ -237,6 +237,7 @@ impl Master {
         let row = |place: &Place| Row {
             place: *place,
             id: bank.nodes[*place].id,
+            incarnation: bank.nodes[*place].incarnation(),
             state: match bank.nodes.fate(*place) {
                 Some(fate) => State::Died(fate.clone()),
                 None => State::Running {

@@ -273,12 +273,27 @@ impl Node {
                 effects.push(Effect::Reply(Reply::Began));
             }
             Record::Forget { first, last } => {
-                self.carry_out(Instruction::Forget { first, last }, effects)?;
+                self.forget(first, last, effects);
             }
             Record::Report => self.carry_out(Instruction::Report, effects)?,
             Record::Ahead { frames } => effects.push(Effect::Reply(Reply::Ahead { frames })),
         }
         Ok(())
+    }
+
+    /// Snapshots are over.
+    pub(super) fn forget(
+        &mut self,
+        first: SnapshotId,
+        last: SnapshotId,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.keep(effects, || Record::Forget { first, last });
+        for snapshot in first.0..=last.0 {
+            // The copy that was handed over is in good hands.
+            drop(self.member.hand_over(SnapshotId(snapshot)));
+        }
+        effects.push(Effect::Reply(Reply::Forgotten));
     }
 
     /// The channel from a node was laid anew: says how many of its frames were received.

@@ -27,6 +27,7 @@
 
 mod lasting;
 mod load;
+mod slots;
 mod snapshots;
 
 use std::collections::VecDeque;
@@ -38,6 +39,8 @@ use crate::account::{Incoming, Outgoing, Transfer};
 use crate::id::{NodeId, Place};
 use crate::member::{Frame, Marker, Member};
 use crate::messages::{FRAMES, Instruction, Opening, Order, Peer, Reply, Report};
+
+use self::slots::Slots;
 
 pub use self::lasting::{Record, Resending, Restoring};
 pub use self::load::{Batch, Round};
@@ -123,25 +126,6 @@ enum Waiting {
     Ahead,
     ToEnd,
     Order(SnapshotId),
-}
-
-/// Which channel leads to, or comes from, the node at a place.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Slots(Vec<Option<u32>>);
-
-impl Slots {
-    fn set(&mut self, place: Place, slot: usize) {
-        if self.0.len() <= place.index() {
-            self.0.resize(place.index() + 1, None);
-        }
-        self.0[place.index()] = Some(slot as u32);
-    }
-
-    fn get(&self, place: Place) -> Result<usize, Broken> {
-        let slot = self.0.get(place.index()).copied().flatten();
-        slot.map(|slot| slot as usize)
-            .ok_or(Broken::NotConnected(place))
-    }
 }
 
 /// A node.
@@ -335,14 +319,7 @@ impl Node {
                 let balance = self.member.account().balance();
                 effects.push(Effect::Reply(Reply::Balance { balance }));
             }
-            Instruction::Forget { first, last } => {
-                self.keep(effects, || Record::Forget { first, last });
-                for snapshot in first.0..=last.0 {
-                    // The copy that was handed over is in good hands.
-                    drop(self.member.hand_over(SnapshotId(snapshot)));
-                }
-                effects.push(Effect::Reply(Reply::Forgotten));
-            }
+            Instruction::Forget { first, last } => self.forget(first, last, effects),
             Instruction::Load {
                 seed,
                 quota,

@@ -36,6 +36,8 @@ pub(super) fn token_of(place: Place) -> Token {
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) id: NodeId,
+    /// How many processes it has had, with this one.
+    pub(super) incarnation: u64,
     pub(super) process: Incarnation<Instruction, Reply>,
 }
 
@@ -114,7 +116,11 @@ impl<'p> Cluster<'p> {
         let child = self.spawn_node(place, id, deposit, None)?;
         let process = Incarnation::new(child, token_of(place), &self.poller)?;
         self.nodes.resize_with(place.index(), || None);
-        self.nodes.push(Some(Node { id, process }));
+        self.nodes.push(Some(Node {
+            id,
+            incarnation: 1,
+            process,
+        }));
         if self.data.is_some() {
             // The pipes are made when the observer is told of it.
             return Ok(());
@@ -370,15 +376,19 @@ impl<'p> Cluster<'p> {
             return Ok(());
         };
         let observer = self.observer.as_ref().filter(|it| it.fate.is_none());
-        let nodes = self.nodes.iter().flatten();
+        let living = || {
+            let nodes = self.nodes.iter().flatten();
+            nodes.filter(|node| node.process.fate.is_none())
+        };
+        let incarnations = || living().map(|node| (node.id, node.incarnation));
         run_dir
             .publish(&Pids {
                 master: std::process::id(),
                 observer: observer.map(|observer| observer.child.pid()),
-                nodes: nodes
-                    .filter(|node| node.process.fate.is_none())
+                nodes: living()
                     .map(|node| (node.id, node.process.child.pid()))
                     .collect(),
+                incarnations: self.data.as_ref().map(|_| incarnations().collect()),
             })
             .map_err(Stop::from)
     }

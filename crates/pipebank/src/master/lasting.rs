@@ -15,7 +15,7 @@ use bank::master::{LastWords, Process};
 use bank::messages::{Announcement, Instruction, Opening};
 
 /// How long it is waited before a process is started that has died without a word, the second time; each
-/// further time ten times as long.
+/// further time five times as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 
 /// Where a bank that lasts lives.
@@ -117,14 +117,19 @@ impl Cluster<'_> {
         (id, deposit): (NodeId, u64),
     ) -> Result<(), Stop> {
         if tries > 1 {
-            self.pause(FIRST_PAUSE * 10_u32.pow(tries - 2))?;
+            self.pause(FIRST_PAUSE * 5_u32.pow(tries - 2))?;
         }
         match process {
             Process::Observer => return self.start_observer(),
             Process::Node(place) => {
                 let child = self.spawn_node(place, id, deposit, Some(answered))?;
                 let process = Incarnation::new(child, token_of(place), &self.poller)?;
-                self.nodes[place.index()] = Some(Node { id, process });
+                let before = self.node(place).map_or(0, |node| node.incarnation);
+                self.nodes[place.index()] = Some(Node {
+                    id,
+                    incarnation: before + 1,
+                    process,
+                });
             }
         }
         self.publish()

@@ -343,11 +343,9 @@ impl<'p> Session<'p> {
     }
 
     fn name_of(&self, process: Process) -> String {
+        let id = |node| self.master.id(node);
         match process {
-            Process::Node(node) => match self.master.id(node) {
-                Some(id) => format!("node {id}"),
-                None => "a node".to_owned(),
-            },
+            Process::Node(node) => id(node).map_or("a node".to_owned(), |id| format!("node {id}")),
             Process::Observer => "the observer".to_owned(),
         }
     }
