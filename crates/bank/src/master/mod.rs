@@ -21,7 +21,7 @@
 //!   channels;
 //! * `retire.rs`: what its reply brings; `collect.rs`: what the observer answers;
 //! * `deaths.rs`: what the death of a process changes; `comebacks.rs`: how it is undone, in a bank that
-//!   lasts;
+//!   lasts; `kept.rs`: what outlives master there;
 //! * `channels.rs`, `ready.rs`: what is known of channels;
 //! * `events.rs`: the history.
 
@@ -34,6 +34,7 @@ mod events;
 mod failure;
 mod grow;
 mod issue;
+mod kept;
 mod nodes;
 mod ready;
 mod retire;
@@ -48,6 +49,7 @@ use self::comebacks::Comebacks;
 use self::deaths::Settling;
 use self::events::Events;
 use self::issue::{Issue, Stage};
+use self::kept::Recalled;
 use self::nodes::Nodes;
 use self::retire::Retired;
 use crate::Broken;
@@ -62,6 +64,7 @@ pub use self::channels::Transfers;
 pub use self::comebacks::LastWords;
 pub use self::effect::{Effect, Notice, Process, Row, Shown, State};
 pub use self::failure::{Failure, Fate, NotStarted, Waiting, WaitingNode};
+pub use self::kept::Kept;
 
 /// What a master has to know from the beginning.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +73,8 @@ pub struct Setup {
     pub seed: u64,
     /// How many steps may be in flight, at least 1.
     pub window: usize,
-    /// With how many others a new node is connected at once, at least 1.
+    /// With how many others a new node is connected at once, at least 1. In a bank that lasts it must never
+    /// change: nodes remember what they were told.
     pub tile: usize,
     /// Whether a history is wanted.
     pub history: bool,
@@ -126,6 +130,11 @@ enum Step {
     Collect {
         first: SnapshotId,
     },
+    /// The same, of which it is kept how it ended.
+    Recalled {
+        first: SnapshotId,
+        kept: Box<Kept>,
+    },
     /// The balance of a node, for the `nodes` command.
     Balance {
         node: Place,
@@ -138,7 +147,7 @@ enum Step {
         first: SnapshotId,
         last: SnapshotId,
     },
-    /// A channel is read ahead, before its sender is killed.
+    /// A channel is read ahead, up to this frame, before its sender is killed.
     Ahead {
         node: Place,
         from: Place,
@@ -164,7 +173,7 @@ impl Step {
             | Self::Ahead { node, .. }
             | Self::ToEnd { node, .. } => Some(Process::Node(*node)),
             Self::Joined | Self::Collect { .. } => Some(Process::Observer),
-            Self::Known(_) | Self::Table => None,
+            Self::Known(_) | Self::Recalled { .. } | Self::Table => None,
         }
     }
 }
@@ -223,6 +232,7 @@ pub struct Master {
     settling: Option<Box<Settling>>,
     /// What is under way so that somebody comes back, in a bank that lasts.
     comebacks: Comebacks,
+    recalled: Recalled,
     events: Option<Box<Events>>,
     effects: Vec<Effect>,
 }
@@ -244,6 +254,7 @@ impl Master {
             held: None,
             settling: None,
             comebacks: Comebacks::default(),
+            recalled: Recalled::default(),
             events: setup.history.then(|| Box::new(Events::new(setup.lasting))),
             effects: Vec::new(),
         }
@@ -276,15 +287,28 @@ impl Master {
         self.go_on()
     }
 
-    /// No statement follows for now: what waits for the next ones to be done with them is done.
+    /// No statement follows for now: what waits for the next ones to be done with them is done. Not so in
+    /// a bank that lasts, in which everybody does the same in every run, whenever statements come.
     ///
     /// # Errors
     ///
     /// Something that cannot be.
     pub fn pause(&mut self) -> Result<(), Broken> {
-        if self.settling.is_none() && self.current.is_none() {
+        if !self.setup.lasting && self.settling.is_none() && self.current.is_none() {
             self.connect_new_nodes();
         }
+        self.go_on()
+    }
+
+    /// The script is over, in a bank that lasts: what was left for the next statement is done now. Master
+    /// must be [ready](Self::is_ready).
+    ///
+    /// # Errors
+    ///
+    /// Something that cannot be.
+    pub fn finish(&mut self) -> Result<(), Broken> {
+        debug_assert!(self.current.is_none(), "nothing is being issued");
+        self.connect_new_nodes();
         self.go_on()
     }
 
