@@ -93,11 +93,11 @@ pub enum Instruction {
     /// a node finds that, it keeps the instructions behind it until then, so that nothing a dead node
     /// has done can depend on an end that nobody knows it has found.
     Resume,
-    /// Read a channel ahead, without receiving, until this many frames are there or it ends.
+    /// Read a channel ahead, without receiving, until everything up to this frame has come or it ends.
     ReadAhead {
         /// The channel's sender.
         from: Place,
-        /// How many frames.
+        /// The number of that frame, markers included: both ends count them from 1.
         frames: u64,
     },
     /// Read the channel of a dead node to its end, without receiving, and say what is there.
@@ -207,7 +207,7 @@ pub enum Reply {
     ObserverGone,
     /// The channel is read ahead.
     Ahead {
-        /// How many frames of it are there to be received.
+        /// How many of the frames that were meant are there to be received.
         frames: u64,
     },
     /// What a dead node had written into its channel and was not received, in order; several

@@ -314,7 +314,7 @@ impl Master {
     }
 
     /// Lays a channel anew, where both ends are there.
-    fn lay(&mut self, from: Place, to: Place) {
+    pub(super) fn lay(&mut self, from: Place, to: Place) {
         let nodes = &self.bank.nodes;
         if nodes[from].is_running() && nodes[to].is_running() {
             self.comebacks.laid += 1;
@@ -422,8 +422,11 @@ fn instruction_of(step: &Step) -> Option<Instruction> {
             first: *first,
             last: *last,
         },
-        Step::Known(_) | Step::Joined | Step::Collect { .. } | Step::Table | Step::ToEnd { .. } => {
-            return None;
-        }
+        Step::Known(_)
+        | Step::Joined
+        | Step::Collect { .. }
+        | Step::Recalled { .. }
+        | Step::Table
+        | Step::ToEnd { .. } => return None,
     })
 }

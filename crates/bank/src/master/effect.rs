@@ -7,6 +7,7 @@ use history::What;
 
 use super::channels::Transfers;
 use super::failure::{Failure, Fate};
+use super::kept::Kept;
 use crate::audit::GlobalSnapshot;
 use crate::id::{NodeId, Place};
 use crate::messages::{Instruction, Opening, Request};
@@ -79,6 +80,8 @@ pub enum Effect {
     },
     /// It dies again and again, or is broken: the run cannot go on.
     GiveUp(Process, Fate),
+    /// Keep this for ever, before anything is done of what follows, in a bank that lasts.
+    Keep(Box<Kept>),
     /// Make pipes between a node and the observer, in a bank that lasts.
     Introduce(Place),
     /// Make a new pipe for a channel, hand over its read end, and keep the other.

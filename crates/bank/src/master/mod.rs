@@ -21,7 +21,7 @@
 //!   channels;
 //! * `retire.rs`: what its reply brings; `collect.rs`: what the observer answers;
 //! * `deaths.rs`: what the death of a process changes; `comebacks.rs`: how it is undone, in a bank that
-//!   lasts;
+//!   lasts; `kept.rs`: what outlives master there;
 //! * `channels.rs`, `ready.rs`: what is known of channels;
 //! * `events.rs`: the history.
 
@@ -34,6 +34,7 @@ mod events;
 mod failure;
 mod grow;
 mod issue;
+mod kept;
 mod nodes;
 mod ready;
 mod retire;
@@ -47,6 +48,7 @@ use self::comebacks::Comebacks;
 use self::deaths::Settling;
 use self::events::Events;
 use self::issue::{Issue, Stage};
+use self::kept::Recalled;
 use self::nodes::Nodes;
 use self::retire::Retired;
 use self::step::{Entry, Said, Step};
@@ -62,6 +64,7 @@ pub use self::channels::Transfers;
 pub use self::comebacks::LastWords;
 pub use self::effect::{Effect, Notice, Process, Row, Shown, State};
 pub use self::failure::{Failure, Fate, NotStarted, Waiting, WaitingNode};
+pub use self::kept::Kept;
 
 /// What a master has to know from the beginning.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +73,8 @@ pub struct Setup {
     pub seed: u64,
     /// How many steps may be in flight, at least 1.
     pub window: usize,
-    /// With how many others a new node is connected at once, at least 1.
+    /// With how many others a new node is connected at once, at least 1. In a bank that lasts it must never
+    /// change: nodes remember what they were told.
     pub tile: usize,
     /// Whether a history is wanted.
     pub history: bool,
@@ -135,6 +139,7 @@ pub struct Master {
     settling: Option<Box<Settling>>,
     /// What is under way so that somebody comes back, in a bank that lasts.
     comebacks: Comebacks,
+    recalled: Recalled,
     events: Option<Box<Events>>,
     effects: Vec<Effect>,
 }
@@ -156,6 +161,7 @@ impl Master {
             held: None,
             settling: None,
             comebacks: Comebacks::default(),
+            recalled: Recalled::default(),
             events: setup.history.then(|| Box::new(Events::new(setup.lasting))),
             effects: Vec::new(),
         }
@@ -188,15 +194,28 @@ impl Master {
         self.go_on()
     }
 
-    /// No statement follows for now: what waits for the next ones to be done with them is done.
+    /// No statement follows for now: what waits for the next ones to be done with them is done. Not so in
+    /// a bank that lasts, in which everybody does the same in every run, whenever statements come.
     ///
     /// # Errors
     ///
     /// Something that cannot be.
     pub fn pause(&mut self) -> Result<(), Broken> {
-        if self.settling.is_none() && self.current.is_none() {
+        if !self.setup.lasting && self.settling.is_none() && self.current.is_none() {
             self.connect_new_nodes();
         }
+        self.go_on()
+    }
+
+    /// The script is over, in a bank that lasts: what was left for the next statement is done now. Master
+    /// must be [ready](Self::is_ready).
+    ///
+    /// # Errors
+    ///
+    /// Something that cannot be.
+    pub fn finish(&mut self) -> Result<(), Broken> {
+        debug_assert!(self.current.is_none(), "nothing is being issued");
+        self.connect_new_nodes();
         self.go_on()
     }
 

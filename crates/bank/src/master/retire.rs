@@ -74,6 +74,9 @@ impl Master {
             (Step::Collect { first }, Said::Outcome(outcome)) => {
                 return self.end_collection(&statement, first, *outcome);
             }
+            (Step::Recalled { first, kept }, _) => {
+                return self.conclude(&statement, first, *kept);
+            }
             (step, said) if in_turn => return self.complete_otherwise(&statement, step, said),
             (step, said) => return self.complete_after_death(&statement, step, said),
         }

@@ -4,7 +4,7 @@ use snapshot::SnapshotId;
 
 use super::channels::Taken;
 use super::collect::Outcome;
-use super::{Failure, Process, Shown};
+use super::{Failure, Kept, Process, Shown};
 use crate::id::Place;
 use crate::messages::{Opening, Reply};
 use crate::script::Statement;
@@ -45,6 +45,11 @@ pub(super) enum Step {
     Collect {
         first: SnapshotId,
     },
+    /// The same, of which it is kept how it ended.
+    Recalled {
+        first: SnapshotId,
+        kept: Box<Kept>,
+    },
     /// The balance of a node, for the `nodes` command.
     Balance {
         node: Place,
@@ -57,7 +62,7 @@ pub(super) enum Step {
         first: SnapshotId,
         last: SnapshotId,
     },
-    /// A channel is read ahead, before its sender is killed.
+    /// A channel is read ahead, up to this frame, before its sender is killed.
     Ahead {
         node: Place,
         from: Place,
@@ -83,7 +88,7 @@ impl Step {
             | Self::Ahead { node, .. }
             | Self::ToEnd { node, .. } => Some(Process::Node(*node)),
             Self::Joined | Self::Collect { .. } => Some(Process::Observer),
-            Self::Known(_) | Self::Table => None,
+            Self::Known(_) | Self::Recalled { .. } | Self::Table => None,
         }
     }
 }

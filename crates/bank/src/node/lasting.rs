@@ -55,9 +55,11 @@ pub enum Record {
     },
     /// [`Instruction::Report`].
     Report,
-    /// [`Instruction::ReadAhead`]: what was there. Who comes back reads ahead again.
+    /// [`Instruction::ReadAhead`]. Who comes back reads ahead again what he has not received since.
     Ahead {
-        /// How many frames.
+        /// The channel's sender.
+        from: Place,
+        /// Up to which frame.
         frames: u64,
     },
 }
@@ -85,8 +87,14 @@ impl Record {
                     last: to,
                 },
             ) => (first, last) == (from, to),
-            (Self::Report, Instruction::Report)
-            | (Self::Ahead { .. }, Instruction::ReadAhead { .. }) => true,
+            (
+                Self::Ahead { from, frames },
+                Instruction::ReadAhead {
+                    from: peer,
+                    frames: up_to,
+                },
+            ) => (from, frames) == (peer, up_to),
+            (Self::Report, Instruction::Report) => true,
             _ => false,
         }
     }
@@ -97,8 +105,6 @@ impl Record {
 pub(super) struct Lasting {
     /// What was carried out before a death, and its reply, which master may not have heard.
     echoes: VecDeque<(Record, Reply)>,
-    /// It reads ahead what it has read ahead before its death: that is in the journal already.
-    reads_again: bool,
 }
 
 /// A node on its way back: its journal is folded.
@@ -230,32 +236,18 @@ impl Node {
         let echo = self.lasting.as_mut().and_then(|it| it.echoes.pop_front());
         match echo {
             None => self.carry_out(instruction, effects),
-            // What was read ahead is lost.
-            Some((Record::Ahead { .. }, _))
-                if matches!(instruction, Instruction::ReadAhead { .. }) =>
-            {
-                if let Some(lasting) = &mut self.lasting {
-                    lasting.reads_again = true;
-                }
-                self.carry_out(instruction, effects)
-            }
             Some((kept, reply)) if kept.answers(&instruction) => {
-                effects.push(Effect::Reply(reply));
+                match kept {
+                    // What was read ahead is lost.
+                    Record::Ahead { from, frames } => self.read_ahead(from, frames, effects)?,
+                    _ => effects.push(Effect::Reply(reply)),
+                }
                 Ok(())
             }
             Some((kept, _)) => Err(Broken::OtherThanKept {
                 kept: format!("{kept:?}"),
                 said: format!("{instruction:?}"),
             }),
-        }
-    }
-
-    /// What was asked for is read ahead.
-    pub(super) fn keep_ahead(&mut self, frames: u64, effects: &mut Vec<Effect>) {
-        if let Some(lasting) = &mut self.lasting
-            && !std::mem::take(&mut lasting.reads_again)
-        {
-            effects.push(Effect::Record(Record::Ahead { frames }));
         }
     }
 
@@ -276,7 +268,7 @@ impl Node {
                 self.forget(first, last, effects);
             }
             Record::Report => self.carry_out(Instruction::Report, effects)?,
-            Record::Ahead { frames } => effects.push(Effect::Reply(Reply::Ahead { frames })),
+            Record::Ahead { .. } => effects.push(Effect::Reply(Reply::Ahead { frames: 0 })),
         }
         Ok(())
     }

@@ -123,7 +123,8 @@ struct Neighbour {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Waiting {
     Frame(Incoming),
-    Ahead,
+    /// How many frames are wanted.
+    Ahead(u64),
     ToEnd,
     Order(SnapshotId),
 }
@@ -260,9 +261,9 @@ impl Node {
                 let is_new = !std::mem::replace(&mut self.incoming[from.0].has_ended, true);
                 self.give_up(Reply::Ended, is_new, effects);
             }
-            (Input::Ahead(frames), Some(Waiting::Ahead)) => {
+            (Input::Ahead(frames), Some(Waiting::Ahead(wanted))) => {
                 self.waiting = None;
-                self.keep_ahead(frames, effects);
+                let frames = frames.min(wanted);
                 effects.push(Effect::Reply(Reply::Ahead { frames }));
             }
             (Input::Found(frames), Some(Waiting::ToEnd)) => {
@@ -306,9 +307,8 @@ impl Node {
             }
             Instruction::Resume => return Err(Broken::NotAskedFor(format!("{instruction:?}"))),
             Instruction::ReadAhead { from, frames } => {
-                self.waiting = Some(Waiting::Ahead);
-                let from = Incoming(self.from.get(from)?);
-                effects.push(Effect::ReadAhead(from, frames));
+                self.keep(effects, || Record::Ahead { from, frames });
+                self.read_ahead(from, frames, effects)?;
             }
             Instruction::ReadToEnd { from } => {
                 self.waiting = Some(Waiting::ToEnd);
@@ -381,6 +381,24 @@ impl Node {
             self.say(effects, |_| format!("opens its channel from node {id}"));
         }
         effects.push(Effect::Reply(Reply::Opened));
+    }
+
+    /// Has a channel read ahead, as far as it was not received already.
+    fn read_ahead(
+        &mut self,
+        from: Place,
+        frames: u64,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Broken> {
+        let from = Incoming(self.from.get(from)?);
+        match frames.saturating_sub(self.frames_received(from)) {
+            0 => effects.push(Effect::Reply(Reply::Ahead { frames: 0 })),
+            wanted => {
+                self.waiting = Some(Waiting::Ahead(wanted));
+                effects.push(Effect::ReadAhead(from, wanted));
+            }
+        }
+        Ok(())
     }
 
     fn send(&mut self, to: Place, amount: u64, effects: &mut Vec<Effect>) -> Result<(), Broken> {

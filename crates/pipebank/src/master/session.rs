@@ -233,6 +233,8 @@ impl<'p> Session<'p> {
                 let who = self.name_of(process);
                 return Err(Stop::GivenUp { who, fate });
             }
+            // Nobody reads it yet: a script that was interrupted is not taken up again.
+            Effect::Keep(_) => {}
             Effect::Introduce(place) => self.cluster.introduce(place)?,
             Effect::Lay { from, to, laying } => self.cluster.lay(from, to, laying)?,
             Effect::Attach { from, to, received } => self.cluster.attach(from, to, received)?,
