@@ -193,8 +193,11 @@ impl Node {
             writing: Scratch::default(),
             lasting,
         };
-        if keeping.is_some_and(|keeping| keeping.answered.is_some()) {
-            node.say_that_it_is_restored()?;
+        if let Some(keeping) = keeping {
+            node.make_way_for_pipes();
+            if keeping.answered.is_some() {
+                node.replies.push(&Reply::Restored).map_err(on("replies"))?;
+            }
         }
         Ok(node)
     }

@@ -143,6 +143,29 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Option<(T, usize)>, E
     Ok(Some((value, HEADER + used)))
 }
 
+/// A value by itself, of any length, for a place that says how long it is.
+///
+/// # Errors
+///
+/// [`Error::Unwritable`].
+pub fn to_bytes<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
+    let encoded = bincode::serde::encode_to_vec(value, CONFIG.with_no_limit());
+    encoded.map_err(|error| Error::Unwritable(error.to_string()))
+}
+
+/// The value that [`to_bytes`] has made bytes of.
+///
+/// # Errors
+///
+/// [`Error::Malformed`].
+pub fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    let decoded = bincode::serde::decode_from_slice(bytes, CONFIG.with_no_limit());
+    match decoded.map_err(|error| malformed(bytes.len(), &error))? {
+        (value, used) if used == bytes.len() => Ok(value),
+        _ => Err(malformed(bytes.len(), &"bytes left over")),
+    }
+}
+
 /// The value of what must be one frame and nothing else.
 ///
 /// # Errors

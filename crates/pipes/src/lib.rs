@@ -38,7 +38,7 @@ pub use child::{Child, Death, Parent, close_inherited_on_exec, parent, spawn};
 pub use deaths::Deaths;
 pub use directory::{Directory, is_ours};
 pub use end::{Fill, Flush, Frames, Receiver, Scratch, Sender};
-pub use frame::{MAX_FRAME, decode, encode};
+pub use frame::{MAX_FRAME, decode, encode, from_bytes, to_bytes};
 pub use hatch::{HandOver, Hatch, MAX_DESCRIPTORS, PipeEnds, RawEnd, pipe};
 pub use limits::{
     DescriptorLimit, cpu_time, descriptor_limit, outlive_the_file_size_limit,

@@ -37,7 +37,7 @@ const TRIES: u32 = 5;
 /// What is under way so that somebody comes back.
 #[derive(Debug, Default)]
 pub(super) struct Comebacks {
-    /// What the dead have said, and what is heard when it is its turn.
+    /// What the dead have said, and others before it was their turn.
     left: BTreeMap<Place, VecDeque<Reply>>,
     /// Channels that are laid anew, by (from, to), while it is not known what was received: by the number
     /// of the laying.
@@ -76,6 +76,16 @@ impl Comebacks {
                 reply.map(Said::Reply)
             }
         }
+    }
+
+    /// Whether it is not known yet of some channel how much of it was received.
+    pub(super) fn is_laying(&self) -> bool {
+        !self.layings.is_empty()
+    }
+
+    /// Somebody says something before it is his turn.
+    pub(super) fn hear_early(&mut self, node: Place, reply: Reply) {
+        self.left.entry(node).or_default().push_back(reply);
     }
 
     /// Whether nobody hears what is said to the observer.
@@ -136,6 +146,13 @@ impl Master {
             }
         }
         self.go_on()
+    }
+
+    /// Whether it is not the turn of this node.
+    #[inline]
+    pub(super) fn is_early(&self, node: Place) -> bool {
+        let front = self.in_flight.front();
+        front.and_then(|entry| entry.step.process()) != Some(Process::Node(node))
     }
 
     /// Of how many instructions to a node the reply is known.

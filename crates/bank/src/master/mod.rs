@@ -248,11 +248,11 @@ impl Master {
         }
     }
 
-    /// Whether a death is being settled: then a word of any node is heard, not only of the one that is
-    /// [awaited](Self::awaits). Somebody else may wait for that.
+    /// Whether a death is being settled, or a channel laid anew: then a word of any node is heard, not only
+    /// of the one that is [awaited](Self::awaits). Somebody else may wait for that.
     #[must_use]
-    pub fn is_settling(&self) -> bool {
-        self.settling.is_some()
+    pub fn hears_everybody(&self) -> bool {
+        self.settling.is_some() || self.comebacks.is_laying()
     }
 
     /// The statement that is waited for, as people write it. `None` where what is waited for belongs
@@ -316,6 +316,10 @@ impl Master {
         }
         if self.settling.is_some() {
             return self.say_settling(Process::Node(node), Said::Reply(reply));
+        }
+        if self.setup.lasting && self.is_early(node) {
+            self.comebacks.hear_early(node, reply);
+            return Ok(());
         }
         self.take_word(Said::Reply(reply))
     }

@@ -281,6 +281,7 @@ fn lasting(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
         window: [1, 4, 16, 64, 1024, 1024][draw.pick(6)],
         tile: 1 + draw.pick(4),
         is_noticed_late: draw.pick(3) == 0,
+        withholding: draw.pick(2) == 0,
         ends: [0, 1, 2, 6][draw.pick(4)],
         life: [30, 300, 1000][draw.pick(3)],
     };

@@ -185,7 +185,7 @@ impl World {
             },
             Awaits::Nobody | Awaits::Death(_) => {}
         }
-        if self.master.is_settling() {
+        if self.master.hears_everybody() {
             let speaking = self
                 .nodes
                 .iter()

@@ -243,7 +243,7 @@ impl<'p> Cluster<'p> {
             return Ok(true);
         }
         for place in (0..self.nodes.len()).map(Place::at) {
-            if master.is_settling()
+            if master.hears_everybody()
                 && let Some(reply) = self.reply(place)?
             {
                 master.hear(place, reply)?;

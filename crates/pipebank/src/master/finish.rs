@@ -44,7 +44,7 @@ fn standing(session: &Session<'_>) -> u8 {
 
 fn end_early(session: &mut Session<'_>, stop: Stop) -> u8 {
     let patience = Patience::brief(LAST_WORDS);
-    let _ = session.results.flush(&patience);
+    let _ = session.flush_results(&patience);
     session.results.give_up();
     // Whoever does not answer will not end by itself either.
     let ending = match stop {

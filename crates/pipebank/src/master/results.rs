@@ -8,9 +8,10 @@ use std::io;
 use pipes::Patience;
 use serde::Serialize;
 
+use super::lasting::Shown;
 use super::shared::Stop;
 use bank::id::NodeId;
-use bank::master::Shown;
+use bank::master::Shown as OneResult;
 
 /// The version of the JSON lines' schema; it changes when a reader of the old one would go wrong.
 pub const JSON_SCHEMA: u32 = 1;
@@ -30,31 +31,35 @@ pub(super) enum Format {
 pub(super) struct Results {
     format: Format,
     buffer: Vec<u8>,
+    /// What was shown by a run that was interrupted, and is not shown again.
+    before: Shown,
+    /// How many bytes were shown, with those.
+    shown: u64,
 }
 
 impl Results {
-    pub(super) fn new(format: Format) -> Self {
+    pub(super) fn new(format: Format, before: Shown) -> Self {
         Self {
             format,
+            before,
+            shown: 0,
             buffer: Vec::with_capacity(BUFFER + 1024),
         }
     }
 
-    /// Shows a result of the command on `line`.
-    pub(super) fn show(
-        &mut self,
-        line: u64,
-        shown: &Shown,
-        patience: &Patience,
-    ) -> Result<(), Stop> {
+    /// Shows a result of the command on `line`: whether there is so much now that it is to be
+    /// [written](Self::flush).
+    pub(super) fn show(&mut self, line: u64, shown: &OneResult) -> Result<bool, Stop> {
         match self.format {
             Format::Text { arrow } => Text(&mut self.buffer).result(shown, arrow),
             Format::Json => write_json(&mut self.buffer, line, shown).map_err(Stop::Stdout)?,
         }
-        if self.buffer.len() >= BUFFER {
-            self.flush(patience)?;
-        }
-        Ok(())
+        Ok(self.buffer.len() >= BUFFER)
+    }
+
+    /// How many bytes were shown.
+    pub(super) fn shown(&self) -> u64 {
+        self.shown
     }
 
     /// Forgets what is buffered: nobody takes it.
@@ -67,8 +72,16 @@ impl Results {
         if self.buffer.is_empty() {
             return Ok(());
         }
+        let before = self.before.of_these(&self.buffer);
+        let before = before.map_err(|at| Stop::ShownOtherwise { at })?;
+        self.buffer.drain(..before);
+        self.shown += before as u64;
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
         match pipes::write_patiently(io::stdout(), &self.buffer, patience) {
             Ok(count) => {
+                self.shown += count as u64;
                 self.buffer.drain(..count);
             }
             Err(error) => {
@@ -87,21 +100,21 @@ impl Results {
 struct Text<'b>(&'b mut Vec<u8>);
 
 impl Text<'_> {
-    fn result(&mut self, shown: &Shown, arrow: &str) {
+    fn result(&mut self, shown: &OneResult, arrow: &str) {
         match *shown {
-            Shown::Transfer { from, amount, .. } => {
+            OneResult::Transfer { from, amount, .. } => {
                 self.number(from.0).text(" Transfer ").number(amount);
             }
-            Shown::Marker { from, .. } => {
+            OneResult::Marker { from, .. } => {
                 self.number(from.0).text(" SnapshotToken -1");
             }
-            Shown::Refused { .. } => {
+            OneResult::Refused { .. } => {
                 self.text("ERR_SEND");
             }
-            Shown::Started { node, .. } => {
+            OneResult::Started { node, .. } => {
                 self.text("Started by Node ").number(node.0);
             }
-            Shown::Snapshot(ref snapshot) => {
+            OneResult::Snapshot(ref snapshot) => {
                 self.text("---Node states\n");
                 for (node, balance) in &snapshot.accounts {
                     self.text("node ").number(node.0).text(" = ");
@@ -182,10 +195,10 @@ struct JsonChannel<'a> {
     transfers: &'a [u64],
 }
 
-fn write_json(out: &mut Vec<u8>, line: u64, shown: &Shown) -> io::Result<()> {
+fn write_json(out: &mut Vec<u8>, line: u64, shown: &OneResult) -> io::Result<()> {
     let result = match *shown {
-        Shown::Transfer { node, from, amount } => JsonResult::Transfer { node, from, amount },
-        Shown::Marker {
+        OneResult::Transfer { node, from, amount } => JsonResult::Transfer { node, from, amount },
+        OneResult::Marker {
             node,
             from,
             snapshot,
@@ -194,7 +207,7 @@ fn write_json(out: &mut Vec<u8>, line: u64, shown: &Shown) -> io::Result<()> {
             from,
             snapshot,
         },
-        Shown::Refused {
+        OneResult::Refused {
             from,
             to,
             amount,
@@ -205,8 +218,8 @@ fn write_json(out: &mut Vec<u8>, line: u64, shown: &Shown) -> io::Result<()> {
             amount,
             balance,
         },
-        Shown::Started { node, snapshot } => JsonResult::Started { node, snapshot },
-        Shown::Snapshot(ref snapshot) => JsonResult::Snapshot {
+        OneResult::Started { node, snapshot } => JsonResult::Started { node, snapshot },
+        OneResult::Snapshot(ref snapshot) => JsonResult::Snapshot {
             snapshot: snapshot.id.0,
             nodes: snapshot
                 .accounts

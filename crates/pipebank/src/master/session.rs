@@ -19,6 +19,7 @@ use pipes::{Input, Patience, Token};
 use super::chronicle::Chronicle;
 use super::cluster::{Cluster, INPUT, SIGNALS};
 use super::ending::Ending;
+use super::lasting::{DataDir, TILE};
 use super::mesh;
 use super::results::{Format, Results};
 use super::shared::{
@@ -76,15 +77,23 @@ impl<'p> Session<'p> {
         teller: Teller,
     ) -> Result<Self, Stop> {
         cluster.publish()?;
-        let results = Results::new(settings.format);
-        let tile = mesh::tile(settings.nodes)?;
-        let master = Master::new(bank::master::Setup {
+        let past = cluster.data.as_mut().and_then(DataDir::take_past);
+        let (outcomes, shown) = past.map(|past| (past.outcomes, past.shown)).unzip();
+        let results = Results::new(settings.format, shown.unwrap_or_default());
+        let tile = match cluster.data {
+            Some(_) => TILE,
+            None => mesh::tile(settings.nodes)?,
+        };
+        let mut master = Master::new(bank::master::Setup {
             seed: settings.seed,
             window: settings.window,
             tile,
             history: chronicle.is_some(),
             lasting: cluster.data.is_some(),
         });
+        if let Some(outcomes) = outcomes {
+            master = master.recalling(outcomes);
+        }
         Ok(Self {
             patience: cluster.patience,
             master,
@@ -183,7 +192,11 @@ impl<'p> Session<'p> {
         match effect {
             Effect::Instruct(node, instruction) => self.cluster.instruct(node, &instruction)?,
             Effect::Request(request) => self.cluster.request(&request)?,
-            Effect::Show { line, shown } => self.results.show(line, &shown, self.patience)?,
+            Effect::Show { line, shown } => {
+                if self.results.show(line, &shown)? {
+                    self.flush_results(self.patience)?;
+                }
+            }
             Effect::History(event) => {
                 let (line, what) = *event;
                 self.record(line, what);
@@ -233,8 +246,11 @@ impl<'p> Session<'p> {
                 let who = self.name_of(process);
                 return Err(Stop::GivenUp { who, fate });
             }
-            // Nobody reads it yet: a script that was interrupted is not taken up again.
-            Effect::Keep(_) => {}
+            Effect::Keep(kept) => {
+                if let Some(data) = &mut self.cluster.data {
+                    data.keep(*kept)?;
+                }
+            }
             Effect::Introduce(place) => self.cluster.introduce(place)?,
             Effect::Lay { from, to, laying } => self.cluster.lay(from, to, laying)?,
             Effect::Attach { from, to, received } => self.cluster.attach(from, to, received)?,
@@ -247,7 +263,7 @@ impl<'p> Session<'p> {
             Effect::EndAll => {
                 self.heed()?;
                 self.end_processes(Ending::Script, self.patience)?;
-                if let Some(data) = &self.cluster.data {
+                if let Some(data) = &mut self.cluster.data {
                     data.remove()?;
                 }
             }
@@ -313,7 +329,18 @@ impl<'p> Session<'p> {
     pub(super) fn show_everything(&mut self) -> Result<(), Stop> {
         self.drain()?;
         self.write_history(self.patience)?;
-        self.results.flush(self.patience)
+        self.flush_results(self.patience)
+    }
+
+    /// Writes the results that are buffered; where that cannot be seen, notes how much was written.
+    pub(super) fn flush_results(&mut self, patience: &Patience) -> Result<(), Stop> {
+        let before = self.results.shown();
+        let flushed = self.results.flush(patience);
+        let shown = self.results.shown();
+        if let Some(data) = self.cluster.data.as_mut().filter(|_| shown > before) {
+            data.note_shown(shown)?;
+        }
+        flushed
     }
 
     /// One wait: for replies, deaths, signals, input, the deadline.
@@ -407,7 +434,7 @@ impl<'p> Session<'p> {
 
     fn tell_within(&mut self, text: &str, patience: &Patience) -> Result<(), Stop> {
         self.write_history(patience)?;
-        self.results.flush(patience)?;
+        self.flush_results(patience)?;
         match self.settings.ascii {
             true => self.teller.tell(&text.replace('→', "->"), patience),
             false => self.teller.tell(text, patience),
@@ -417,7 +444,7 @@ impl<'p> Session<'p> {
     /// Shows on stderr, just as it is, what is no message; as `tell` after everything before it.
     pub(super) fn show(&mut self, text: &str) -> Result<(), Stop> {
         self.write_history(self.patience)?;
-        self.results.flush(self.patience)?;
+        self.flush_results(self.patience)?;
         self.teller.show(text, self.patience)
     }
 
@@ -445,8 +472,18 @@ impl<'p> Session<'p> {
 
     /// Ends the script: everything is retired and shown, every process has ended.
     pub(super) fn finish(&mut self) -> Result<(), Stop> {
+        if self.lasts() {
+            while !self.master.is_ready() {
+                self.advance()?;
+            }
+            let finished = self.master.finish();
+            self.carry_out(finished)?;
+        }
         self.show_everything()?;
         self.end(Ending::Script, self.patience)?;
+        if let Some(data) = &mut self.cluster.data {
+            data.finish()?;
+        }
         self.write_history(self.patience)
     }
 

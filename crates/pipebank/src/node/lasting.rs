@@ -15,7 +15,7 @@ use super::{Node, NodeError, Out, on};
 use bank::account::Outgoing;
 use bank::id::{NodeId, Place};
 use bank::member::Frame;
-use bank::messages::{Announcement, Reply};
+use bank::messages::Announcement;
 use bank::node::{Input, Record, Resending, Restoring};
 
 /// Where a node keeps what it has taken.
@@ -119,16 +119,14 @@ impl Lasting {
 }
 
 impl Node {
-    /// The first word of one who was started again.
-    pub(super) fn say_that_it_is_restored(&mut self) -> Result<(), NodeError> {
-        self.replies.push(&Reply::Restored).map_err(on("replies"))?;
+    /// Whatever channels it has, their pipes come later.
+    pub(super) fn make_way_for_pipes(&mut self) {
         self.outgoing = { self.value.member().account().outgoing().iter() }
             .map(|_| Out::from(Sender::closed()))
             .collect();
         self.incoming = { self.value.member().account().incoming().iter() }
             .map(|_| Receiver::closed())
             .collect();
-        Ok(())
     }
 
     /// Takes the pipe ends that have come through the hatch.

@@ -1,11 +1,13 @@
 //! Banks that last: whoever is killed goes on where he was, and nobody notices.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::Signal::SIGKILL;
-use testing::{Folder, Master, Pids, signal, stop, until};
+use testing::{Folder, Master, Pids, master, mesh, signal, stop, until};
 
 /// A master that waits for input, of a bank that lasts, with three nodes.
 fn three_nodes() -> Master {
@@ -201,4 +203,98 @@ fn a_node_that_dies_again_and_again_is_given_up() {
         "{run:#?}"
     );
     run.expect_status(1);
+}
+
+/// A script that shows much.
+fn long_script() -> String {
+    let mut script = mesh(3, 1000);
+    for round in 0..1500 {
+        let (from, to) = (1 + round % 3, 1 + (round + 1) % 3);
+        script += &format!("Send {from} {to} {}\nReceive {to} {from}\n", 1 + round % 7);
+        if round % 100 == 50 {
+            script += &format!("BeginSnapshot {from}\nCollectState\nReceiveAll\nCollectState\n");
+            script += "PrintSnapshot\n";
+        }
+    }
+    script
+}
+
+/// `master` with a bank that lasts, whose standard output is appended to a file.
+fn appending(folder: &Folder, out: &str, seed: &str) -> Child {
+    let file = fs::File::options()
+        .append(true)
+        .create(true)
+        .open(folder.path(out));
+    Command::new(master())
+        .args(["--seed", seed, "--data", "bank", "--history", "run.jsonl"])
+        .args(["--timeout", "60", "s.txt"])
+        .current_dir(folder.path("."))
+        .stdout(file.unwrap())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("master starts")
+}
+
+fn length(folder: &Folder, name: &str) -> u64 {
+    fs::metadata(folder.path(name)).map_or(0, |it| it.len())
+}
+
+#[test]
+fn a_script_that_was_interrupted_goes_on_where_it_stopped() {
+    let folder = Folder::new();
+    folder.file("s.txt", long_script());
+    let peace = folder.run(&["--seed", "1", "s.txt"]);
+    let whole = peace.out.len() as u64;
+    for part in 1..6 {
+        let mut run = appending(&folder, "out", "1");
+        assert!(until(|| length(&folder, "out") >= part * whole / 8));
+        run.kill().unwrap();
+        run.wait().unwrap();
+    }
+    let other = folder.file("other.txt", "StartMaster\n");
+    let refused = folder.run(&["--data", "bank", other]);
+    refused.expect(
+        2,
+        "",
+        "--data: bank: s.txt was interrupted: run it again to go on where it stopped\n",
+    );
+    let refused = folder.run(&["--seed", "2", "--data", "bank", "s.txt"]);
+    let told = "--data: bank: s.txt was interrupted (with --seed 1): run it again to go on where it \
+                stopped\n";
+    refused.expect(2, "", told);
+
+    let last = appending(&folder, "out", "1").wait_with_output().unwrap();
+    assert_eq!(last.status.code(), peace.status.code(), "{last:?}");
+    assert_eq!(fs::read_to_string(folder.path("out")).unwrap(), peace.out);
+    folder.run(&["verify", "run.jsonl"]).expect_status(0);
+}
+
+#[test]
+fn what_was_shown_through_a_pipe_is_not_shown_again() {
+    let folder = Folder::new();
+    folder.file("s.txt", long_script());
+    let peace = folder.run(&["--seed", "1", "s.txt"]);
+    let arguments = ["--seed", "1", "--data", "bank", "s.txt"];
+    let mut first = Command::new(master())
+        .args(arguments)
+        .current_dir(folder.path("."))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("master starts");
+    let mut out = BufReader::new(first.stdout.take().unwrap());
+    let mut shown = String::new();
+    for _ in 0..1000 {
+        out.read_line(&mut shown).unwrap();
+    }
+    first.kill().unwrap();
+    first.wait().unwrap();
+    out.read_to_string(&mut shown).unwrap();
+    let second = folder.run(&arguments);
+    second.expect_status(peace.status.code().unwrap());
+    let both = shown.clone() + &second.out;
+    // At most one write is repeated, and that is whole lines here.
+    assert!(peace.out.ends_with(&second.out), "{second:#?}");
+    assert!(both.len() >= peace.out.len(), "{} bytes", both.len());
+    assert!(!second.out.is_empty() || shown == peace.out);
 }

@@ -37,6 +37,8 @@ pub struct Disorder {
     pub tile: usize,
     /// Who has died is known to be dead only when nothing else can move.
     pub is_noticed_late: bool,
+    /// Nodes keep their replies to themselves while they wait for a frame.
+    pub withholding: bool,
     /// How often everybody dies at most, master first, between two of its effects…
     pub ends: u32,
     /// … of which it has at most this many.
@@ -232,6 +234,9 @@ impl World {
             self.moves_of_master(moves);
         }
         for (place, process) in &self.nodes {
+            if self.master.hears_everybody() && !process.replies.written.is_empty() {
+                moves.push(Move::Hear(Process::Node(*place)));
+            }
             self.moves_of_node(*place, process, moves);
         }
         self.moves_of_observer(moves);
@@ -315,7 +320,10 @@ impl World {
             moves.push(Move::Keep(place));
             return;
         }
-        if !process.replies.outbox.is_empty() {
+        let withholds = self.disorder.withholding && process.node.is_waiting();
+        let is_urgent = |reply: &Reply| matches!(reply, Reply::Received { .. });
+        let replies = &process.replies.outbox;
+        if !replies.is_empty() && (!withholds || replies.iter().any(is_urgent)) {
             moves.push(Move::WriteReplies(place));
         }
         if line.is_some_and(|line| !line.reports.outbox.is_empty()) {

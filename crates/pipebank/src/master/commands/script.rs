@@ -21,7 +21,7 @@ use self::options::Placement;
 use crate::master::chronicle::{Chronicle, HistoryFile, Kept};
 use crate::master::cluster::Cluster;
 use crate::master::finish;
-use crate::master::lasting::DataDir;
+use crate::master::lasting::{DataDir, Script, StandardOutput};
 use crate::master::pictures::{self, Picture};
 use crate::master::results::Format;
 use crate::master::session::{Session, Settings};
@@ -48,7 +48,8 @@ fn run_within(options: ScriptOptions, patience: &Patience) -> Result<u8, Error> 
     let file = file.as_deref().filter(|path| *path != Path::new("-"));
     let path = file.map_or_else(|| "-".to_owned(), name_of);
     // Of no use but for a history, and not for nothing.
-    let is_recorded = options.history.is_some() || !options.diagram.is_empty();
+    let is_recorded =
+        options.history.is_some() || !options.diagram.is_empty() || options.data.is_some();
     let digest = is_recorded.then(Sha256::new);
     let lasts = options.data.is_some();
     let mut files = Files::default();
@@ -125,7 +126,7 @@ fn prepare(
     options: ScriptOptions,
     path: String,
     mut source: Source,
-    header: Header,
+    mut header: Header,
     mut files: Files,
     patience: &Patience,
 ) -> Result<(Session<'_>, Source, Vec<Picture>), Error> {
@@ -154,7 +155,16 @@ fn prepare(
         true => Survives::Failure,
         false => Survives::Death,
     };
-    let data = data.map(|data| DataDir::open(data, survives)).transpose()?;
+    let script = Script {
+        name: path.clone(),
+        sha256: header.sha256.as_ref().map(ToString::to_string),
+        seed: options.system.given_seed(),
+        drawn_seed: header.seed.unwrap_or_default(),
+    };
+    let out = StandardOutput::of_this_process();
+    let data = data.map(|data| DataDir::open(data, survives, script, &out));
+    let data = data.transpose()?;
+    header.seed = data.as_ref().map(DataDir::seed).or(header.seed);
     let cluster = Cluster::new(programs, options.system.run_dir()?, patience);
     let cluster = cluster.map_err(Error::not_started)?.lasting(data);
 

@@ -4,7 +4,6 @@
 //! Why a single command of a script fails is a [`bank::master::Failure`]: the script goes on then.
 
 use std::io;
-use std::path::PathBuf;
 
 use bank::Broken;
 use bank::audit::Unsound;
@@ -18,7 +17,7 @@ use snapshot::SnapshotId;
 use super::misread::Misread;
 use super::paint::Painter;
 use super::run_dir::RunDirError;
-use super::streams::name_of;
+use crate::master::lasting::DataError;
 use crate::status;
 
 /// Why a run ends before its script does.
@@ -45,7 +44,13 @@ pub(crate) enum Stop {
     #[error("{who} is given up ({fate}); what was carried out is kept")]
     GivenUp { who: String, fate: Fate },
     #[error("{0}")]
-    Journal(#[from] journal::Error),
+    Data(#[from] DataError),
+    /// It is appended to what an interrupted run has shown.
+    #[error(
+        "standard output does not hold what this script has shown before it was interrupted (byte {at} \
+         is another): append to the same file (`>> FILE`), or write to a new one"
+    )]
+    ShownOtherwise { at: u64 },
     /// An invariant of the system broke.
     #[error("internal error: {0}")]
     Internal(String),
@@ -107,7 +112,8 @@ impl Stop {
             | Self::Stdout(_)
             | Self::Pipes(_)
             | Self::RunDir(_)
-            | Self::Journal(_) => status::FAILED,
+            | Self::Data(_)
+            | Self::ShownOtherwise { .. } => status::FAILED,
         }
     }
 }
@@ -198,9 +204,7 @@ pub(crate) enum Error {
     #[error("{0}")]
     RunDir(#[from] RunDirError),
     #[error("--data: {0}")]
-    Data(#[from] journal::Error),
-    #[error("--data: {} holds a bank already ({journal})", name_of(.path))]
-    HoldsABank { path: PathBuf, journal: String },
+    Data(#[from] DataError),
     #[error("master: {0}")]
     NotStarted(Stop),
 

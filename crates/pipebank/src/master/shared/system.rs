@@ -62,6 +62,11 @@ impl SystemOptions {
         self.seed.unwrap_or_else(any_seed)
     }
 
+    /// The seed that was given.
+    pub(crate) fn given_seed(&self) -> Option<u64> {
+        self.seed
+    }
+
     pub(crate) fn run_dir(&self) -> Result<Option<RunDir>, Error> {
         Ok(self.run_dir.as_deref().map(RunDir::open).transpose()?)
     }

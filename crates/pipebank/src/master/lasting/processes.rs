@@ -1,15 +1,12 @@
-//! The processes of a bank that lasts: its directory, where every node has a journal, and how processes
-//! are started again and connected anew. When that is to be done, [`bank::master`] decides.
+//! How processes of a bank that lasts are started again and connected anew. When that is to be done,
+//! [`bank::master`] decides.
 
-use std::hash::{BuildHasher, RandomState};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use journal::{Directory, Survives};
-
-use super::cluster::{Cluster, Node, token_of};
-use super::process::Incarnation;
-use super::shared::{Error, Stop};
+use super::super::cluster::{Cluster, Node, token_of};
+use super::super::process::Incarnation;
+use super::super::shared::Stop;
+use super::DataDir;
 use bank::id::{NodeId, Place};
 use bank::master::{LastWords, Process};
 use bank::messages::{Announcement, Instruction, Opening};
@@ -18,77 +15,12 @@ use bank::messages::{Announcement, Instruction, Opening};
 /// further time five times as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 
-/// Where a bank that lasts lives.
-#[derive(Debug)]
-pub(super) struct DataDir {
-    directory: Directory,
-    survives: Survives,
-    /// Tells this bank from others.
-    run: u64,
-    /// Which system of the script this is.
-    round: u64,
-}
-
-impl DataDir {
-    /// Opens and locks the directory; makes it where there is none.
-    pub(super) fn open(path: &Path, survives: Survives) -> Result<Self, Error> {
-        let directory = Directory::open(path)?;
-        if let Some(name) = journal::journals(&directory)?.first() {
-            return Err(Error::HoldsABank {
-                path: path.to_owned(),
-                journal: name.clone(),
-            });
-        }
-        Ok(Self {
-            directory,
-            survives,
-            run: RandomState::new().hash_one(std::process::id()),
-            round: 0,
-        })
-    }
-
-    pub(super) fn held(&self) -> &pipes::Directory {
-        self.directory.held()
-    }
-
-    /// Another system begins.
-    pub(super) fn begin(&mut self) {
-        self.round += 1;
-    }
-
-    fn journal_of(&self, place: Place) -> String {
-        format!("{}-node-{}", self.round, place.index())
-    }
-
-    /// What a node is told of where it keeps its journal.
-    pub(super) fn arguments(&self, place: Place, answered: Option<u64>) -> Vec<String> {
-        let mut arguments = vec![
-            format!("--journal={}", self.journal_of(place)),
-            format!("--run={}", self.run),
-            format!("--writer={}", place.index()),
-        ];
-        if self.survives == Survives::Failure {
-            arguments.push("--sync".to_owned());
-        }
-        arguments.extend(answered.map(|answered| format!("--answered={answered}")));
-        arguments
-    }
-
-    /// The system is no more, nor is what was kept of it.
-    pub(super) fn remove(&self) -> Result<(), journal::Error> {
-        let prefix = format!("{}-", self.round);
-        for name in journal::journals(&self.directory)? {
-            if name.starts_with(&prefix) {
-                journal::remove(&self.directory, &name, self.survives)?;
-            }
-        }
-        Ok(())
-    }
-}
-
 impl Cluster<'_> {
     /// The deaths that were noticed, with all that those had said and nobody has heard yet.
-    pub(super) fn last_words(&mut self, process: Process) -> Result<LastWords, pipes::Error> {
+    pub(in crate::master) fn last_words(
+        &mut self,
+        process: Process,
+    ) -> Result<LastWords, pipes::Error> {
         if self.data.is_none() {
             return Ok(LastWords::default());
         }
@@ -109,7 +41,7 @@ impl Cluster<'_> {
     }
 
     /// Starts a process again; the more often it has died without a word, the later.
-    pub(super) fn restart(
+    pub(in crate::master) fn restart(
         &mut self,
         process: Process,
         answered: u64,
@@ -147,7 +79,7 @@ impl Cluster<'_> {
     }
 
     /// Makes pipes between a node and the observer.
-    pub(super) fn introduce(&mut self, place: Place) -> Result<(), Stop> {
+    pub(in crate::master) fn introduce(&mut self, place: Place) -> Result<(), Stop> {
         let (orders, reports) = (pipes::pipe()?, pipes::pipe()?);
         let ends = vec![orders.read, reports.write];
         self.announce(Process::Node(place), &Announcement::Observer, ends)?;
@@ -155,7 +87,7 @@ impl Cluster<'_> {
     }
 
     /// Announces the ends of channels that were made, and has a node open them.
-    pub(super) fn open_announced(
+    pub(in crate::master) fn open_announced(
         &mut self,
         node: Place,
         opening: Box<Opening>,
@@ -175,7 +107,12 @@ impl Cluster<'_> {
     }
 
     /// Makes a new pipe for a channel, hands its read end over and keeps the other.
-    pub(super) fn lay(&mut self, from: Place, to: Place, laying: u64) -> Result<(), Stop> {
+    pub(in crate::master) fn lay(
+        &mut self,
+        from: Place,
+        to: Place,
+        laying: u64,
+    ) -> Result<(), Stop> {
         let ends = pipes::pipe()?;
         self.ends.write.insert((from, to), ends.write);
         let laying = Some(laying);
@@ -184,7 +121,12 @@ impl Cluster<'_> {
     }
 
     /// Hands over the write end of a channel that was kept.
-    pub(super) fn attach(&mut self, from: Place, to: Place, received: u64) -> Result<(), Stop> {
+    pub(in crate::master) fn attach(
+        &mut self,
+        from: Place,
+        to: Place,
+        received: u64,
+    ) -> Result<(), Stop> {
         let Some(end) = self.ends.write.remove(&(from, to)) else {
             return Ok(());
         };
@@ -193,7 +135,7 @@ impl Cluster<'_> {
     }
 
     /// Starts the process of a node.
-    pub(super) fn spawn_node(
+    pub(in crate::master) fn spawn_node(
         &self,
         place: Place,
         id: NodeId,
