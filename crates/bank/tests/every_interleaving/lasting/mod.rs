@@ -52,6 +52,10 @@ impl Model for Bank {
                 let can_be = shape != Chain && transfers > 0;
                 !can_be || verdicts(world).any(|it| it.in_transit)
             }),
+            Property::sometimes(AT_ONCE, |bank: &Bank, world: &World| {
+                let dead = world.processes.iter().filter(|it| !it.is_alive()).count();
+                dead == bank.bounds.deaths.min(bank.bounds.processes)
+            }),
             Property::sometimes(ALL_DIE, |bank: &Bank, world: &World| {
                 world.deaths == [0, 0] && bank.is_over(world)
             }),
@@ -66,6 +70,7 @@ const CONSERVES: &str = "all the money is there";
 const ONCE: &str = "every instruction is carried out once";
 const COMPLETES: &str = "everything completes";
 const IN_TRANSIT: &str = "a message crosses the cut";
+const AT_ONCE: &str = "as many are dead at once as may be";
 const ALL_DIE: &str = "as many die as may, and everything completes";
 
 fn verdicts(world: &World) -> impl Iterator<Item = &Verdict> {
