@@ -65,7 +65,7 @@ pub const FRAMES: usize = 256;
 pub const CHANNELS: usize = 240;
 
 /// Master's instructions to a node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Instruction {
     /// Take the ends of these channels from the hatch: the write ends of the outgoing ones, then
     /// the read ends of the incoming ones. The markers of the snapshots that the node has recorded
@@ -145,7 +145,7 @@ pub enum Instruction {
 }
 
 /// The channels that a node opens at once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Opening {
     /// The receivers at the other ends of the outgoing channels.
     #[serde(deserialize_with = "list")]
@@ -159,7 +159,7 @@ pub struct Opening {
 }
 
 /// A node at the other end of a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Peer {
     /// What it is called in messages.
     pub place: Place,
@@ -168,7 +168,7 @@ pub struct Peer {
 }
 
 /// A node's replies, one for each [`Instruction`], in order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Reply {
     /// The channels are open; markers owed to the peers are on their way.
     Opened,

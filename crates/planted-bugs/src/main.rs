@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use anstream::stderr;
 use clap::Parser;
 
-use bugs::{BUGS, Bug};
+use bugs::{Bug, bugs};
 use defences::{DEFENCES, Verdict};
 use tree::Tree;
 
@@ -48,7 +48,7 @@ impl Outcome {
 
 fn main() -> io::Result<()> {
     let options = Options::parse();
-    let unknown = |name: &&String| !BUGS.iter().any(|bug| bug.name == **name);
+    let unknown = |name: &&String| !bugs().any(|bug| bug.name == **name);
     if let Some(name) = options.names.iter().find(unknown) {
         say(&format!(
             "there is no bug `{name}`; --list says which there are"
@@ -56,7 +56,7 @@ fn main() -> io::Result<()> {
         std::process::exit(2);
     }
     if options.list {
-        for bug in BUGS {
+        for bug in bugs() {
             writeln!(io::stdout(), "{}: {} ({})", bug.name, bug.breaks, bug.file)?;
         }
         return Ok(());
@@ -78,7 +78,7 @@ fn main() -> io::Result<()> {
     }
 
     let mut outcomes = Vec::new();
-    for bug in BUGS.iter().filter(wanted) {
+    for bug in bugs().filter(wanted) {
         tree.plant(bug)?;
         let verdicts = try_all(&mut tree, options.quick);
         tree.heal()?;

@@ -23,7 +23,7 @@ use crate::member::Frame;
 use crate::messages::{Instruction, Opening, Reply};
 
 /// An instruction that was carried out, with what completed it: one for each reply.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Record {
     /// [`Instruction::Send`], accepted or refused.
     Send {

@@ -2,6 +2,7 @@
 
 use super::*;
 
+mod lasting;
 mod load;
 
 const FIRST: SnapshotId = SnapshotId(1);

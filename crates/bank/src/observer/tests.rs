@@ -7,6 +7,8 @@ use snapshot::Tally;
 
 use super::*;
 
+mod lasting;
+
 /// The ids of the nodes at places 0, 1 and 2: in another order.
 const IDS: [NodeId; 3] = [NodeId(30), NodeId(10), NodeId(20)];
 const DEPOSIT: u64 = 100;

@@ -12,17 +12,22 @@
 //! table. The deep bounds take minutes: `scripts/check --deep`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
+mod bounds;
 mod judge;
+mod lasting;
 mod world;
 
+use std::fmt::Debug;
 use std::fs;
+use std::hash::Hash;
 use std::thread;
 use std::time::Instant;
 
+use bounds::Shape::{Chain, ChainBack, LateRing, Mesh, Ring};
+use bounds::{Bounds, Bug};
 use judge::Verdict;
 use stateright::{Checker, HasDiscoveries, Model, Property};
-use world::Shape::{Chain, ChainBack, LateRing, Mesh, Ring};
-use world::{Bank, Bounds, Bug, Collection, Step, World};
+use world::{Bank, Collection, Step, World};
 
 impl Model for Bank {
     type State = World;
@@ -108,20 +113,28 @@ fn verdicts(world: &World) -> impl Iterator<Item = &Verdict> {
         })
 }
 
-/// Visits every state within the bounds; as many as were counted when they were last looked at.
 fn check(bounds: Bounds, states: usize) {
+    visit(Bank { bounds, bug: None }, &bounds.to_string(), states);
+}
+
+/// Visits every state of a bank; as many as were counted when they were last looked at.
+fn visit<B>(bank: B, called: &str, states: usize)
+where
+    B: Model + Send + Sync + 'static,
+    B::State: Clone + Debug + Hash + PartialEq + Send + Sync,
+    B::Action: Clone + Debug + PartialEq + Send + Sync,
+{
     // Forgets the peak so far; where that is not allowed, the figure is that of all banks so far.
     let _ = fs::write("/proc/self/clear_refs", "5");
     let begun = Instant::now();
-    let bank = Bank { bounds, bug: None };
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let checker = bank.checker().threads(threads).spawn_dfs().join();
     let seconds = begun.elapsed().as_secs_f64();
     let (found, depth) = (checker.unique_state_count(), checker.max_depth());
     let memory = peak_memory();
-    println!("{bounds}: {found} states, up to {depth} steps, {seconds:.1} s, {memory}");
+    println!("{called}: {found} states, up to {depth} steps, {seconds:.1} s, {memory}");
     checker.assert_properties();
-    assert_eq!(found, states, "states within these bounds: {bounds}");
+    assert_eq!(found, states, "states within these bounds: {called}");
 }
 
 /// The most memory that this process has had since that was last forgotten.
@@ -224,12 +237,22 @@ fn a_snapshot_of_which_nobody_can_hear_never_completes() {
     }
 }
 
-/// The shortest way to a state that breaks the property, or to an end without it.
 fn counterexample(bug: Bug, bounds: Bounds, property: &'static str) {
     let bank = Bank {
         bounds,
         bug: Some(bug),
     };
+    let checker = shortest(bank, bug, property);
+    checker.assert_no_discovery(AGREES);
+}
+
+/// The shortest way to a state that breaks the property, or to an end without it.
+fn shortest<B, D: Debug>(bank: B, bug: D, property: &'static str) -> impl Checker<B>
+where
+    B: Model + Send + Sync + 'static,
+    B::State: Clone + Debug + Hash + PartialEq + Send + Sync,
+    B::Action: Clone + Debug + PartialEq + Send + Sync,
+{
     let stop = HasDiscoveries::AnyOf([property].into());
     let checker = bank.checker().finish_when(stop).spawn_bfs().join();
     let path = checker.assert_any_discovery(property);
@@ -237,7 +260,7 @@ fn counterexample(bug: Bug, bounds: Bounds, property: &'static str) {
     for step in path.into_actions() {
         println!("    {step:?}");
     }
-    checker.assert_no_discovery(AGREES);
+    checker
 }
 
 #[test]

@@ -2,7 +2,6 @@
 //! an observer. Nothing is decided here that a node decides: this is what its process does around
 //! the member, one frame at a time, and what master and the observer do around that.
 
-use std::fmt;
 use std::sync::Arc;
 
 use bank::account::{Incoming, Outgoing, Transfer};
@@ -10,68 +9,8 @@ use bank::id::Place;
 use bank::member::{Frame, Member, Part};
 use snapshot::{Markers, SnapshotId};
 
-use super::judge::{Verdict, judge};
-
-/// Which channels there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
-    /// From everybody to everybody else.
-    Mesh,
-    /// From each to the next, and from the last to the first.
-    Ring,
-    /// The ring whose last channel opens at any time.
-    LateRing,
-    /// From each to the next; only the first begins snapshots.
-    Chain,
-    /// From each to the one before; only the first begins snapshots, and nobody hears of them.
-    ChainBack,
-}
-
-/// How much is to happen. Everything that can happen within it does, in every order.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
-    pub(crate) shape: Shape,
-    /// Processes that are connected from the beginning.
-    pub(crate) founders: usize,
-    /// Processes that join one after the other, at any time.
-    pub(crate) joiners: usize,
-    /// Transfers, from anybody to anybody.
-    pub(crate) transfers: usize,
-    /// Snapshots, each begun by anybody.
-    pub(crate) snapshots: usize,
-    /// Processes that crash, at any time.
-    pub(crate) crashes: usize,
-    /// Frames that fit into a pipe; what does not waits in the sender's outbox. `None`: whatever is
-    /// sent is in the pipe at once. Where nobody crashes that leaves nothing out, for outbox and
-    /// pipe together are one channel, and all that a [`Step::Put`] does is to make its frame come
-    /// later, which whoever takes it may do anyway. So larger banks can be looked at.
-    pub(crate) pipe: Option<usize>,
-}
-
-impl fmt::Display for Bounds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:?}: {} processes, {} that join, {} transfers, {} snapshots, {} crashes, ",
-            self.shape, self.founders, self.joiners, self.transfers, self.snapshots, self.crashes
-        )?;
-        match self.pipe {
-            Some(frames) => write!(f, "pipes of {frames}"),
-            None => write!(f, "pipes without bound"),
-        }
-    }
-}
-
-/// What the process around a member may get wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bug {
-    /// The markers go out some time after the state was recorded, not before anything else.
-    MarkersLater,
-    /// The last channel gets no marker.
-    OneMarkerMissing,
-    /// A new channel does not get the markers owed.
-    OwedMarkersForgotten,
-}
+use super::bounds::{Bounds, Bug, Shape};
+use super::judge::{Event, Past, Verdict, deposit, judge, messages};
 
 /// The bank within its bounds.
 #[derive(Clone, Copy, Debug)]
@@ -104,14 +43,6 @@ pub(crate) struct Process {
     pub(crate) log: Vec<Event>,
     /// With [`Bug::MarkersLater`]: what should have been sent before anything else.
     late: Vec<SnapshotId>,
-}
-
-/// What a process has lived through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Event {
-    Sent { to: usize, amount: u64 },
-    Received { from: usize, amount: u64 },
-    Recorded(SnapshotId),
 }
 
 /// Frames on their way from one process to another, the oldest first.
@@ -367,11 +298,30 @@ impl Bank {
         };
         parts.push(part);
         world.snapshots[snapshot] = if parts.len() == world.processes.len() {
-            let verdict = judge(id, &parts, world, self);
+            let verdict = judge(id, &parts, &self.past(world));
             Collection::Judged(verdict)
         } else {
             Collection::Collecting(parts)
         };
+    }
+
+    fn past(&self, world: &World) -> Past {
+        let everybody = 0..world.processes.len();
+        let pairs = everybody
+            .clone()
+            .flat_map(|from| everybody.clone().map(move |to| (from, to)));
+        let channels = pairs.filter(|(from, to)| self.has(world, *from, *to));
+        let balance = |it: &Arc<Process>| it.alive.then(|| it.member.account().balance());
+        Past {
+            logs: world.processes.iter().map(|it| it.log.clone()).collect(),
+            balances: world.processes.iter().map(balance).collect(),
+            channels: channels
+                .map(|(from, to)| {
+                    let frames = &world.channels[self.channel(from, to)].frames;
+                    ((from, to), messages(frames))
+                })
+                .collect(),
+        }
     }
 
     /// What is in its outboxes dies with it, and what is on the way to it will never be read; what
@@ -390,20 +340,13 @@ impl Bank {
         self.bounds.founders + self.bounds.joiners
     }
 
-    pub(crate) fn channel(&self, from: usize, to: usize) -> usize {
+    fn channel(&self, from: usize, to: usize) -> usize {
         from * self.most() + to
     }
 
     /// Whether there is a channel, its ends open or not.
-    pub(crate) fn has(&self, world: &World, from: usize, to: usize) -> bool {
-        let last = self.most() - 1;
-        match self.bounds.shape {
-            Shape::Mesh => from != to,
-            Shape::Ring => to == (from + 1) % (last + 1),
-            Shape::LateRing => to == from + 1 || (world.late && from == last && to == 0),
-            Shape::Chain => to == from + 1,
-            Shape::ChainBack => from == to + 1,
-        }
+    fn has(&self, world: &World, from: usize, to: usize) -> bool {
+        self.bounds.shape.has(from, to, self.most(), world.late)
     }
 
     fn everybody_begins(&self) -> bool {
@@ -491,10 +434,4 @@ impl Process {
     fn next_amount(&self, at: usize) -> u64 {
         10 * self.sent() as u64 + at as u64 + 1
     }
-}
-
-/// Enough for all transfers, except that the second process must receive before it can send: which
-/// of the two came first at a process matters, and the judge must find out.
-pub(crate) fn deposit(at: usize) -> u64 {
-    if at == 1 { 1 } else { 100 }
 }

@@ -1,0 +1,153 @@
+//! Bugs of a bank that lasts: what is kept, what is made again, what is said again.
+
+use super::{Bug, NODE, SNAPSHOTS};
+
+const LASTS: &str = "crates/bank/src/node/lasting.rs";
+const OBSERVER: &str = "crates/bank/src/observer/mod.rs";
+const COMEBACKS: &str = "crates/bank/src/master/comebacks.rs";
+
+pub(super) const LASTING: &[Bug] = &[
+    // What is kept.
+    Bug {
+        name: "markers-before-their-record",
+        breaks: "a state is recorded and its markers sent before that is in the journal",
+        file: SNAPSHOTS,
+        before: "self.keep(effects, || Record::Begin { snapshot });\n        let markers = self.member.begin(snapshot)?;\n        self.broadcast(markers, effects);",
+        after: "let markers = self.member.begin(snapshot)?;\n        self.broadcast(markers, effects);\n        self.keep(effects, || Record::Begin { snapshot });",
+    },
+    Bug {
+        name: "sent-before-its-record",
+        breaks: "a transfer is sent before it is in the journal",
+        file: NODE,
+        before: "self.keep(effects, || Record::Send { to, amount });\n        let to = Outgoing(self.to.get(to)?);\n        let sent = self.member.send(to, amount);",
+        after: "let place = to;\n        let to = Outgoing(self.to.get(to)?);\n        let sent = self.member.send(to, amount);\n        if let Some(frame) = sent {\n            effects.push(Effect::Frame(to, frame));\n        }\n        self.keep(effects, || Record::Send { to: place, amount });\n        if sent.is_some() {\n            effects.push(Effect::Reply(Reply::Sent { balance: self.member.account().balance() }));\n            return Ok(());\n        }",
+    },
+    Bug {
+        name: "marker-not-kept",
+        breaks: "a marker that comes is not in the journal",
+        file: NODE,
+        before: "self.keep(effects, || Record::Receive { from: peer, frame });",
+        after: "if let Frame::Message(_) = frame {\n            self.keep(effects, || Record::Receive { from: peer, frame });\n        }",
+    },
+    Bug {
+        name: "part-gone-when-given",
+        breaks: "a part is removed when it is given, not when it is with master",
+        file: SNAPSHOTS,
+        before: "Some(_) => self.member.part(snapshot),",
+        after: "Some(_) => self.member.hand_over(snapshot),",
+    },
+    Bug {
+        name: "nothing-forgotten",
+        breaks: "parts of snapshots that are over stay for ever",
+        file: LASTS,
+        before: "drop(self.member.hand_over(SnapshotId(snapshot)));",
+        after: "let _ = self.member.part(SnapshotId(snapshot));",
+    },
+    // What is made again.
+    Bug {
+        name: "received-markers-not-counted",
+        breaks: "a receiver says how many transfers it has received, without the markers",
+        file: NODE,
+        before: "incoming()[from.0].tally.count + self.incoming[from.0].markers",
+        after: "incoming()[from.0].tally.count",
+    },
+    Bug {
+        name: "sent-markers-not-counted",
+        breaks: "a sender counts its transfers, without the markers",
+        file: NODE,
+        before: "outgoing()[to.0].tally.count + self.outgoing[to.0].markers",
+        after: "outgoing()[to.0].tally.count",
+    },
+    Bug {
+        name: "last-received-sent-again",
+        breaks: "the last frame that was received is sent again",
+        file: LASTS,
+        before: ".is_some_and(|received| *sent > received)",
+        after: ".is_some_and(|received| *sent >= received)",
+    },
+    Bug {
+        name: "everything-sent-again",
+        breaks: "whoever has a new pipe sends everything again from the beginning",
+        file: COMEBACKS,
+        before: "self.effects.push(Effect::Attach { from, to, received });",
+        after: "let received = received.min(1);\n            self.effects.push(Effect::Attach { from, to, received });",
+    },
+    Bug {
+        name: "sender-does-not-wait",
+        breaks: "a sender gets a new pipe at once, and goes on behind what it has sent",
+        file: COMEBACKS,
+        before: "self.effects.push(Effect::Lay { from, to, laying });",
+        after: "self.effects.push(Effect::Lay { from, to, laying });\n            self.comebacks.layings.remove(&(from, to));\n            self.effects.push(Effect::Attach { from, to, received: 0 });",
+    },
+    Bug {
+        name: "old-words-of-the-dead",
+        breaks: "what somebody who died had said of its channels is taken for a reply",
+        file: COMEBACKS,
+        before: ".filter(|reply| !matches!(reply, Reply::Received { .. } | Reply::Restored));",
+        after: ".filter(|reply| !matches!(reply, Reply::Restored));",
+    },
+    // What is said again.
+    Bug {
+        name: "carried-out-twice",
+        breaks: "what somebody has done and not answered before its death is done once more",
+        file: LASTS,
+        before: "lasting.echoes.extend(reply.map(|reply| (kept, reply)));",
+        after: "let _ = (reply, kept, lasting);",
+    },
+    Bug {
+        name: "answered-twice",
+        breaks: "the last reply that master has heard is said again",
+        file: LASTS,
+        before: "(self.records > self.answered)",
+        after: "(self.records >= self.answered)",
+    },
+    Bug {
+        name: "unheard-not-counted",
+        breaks: "what somebody had replied when it died, and is heard later, is not counted as answered",
+        file: COMEBACKS,
+        before: "- unheard + self.said_already(node) as u64",
+        after: "- unheard",
+    },
+    Bug {
+        name: "take-not-repeated",
+        breaks: "who comes back waits for ever for an order that was lost with it",
+        file: COMEBACKS,
+        before: "self.request(request);\n            }\n            if let Some(instruction)",
+        after: "let _ = request;\n            }\n            if let Some(instruction)",
+    },
+    Bug {
+        name: "requests-not-repeated",
+        breaks: "an observer that comes back does not know what it was to do",
+        file: COMEBACKS,
+        before: ".extend(requests.into_iter().map(Effect::Request));",
+        after: ".extend(requests.into_iter().take(0).map(Effect::Request));",
+    },
+    Bug {
+        name: "orders-only-in-turn",
+        breaks: "an order that is given again is taken for the next one",
+        file: SNAPSHOTS,
+        before: "self.takes.swap(0, at);",
+        after: "let _ = at;",
+    },
+    Bug {
+        name: "half-a-part-believed",
+        breaks: "what somebody was reporting when it died is added to what it reports when it is back",
+        file: OBSERVER,
+        before: "joined.part = Handed::default();",
+        after: "let _ = &joined.part;",
+    },
+    Bug {
+        name: "not-asked-again",
+        breaks: "who comes back is not asked again for its part",
+        file: OBSERVER,
+        before: "effects.push(Effect::Order(place, order));\n        }\n        Ok(())",
+        after: "let _ = order;\n        }\n        Ok(())",
+    },
+    Bug {
+        name: "waited-for-twice",
+        breaks: "what somebody has said it waits for is said twice when it has come back",
+        file: OBSERVER,
+        before: "waiting.remove(&(snapshot, id));",
+        after: "let _ = (&waiting, id);",
+    },
+];
