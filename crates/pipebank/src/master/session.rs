@@ -10,8 +10,12 @@
 //!               the Cluster
 //! ```
 //!
+//! `session/effects.rs` does what master wants done.
+//!
 //! Everything that has been read already is heard before anybody is waited for, and commands are
 //! written only then: that way many of them, and many replies, share a system call.
+
+mod effects;
 
 use history::What;
 use pipes::{Input, Patience, Token};
@@ -23,13 +27,11 @@ use super::lasting::{DataDir, TILE};
 use super::mesh;
 use super::results::{Format, Results};
 use super::shared::{
-    Error, Stop, Teller, fit,
+    Error, Stop, Teller,
     prompt::{Prompt, Typed},
 };
-use super::table::table;
 use bank::Broken;
-use bank::id::{NodeId, Place};
-use bank::master::{Awaits, Effect, Failure, Fate, Master, NotStarted, Notice, Process};
+use bank::master::{Awaits, Effect, Failure, Fate, Master, Process};
 use bank::script::{Command, Statement};
 
 /// What the command line says of a session.
@@ -186,113 +188,6 @@ impl<'p> Session<'p> {
             }
             self.effects = effects;
         }
-    }
-
-    fn do_one(&mut self, effect: Effect) -> Result<(), Stop> {
-        match effect {
-            Effect::Instruct(node, instruction) => self.cluster.instruct(node, &instruction)?,
-            Effect::Request(request) => self.cluster.request(&request)?,
-            Effect::Show { line, shown } => {
-                if self.results.show(line, &shown)? {
-                    self.flush_results(self.patience)?;
-                }
-            }
-            Effect::History(event) => {
-                let (line, what) = *event;
-                self.record(line, what);
-                if self.chronicle.as_ref().is_some_and(Chronicle::is_full) {
-                    self.write_history(self.patience)?;
-                }
-            }
-            Effect::Fail { line, failed } => self.fail(line, &failed.0, &failed.1)?,
-            Effect::Notify(notice) => {
-                if let Notice::NodeDied(_, fate) | Notice::ObserverDied(fate) = &*notice
-                    && self.cluster.data.is_none()
-                {
-                    self.failed = true;
-                    self.broken |= fate.is_internal();
-                }
-                self.tell(&notice.to_string())?;
-            }
-            Effect::Table(rows) => {
-                let rows = rows.iter().map(|row| (row, self.cluster.pid(row.place)));
-                let text = table(rows);
-                self.show(&fit(&text, self.teller.painter().columns()))?;
-            }
-            Effect::StartObserver => {
-                if let Some(data) = &mut self.cluster.data {
-                    data.begin();
-                }
-                self.cluster.start_observer()?;
-                self.narrate(|| "starts the observer".to_owned())?;
-            }
-            Effect::StartNode { place, id, deposit } => self.start_node(place, id, deposit)?,
-            Effect::Connect(channels) => {
-                self.cluster.connect(&channels)?;
-            }
-            Effect::Open(node, opening) => {
-                self.cluster.open(node, opening)?;
-            }
-            Effect::Restart {
-                process,
-                answered,
-                tries,
-                account,
-            } => {
-                self.cluster.restart(process, answered, tries, account)?;
-                self.master.restarted(process)?;
-            }
-            Effect::GiveUp(process, fate) => {
-                let who = self.name_of(process);
-                return Err(Stop::GivenUp { who, fate });
-            }
-            Effect::Keep(kept) => {
-                if let Some(data) = &mut self.cluster.data {
-                    data.keep(*kept)?;
-                }
-            }
-            Effect::Introduce(place) => self.cluster.introduce(place)?,
-            Effect::Lay { from, to, laying } => self.cluster.lay(from, to, laying)?,
-            Effect::Attach { from, to, received } => self.cluster.attach(from, to, received)?,
-            Effect::Kill(node) => {
-                if let Some(id) = self.master.id(node) {
-                    self.narrate(|| format!("kills node {id}"))?;
-                }
-                self.cluster.kill(node);
-            }
-            Effect::EndAll => {
-                self.heed()?;
-                self.end_processes(Ending::Script, self.patience)?;
-                if let Some(data) = &mut self.cluster.data {
-                    data.remove()?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Starts a node; where there is no room for it, nothing has changed.
-    fn start_node(&mut self, place: Place, id: NodeId, deposit: u64) -> Result<(), Stop> {
-        self.heed()?;
-        let (present, size) = (self.cluster.size(), self.master.size());
-        let needs = Cluster::needs(Some(present), size, self.tile as u64);
-        let outcome = match needs.shortage() {
-            Some(shortage) => Err(NotStarted(format!(
-                "cannot start another node: it takes {shortage}"
-            ))),
-            None => match self.cluster.start_node(place, id, deposit) {
-                Err(Stop::Pipes(error)) if !matches!(error, pipes::Error::TooManyOnTheirWay) => {
-                    Err(NotStarted(error.to_string()))
-                }
-                started => Ok(started?),
-            },
-        };
-        if outcome.is_ok() {
-            self.cluster.publish()?;
-            let pid = self.cluster.pid(place);
-            self.narrate(|| format!("starts node {id} (pid {pid})"))?;
-        }
-        Ok(self.master.started(outcome)?)
     }
 
     /// Waits until input is there; deaths are reported and signals obeyed meanwhile.
