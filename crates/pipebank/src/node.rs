@@ -200,7 +200,7 @@ impl Node {
                 Effect::ReadToEnd(from) => self.wanted = Some(Wanted::ToEnd(from)),
                 Effect::RunFreely { others, pin } => self.begin_to_run_freely(others, pin)?,
                 // Only in a bank that lasts, and this one does not.
-                Effect::Record(_) | Effect::SendAgain(..) => {}
+                Effect::BeginSegment(_) | Effect::SendAgain(..) => {}
                 Effect::Say(line) => say(line),
             }
         }

@@ -25,8 +25,12 @@
 //! `node/snapshots.rs` is its share of snapshots; `node/load.rs` what it does under load;
 //! `node/lasting.rs` what it does in a bank that lasts.
 
+mod bytes;
+mod ends;
+mod image;
 mod lasting;
 mod load;
+mod record;
 mod snapshots;
 
 use std::collections::VecDeque;
@@ -39,7 +43,10 @@ use crate::id::{NodeId, Place};
 use crate::member::{Frame, Marker, Member};
 use crate::messages::{FRAMES, Instruction, Opening, Order, Peer, Reply, Report};
 
-pub use self::lasting::{Record, Resending, Restoring};
+use self::ends::{Neighbour, Slots};
+use self::record::Record;
+
+pub use self::lasting::{Resending, Restoring};
 pub use self::load::{Batch, Round};
 
 /// What happens to a node.
@@ -97,23 +104,13 @@ pub enum Effect {
         /// Stay on this CPU, counted among those that the process may run on.
         pin: Option<u32>,
     },
-    /// Keep this for ever, before anything is done of what follows: only in a bank that lasts.
-    Record(Record),
+    /// Begin a new segment of the journal with this image, behind all that is to be in the journal so far
+    /// ([`Node::take_unkept`]): only in a bank that lasts.
+    BeginSegment(Vec<u8>),
     /// Send again what was sent on a channel behind this many frames: see [`Resending`].
     SendAgain(Outgoing, u64),
     /// For people (`--verbose`).
     Say(String),
-}
-
-/// One end of a channel, beside what the account knows of it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Neighbour {
-    /// At the other end.
-    id: NodeId,
-    /// Markers that have passed.
-    markers: u64,
-    /// It is dead, and nothing is left in its channel to this node.
-    has_ended: bool,
 }
 
 /// What a node waits for.
@@ -123,25 +120,6 @@ enum Waiting {
     Ahead,
     ToEnd,
     Order(SnapshotId),
-}
-
-/// Which channel leads to, or comes from, the node at a place.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Slots(Vec<Option<u32>>);
-
-impl Slots {
-    fn set(&mut self, place: Place, slot: usize) {
-        if self.0.len() <= place.index() {
-            self.0.resize(place.index() + 1, None);
-        }
-        self.0[place.index()] = Some(slot as u32);
-    }
-
-    fn get(&self, place: Place) -> Result<usize, Broken> {
-        let slot = self.0.get(place.index()).copied().flatten();
-        slot.map(|slot| slot as usize)
-            .ok_or(Broken::NotConnected(place))
-    }
 }
 
 /// A node.
@@ -278,7 +256,7 @@ impl Node {
             }
             (Input::Ahead(frames), Some(Waiting::Ahead)) => {
                 self.waiting = None;
-                self.keep_ahead(frames, effects);
+                self.keep_ahead(frames);
                 effects.push(Effect::Reply(Reply::Ahead { frames }));
             }
             (Input::Found(frames), Some(Waiting::ToEnd)) => {
@@ -331,12 +309,12 @@ impl Node {
                 effects.push(Effect::ReadToEnd(Incoming(self.from.get(from)?)));
             }
             Instruction::Report => {
-                self.keep(effects, || Record::Report);
+                self.keep(|| Record::Report);
                 let balance = self.member.account().balance();
                 effects.push(Effect::Reply(Reply::Balance { balance }));
             }
             Instruction::Forget { first, last } => {
-                self.keep(effects, || Record::Forget { first, last });
+                self.keep(|| Record::Forget { first, last });
                 for snapshot in first.0..=last.0 {
                     // The copy that was handed over is in good hands.
                     drop(self.member.hand_over(SnapshotId(snapshot)));
@@ -368,7 +346,7 @@ impl Node {
     }
 
     fn open(&mut self, opening: &Opening, effects: &mut Vec<Effect>) {
-        self.keep(effects, || Record::Open(Box::new(opening.clone())));
+        self.keep(|| Record::Open(Box::new(opening.clone())));
         let Opening {
             outgoing,
             incoming,
@@ -407,7 +385,7 @@ impl Node {
     }
 
     fn send(&mut self, to: Place, amount: u64, effects: &mut Vec<Effect>) -> Result<(), Broken> {
-        self.keep(effects, || Record::Send { to, amount });
+        self.keep(|| Record::Send { to, amount });
         let to = Outgoing(self.to.get(to)?);
         let sent = self.member.send(to, amount);
         let (balance, peer) = (self.member.account().balance(), self.outgoing[to.0].id);
@@ -437,7 +415,7 @@ impl Node {
         effects: &mut Vec<Effect>,
     ) -> Result<(), Broken> {
         let peer = self.member.account().incoming()[from.0].peer;
-        self.keep(effects, || Record::Receive { from: peer, frame });
+        self.keep(|| Record::Receive { from: peer, frame });
         let id = self.incoming[from.0].id;
         let marker = self.receive(from, [frame])?;
         match (frame, marker) {

@@ -368,6 +368,7 @@ fn under_load_nodes_begin_in_turn_as_many_at_once_as_was_said() {
     observer.now(1000);
     let (every_ms, concurrent) = (0, 2);
     let begun = observer.request(Request::Watch {
+        nodes: 3,
         every_ms,
         concurrent,
     });
@@ -411,6 +412,7 @@ fn under_load_snapshots_begin_when_they_are_due_and_those_that_cannot_are_left_o
     observer.now(MS);
     let (every_ms, concurrent) = (10, 1);
     let begun = observer.request(Request::Watch {
+        nodes: 3,
         every_ms,
         concurrent,
     });
@@ -436,6 +438,7 @@ fn under_load_master_hears_of_an_unsound_snapshot_and_of_a_death() {
     let mut observer = Driven::new();
     let (every_ms, concurrent) = (0, 1);
     observer.request(Request::Watch {
+        nodes: 3,
         every_ms,
         concurrent,
     });
@@ -458,6 +461,7 @@ fn nobody_begins_where_nobody_has_joined() {
     let mut observer = Driven(Observer::new(false, false));
     let (every_ms, concurrent) = (0, 1);
     let begun = observer.request(Request::Watch {
+        nodes: 3,
         every_ms,
         concurrent,
     });
