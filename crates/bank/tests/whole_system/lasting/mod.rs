@@ -601,7 +601,7 @@ impl World {
 }
 
 /// A pipe whose writer dies.
-trait CutOff {
+pub trait CutOff {
     /// A part of what waits has got through.
     fn cut_off(&mut self, draw: &mut Draw);
     /// Nothing has.
