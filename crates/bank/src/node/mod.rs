@@ -23,10 +23,12 @@
 //! ```
 //!
 //! `node/snapshots.rs` is its share of snapshots; `node/load.rs` what it does under load;
-//! `node/lasting.rs` what it does in a bank that lasts.
+//! `node/lasting.rs` what it does in a bank that lasts, of which `node/record.rs` and `node/image.rs` are the
+//! bytes that are kept, and `node/fold.rs` what becomes of them.
 
 mod bytes;
 mod ends;
+mod fold;
 mod image;
 mod lasting;
 mod load;
@@ -46,7 +48,7 @@ use crate::messages::{FRAMES, Instruction, Opening, Order, Peer, Reply, Report};
 use self::ends::{Neighbour, Slots};
 use self::record::Record;
 
-pub use self::lasting::{Resending, Restoring};
+pub use self::fold::{Resending, Restoring};
 pub use self::load::{Batch, Round};
 
 /// What happens to a node.

@@ -7,6 +7,8 @@ use snapshot::Tally;
 
 use super::*;
 
+mod watch;
+
 /// The ids of the nodes at places 0, 1 and 2: in another order.
 const IDS: [NodeId; 3] = [NodeId(30), NodeId(10), NodeId(20)];
 const DEPOSIT: u64 = 100;
@@ -345,128 +347,4 @@ fn a_node_that_dies_while_it_gives_ends_the_collection_and_one_that_has_given_do
     let collected = observer.report(2, parts(2));
     let end = Some(&Effect::Answer(Answer::Collected));
     assert_eq!(collected.last(), end);
-}
-
-fn take(place: u32, id: u64) -> Effect {
-    let snapshot = SnapshotId(id);
-    Effect::Order(Place(place), Order::Take { snapshot })
-}
-
-fn watched(id: u64, nanoseconds: u64) -> Effect {
-    Effect::Answer(Answer::Watched {
-        snapshot: SnapshotId(id),
-        nanoseconds,
-        transfers: 1,
-        in_transit: 5,
-        total: 3 * u128::from(DEPOSIT),
-    })
-}
-
-#[test]
-fn under_load_nodes_begin_in_turn_as_many_at_once_as_was_said() {
-    let mut observer = Driven::new();
-    observer.now(1000);
-    let (every_ms, concurrent) = (0, 2);
-    let begun = observer.request(Request::Watch {
-        nodes: 3,
-        every_ms,
-        concurrent,
-    });
-    assert_eq!(begun, [take(0, 1), take(1, 2)]);
-    assert_eq!(observer.0.wakes_at(), None, "no more at once");
-
-    // The second is over first.
-    let (one, two, three) = (SnapshotId(1), SnapshotId(2), SnapshotId(3));
-    observer.now(1500);
-    for (place, id) in [(2, two), (0, two), (1, one), (1, two)] {
-        let effects = observer.report(place, part(place, id));
-        match (place, id) {
-            (1, SnapshotId(2)) => assert_eq!(effects, [watched(2, 500), take(2, 3)]),
-            _ => assert_eq!(effects, []),
-        }
-    }
-    observer.now(1600);
-    observer.report(0, part(0, one));
-    assert_eq!(
-        observer.report(2, part(2, one)),
-        [watched(1, 600), take(0, 4)]
-    );
-    observer.report(0, part(0, three));
-
-    assert_eq!(observer.request(Request::Rest), []);
-    observer.report(1, part(1, three));
-    assert_eq!(observer.report(2, part(2, three)), [watched(3, 100)]);
-    for place in 0..2 {
-        observer.report(place, part(place, SnapshotId(4)));
-    }
-    let last = observer.report(2, part(2, SnapshotId(4)));
-    let rested = Effect::Answer(Answer::Rested);
-    assert_eq!(last, [watched(4, 0), rested]);
-    assert_eq!(observer.now(1_000_000_000), []);
-}
-
-#[test]
-fn under_load_snapshots_begin_when_they_are_due_and_those_that_cannot_are_left_out() {
-    const MS: u64 = 1_000_000;
-    let mut observer = Driven::new();
-    observer.now(MS);
-    let (every_ms, concurrent) = (10, 1);
-    let begun = observer.request(Request::Watch {
-        nodes: 3,
-        every_ms,
-        concurrent,
-    });
-    assert_eq!(begun, [take(0, 1)]);
-    for place in 0..3 {
-        observer.now(5 * MS);
-        observer.report(place, part(place, SnapshotId(1)));
-    }
-    assert_eq!(observer.0.wakes_at(), Some(11 * MS));
-    assert_eq!(observer.now(11 * MS - 1), []);
-    assert_eq!(observer.now(11 * MS), [take(1, 2)]);
-    // This one takes longer than 10 ms; the next begins when it is over.
-    assert_eq!(observer.now(40 * MS), []);
-    for place in 0..2 {
-        observer.report(place, part(place, SnapshotId(2)));
-    }
-    let over = observer.report(2, part(2, SnapshotId(2)));
-    assert_eq!(over, [watched(2, 29 * MS), take(2, 3)]);
-}
-
-#[test]
-fn under_load_master_hears_of_an_unsound_snapshot_and_of_a_death() {
-    let mut observer = Driven::new();
-    let (every_ms, concurrent) = (0, 1);
-    observer.request(Request::Watch {
-        nodes: 3,
-        every_ms,
-        concurrent,
-    });
-    for place in 0..2 {
-        observer.report(place, part(place, SnapshotId(1)));
-    }
-    let mut reports = part(2, SnapshotId(1));
-    reports[0] = Report::Account {
-        snapshot: SnapshotId(1),
-        balance: DEPOSIT + 1,
-    };
-    let effects = observer.report(2, reports);
-    let unsound = matches!(effects[0], Effect::Answer(Answer::Unsound { .. }));
-    assert!(unsound, "{effects:?}");
-    assert_eq!(observer.gone(2), gone(2));
-}
-
-#[test]
-fn nobody_begins_where_nobody_has_joined() {
-    let mut observer = Driven(Observer::new(false, false));
-    let (every_ms, concurrent) = (0, 1);
-    let begun = observer.request(Request::Watch {
-        nodes: 3,
-        every_ms,
-        concurrent,
-    });
-    assert_eq!(begun, []);
-    assert_eq!(observer.0.wakes_at(), None);
-    let rested = Effect::Answer(Answer::Rested);
-    assert_eq!(observer.request(Request::Rest), [rested]);
 }

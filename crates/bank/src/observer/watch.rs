@@ -102,7 +102,7 @@ impl Observer {
     #[must_use]
     pub fn wakes_at(&self) -> Option<u64> {
         let watch = self.watch.as_ref()?;
-        let is_all_known = watch.recall.is_none() && self.nodes.len() >= watch.nodes;
+        let is_all_known = watch.recall.is_none() && !self.nodes.is_empty();
         // In a bank that lasts every part is kept until all snapshots before are over too.
         let open = match self.lasting {
             true => watch.begun - watch.over.all_up_to().0,

@@ -125,13 +125,18 @@ impl World {
         let heard = load.hear_observer(&answer);
         let is_news = heard.map_err(|broken| format!("load: {broken}"))?;
         match answer {
-            Answer::Watched { total, .. } => {
+            Answer::Watched {
+                snapshot, total, ..
+            } => {
                 let deposits = u128::from(self.disorder.balance) * self.disorder.nodes as u128;
                 if total != deposits {
                     return Err(format!("a snapshot holds {total} of {deposits}"));
                 }
-                self.watched = self.watched.map(|count| count + usize::from(is_news));
-                Ok(())
+                self.watched += 1;
+                match self.audited.insert(snapshot) == is_news {
+                    true => Ok(()),
+                    false => Err(format!("whether snapshot {snapshot} is news: {is_news}")),
+                }
             }
             Answer::Rested => Ok(()),
             answer => Err(format!("the observer says {answer:?}")),

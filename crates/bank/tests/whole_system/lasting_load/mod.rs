@@ -8,7 +8,7 @@ mod check;
 mod effects;
 mod moves;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bank::account::{Incoming, Outgoing};
 use bank::draw::Draw;
@@ -20,6 +20,7 @@ use bank::node::{Node, Resending, Restoring};
 use bank::observer::Observer;
 use bank::script::{Command, Statement};
 use bank::topology::Shape;
+use snapshot::SnapshotId;
 
 use super::world::{Complaint, Pipe};
 
@@ -116,8 +117,10 @@ pub struct World {
     now: u64,
     moves: usize,
     is_resting: bool,
-    /// Snapshots that were audited since the last death; and in all.
-    watched: [usize; 2],
+    /// How many snapshots were audited since the last death.
+    watched: usize,
+    /// All that were.
+    audited: BTreeSet<SnapshotId>,
     /// Whether the observer has died when it had rested: who should forget is not told then.
     forgets: bool,
 }
@@ -165,7 +168,8 @@ impl World {
             now: 0,
             moves: 0,
             is_resting: false,
-            watched: [0; 2],
+            watched: 0,
+            audited: BTreeSet::new(),
             forgets: true,
         }
     }
@@ -177,9 +181,10 @@ impl World {
             moves.clear();
             self.possible_moves(&mut moves);
             if moves.is_empty() {
-                let is_over = { self.load.as_ref() }
-                    .is_some_and(|load| load.balances().is_some() && load.has_rested());
-                if is_over {
+                let is_over = |load: &Load| {
+                    load.balances().is_some() && load.has_rested() && load.is_counted()
+                };
+                if self.load.as_ref().is_some_and(is_over) {
                     return Ok(());
                 }
                 return Err(format!("nothing moves: {:?}", self.load));

@@ -48,7 +48,9 @@ impl World {
         }
         self.moves_of_observer(moves);
         let deaths = self.disorder.deaths[usize::from(self.is_resting)];
-        if deaths > 0 && !moves.is_empty() && self.draw.pick(self.disorder.one_in) == 0 {
+        // Setting up is tried elsewhere too.
+        let one_in = self.disorder.one_in * if self.load.is_some() { 1 } else { 5 };
+        if deaths > 0 && !moves.is_empty() && self.draw.pick(one_in) == 0 {
             moves.clear();
             moves.push(Move::Kill);
         }
@@ -68,7 +70,7 @@ impl World {
                     moves.push(Move::Count);
                 }
                 let is_over =
-                    self.disorder.deaths[0] == 0 && self.watched[0] >= self.disorder.snapshots;
+                    self.disorder.deaths[0] == 0 && self.watched >= self.disorder.snapshots;
                 if self.moves >= self.disorder.moves && (is_over || load.has_generated()) {
                     moves.extend([Move::Rest; 3]);
                 }
@@ -253,7 +255,7 @@ impl World {
     fn kill_somebody(&mut self) -> Result<(), Complaint> {
         let deaths = &mut self.disorder.deaths[usize::from(self.is_resting)];
         *deaths = deaths.saturating_sub(1);
-        self.watched[0] = 0;
+        self.watched = 0;
         let living = self.nodes.iter().filter(|(_, node)| !node.is_dead);
         let mut victims: Vec<_> = living.map(|(place, _)| Process::Node(*place)).collect();
         if self.observer.as_ref().is_some_and(|it| !it.is_dead) {
