@@ -21,7 +21,7 @@ pub struct Handed {
 }
 
 /// A collected snapshot that has passed the audit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GlobalSnapshot {
     /// Its number.
     pub id: SnapshotId,

@@ -77,9 +77,9 @@ pub enum Broken {
     /// A segment of a journal was removed, and somebody needs what was in it.
     #[error("what is behind {needed} is needed, and the journal begins with {first}")]
     Dropped {
-        /// As many replies, or frames, had been given or sent when the journal's first segment began.
+        /// As many frames had been sent when the journal's first segment began.
         first: u64,
-        /// Of as many of them others know.
+        /// As many have been received.
         needed: u64,
     },
     /// The observer says that a snapshot is over, and the node still waits for markers of it.

@@ -95,11 +95,11 @@ pub enum Instruction {
     /// a node finds that, it keeps the instructions behind it until then, so that nothing a dead node
     /// has done can depend on an end that nobody knows it has found.
     Resume,
-    /// Read a channel ahead, without receiving, until this many frames are there or it ends.
+    /// Read a channel ahead, without receiving, until everything up to this frame has come or it ends.
     ReadAhead {
         /// The channel's sender.
         from: Place,
-        /// How many frames.
+        /// The number of that frame, markers included: both ends count them from 1.
         frames: u64,
     },
     /// Read the channel of a dead node to its end, without receiving, and say what is there.
@@ -119,7 +119,8 @@ pub enum Instruction {
     },
     /// From now on make random transfers, and receive what comes as it comes.
     Load {
-        /// What the choices are drawn from, together with the node's id.
+        /// What the choices are drawn from, together with the node's id. Who has begun with this seed
+        /// goes on as it is: in a bank that lasts it is said again to whoever has come back.
         seed: u64,
         /// How many transfers to make; without it, as many as there is room for until
         /// [`Instruction::Rest`].
@@ -209,7 +210,7 @@ pub enum Reply {
     ObserverGone,
     /// The channel is read ahead.
     Ahead {
-        /// How many frames of it are there to be received.
+        /// How many of the frames that were meant are there to be received.
         frames: u64,
     },
     /// What a dead node had written into its channel and was not received, in order; several

@@ -16,8 +16,10 @@
 //! outboxes, nor the observer's orders. A node ends at the end of file of its instructions, whatever
 //! it waits for.
 //!
-//! `node/load.rs` is the loop of a node that runs freely.
+//! `node/load.rs` is the loop of a node that runs freely; `node/lasting.rs` what is done besides in a bank
+//! that lasts.
 
+mod lasting;
 mod load;
 
 use std::mem::ManuallyDrop;
@@ -30,6 +32,10 @@ use bank::id::NodeId;
 use bank::member::Frame;
 use bank::messages::{Instruction, Order, Reply, Report};
 use bank::node::{Effect, Input};
+
+use self::lasting::Lasting;
+
+pub use self::lasting::Keeping;
 
 /// Replies that a node holds back while an instruction waits, in bytes: to wake master for each would
 /// halve the rate, and what it needs to go on is on its way already.
@@ -52,6 +58,30 @@ pub enum NodeError {
     /// A rule was broken.
     #[error(transparent)]
     Rule(#[from] bank::Broken),
+    /// The journal cannot be read or written.
+    #[error(transparent)]
+    Journal(#[from] journal::Error),
+    /// The directory of the journals was not handed over.
+    #[error("no directory was handed over for the journal")]
+    NoDirectory,
+    /// What is in the journal is no record.
+    #[error("the journal holds something that is no record")]
+    NoRecord,
+}
+
+impl NodeError {
+    /// Whether nothing is wrong but that there is no room on the disk, or that it has failed.
+    #[must_use]
+    pub fn is_of_the_disk(&self) -> bool {
+        use journal::Error::{Full, GivenUp, NotSynced, System};
+        let Self::Journal(error) = self else {
+            return false;
+        };
+        matches!(
+            error,
+            Full { .. } | NotSynced { .. } | GivenUp { .. } | System { .. }
+        )
+    }
 }
 
 /// Where an outgoing channel begins.
@@ -59,6 +89,12 @@ struct Out {
     pipe: Sender<Frame>,
     /// The outbox may not be empty.
     dirty: bool,
+}
+
+impl From<Sender<Frame>> for Out {
+    fn from(pipe: Sender<Frame>) -> Self {
+        Self { pipe, dirty: false }
+    }
 }
 
 /// What the value has asked for and not got yet.
@@ -95,43 +131,59 @@ pub struct Node {
     reading: Scratch,
     /// What batches are written into.
     writing: Scratch,
+    /// Its journal, in a bank that lasts.
+    lasting: Option<Box<Lasting>>,
 }
 
 impl Node {
     /// Takes its place between master and the observer, whose two pipe ends come first through
-    /// the hatch.
+    /// the hatch; in a bank that lasts, where it keeps a journal, they are announced like all others.
     ///
     /// # Errors
     ///
-    /// The hand-over failed.
+    /// The hand-over failed, or the journal cannot be used.
     pub fn new(
         id: NodeId,
         deposit: u64,
         verbose: bool,
         parent: pipes::Parent<Reply, Instruction>,
+        keeping: Option<&Keeping>,
     ) -> Result<Self, NodeError> {
         let pipes::Parent {
             sender,
             receiver,
             hatch,
-            directory: _,
+            directory,
         } = parent;
-        let mut ends = hatch.take(2).map_err(on("hatch"))?.into_iter();
-        let (Some(orders), Some(reports)) = (ends.next(), ends.next()) else {
-            unreachable!("the hatch gives as many ends as it was asked for");
+        let (value, lasting) = match keeping {
+            None => (bank::node::Node::new(id, deposit, verbose), None),
+            Some(keeping) => {
+                let restored = lasting::restore(id, deposit, verbose, keeping, directory)?;
+                (restored.0, Some(Box::new(restored.1)))
+            }
+        };
+        let (orders, reports) = match lasting {
+            Some(_) => (Receiver::closed(), Sender::closed()),
+            None => {
+                let mut ends = hatch.take(2).map_err(on("hatch"))?.into_iter();
+                let (Some(orders), Some(reports)) = (ends.next(), ends.next()) else {
+                    unreachable!("the hatch gives as many ends as it was asked for");
+                };
+                (orders.into_receiver(), reports.into_sender())
+            }
         };
         if verbose {
             say(format_args!("node {id}: starts with {deposit}"));
         }
-        Ok(Self {
-            value: bank::node::Node::new(id, deposit, verbose),
+        let mut node = Self {
+            value,
             effects: Vec::new(),
             wanted: None,
             instructions: receiver,
             replies: sender,
             hatch,
-            orders: orders.into_receiver(),
-            reports: reports.into_sender(),
+            orders,
+            reports,
             outgoing: Vec::new(),
             incoming: Vec::new(),
             dirty: Vec::new(),
@@ -139,7 +191,12 @@ impl Node {
             runs_freely: false,
             reading: Scratch::default(),
             writing: Scratch::default(),
-        })
+            lasting,
+        };
+        if keeping.is_some_and(|keeping| keeping.answered.is_some()) {
+            node.say_that_it_is_restored()?;
+        }
+        Ok(node)
     }
 
     /// Runs until the end of file of the instructions.
@@ -199,8 +256,16 @@ impl Node {
                 Effect::ReadAhead(from, frames) => self.wanted = Some(Wanted::Ahead(from, frames)),
                 Effect::ReadToEnd(from) => self.wanted = Some(Wanted::ToEnd(from)),
                 Effect::RunFreely { others, pin } => self.begin_to_run_freely(others, pin)?,
-                // Only in a bank that lasts, and this one does not.
-                Effect::BeginSegment(_) | Effect::SendAgain(..) => {}
+                Effect::BeginSegment(image) => {
+                    if let Some(lasting) = &mut self.lasting {
+                        lasting.begin_segment(&mut self.value, &image)?;
+                    }
+                }
+                Effect::SendAgain(to, received) => {
+                    if let Some(lasting) = &mut self.lasting {
+                        lasting.send_again(to, received);
+                    }
+                }
                 Effect::Say(line) => say(line),
             }
         }
@@ -209,45 +274,71 @@ impl Node {
     }
 
     fn open(&mut self, outgoing: usize, incoming: usize) -> Result<(), NodeError> {
+        if let Some(lasting) = &mut self.lasting {
+            let account = self.value.member().account();
+            let new = account.outgoing().iter().skip(self.outgoing.len());
+            let new = new.map(|end| Out::from(lasting.early_sender(end.peer)));
+            self.outgoing.extend(new);
+            let new = account.incoming().iter().skip(self.incoming.len());
+            let new = new.map(|end| lasting.early_receiver(end.peer));
+            self.incoming.extend(new);
+            return Ok(());
+        }
         let ends = self.hatch.take(outgoing + incoming).map_err(on("hatch"))?;
         let mut ends = ends.into_iter();
         let write_ends = ends.by_ref().take(outgoing);
-        self.outgoing.extend(write_ends.map(|end| Out {
-            pipe: end.into_sender(),
-            dirty: false,
-        }));
+        self.outgoing
+            .extend(write_ends.map(|end| Out::from(end.into_sender())));
         self.incoming.extend(ends.map(|end| end.into_receiver()));
         Ok(())
     }
 
     #[inline]
     fn enqueue(&mut self, to: Outgoing, frame: &Frame) -> Result<(), NodeError> {
+        self.outgoing[to.0]
+            .pipe
+            .push(frame)
+            .map_err(on("channels"))?;
+        self.mark_as_dirty(to);
+        Ok(())
+    }
+
+    #[inline]
+    fn mark_as_dirty(&mut self, to: Outgoing) {
         let channel = &mut self.outgoing[to.0];
-        channel.pipe.push(frame).map_err(on("channels"))?;
         if !channel.dirty {
             channel.dirty = true;
             self.dirty.push(to.0);
         }
-        Ok(())
     }
 
     /// What is wanted, if it is there by now.
     fn look_for(&mut self, wanted: Wanted) -> Result<Option<Input>, NodeError> {
         let (Wanted::Frame(from) | Wanted::Ahead(from, _) | Wanted::ToEnd(from)) = wanted;
         let incoming = &mut self.incoming[from.0];
+        let lasts = self.lasting.is_some();
         let found = match wanted {
             Wanted::Frame(_) => next_frame(incoming),
             Wanted::Ahead(_, frames) => read_ahead(incoming, frames),
             Wanted::ToEnd(_) => read_to_end(incoming),
         };
-        found.map_err(|source| NodeError::Pipe {
+        let found = found.map_err(|source| NodeError::Pipe {
             on: format!("channel from node {}", self.value.sender(from)),
             source,
-        })
+        })?;
+        Ok(found.filter(|input| match (wanted, input) {
+            // In a bank that lasts, whoever has died will send again what is missing.
+            (_, Input::End) => !lasts,
+            (Wanted::Ahead(_, frames), Input::Ahead(there_are)) => !lasts || *there_are >= frames,
+            _ => true,
+        }))
     }
 
     /// Writes what there is to write. Channels first: somebody may be waiting for a frame.
     fn flush(&mut self) -> Result<(), NodeError> {
+        if let Some(lasting) = &mut self.lasting {
+            lasting.commit(&mut self.value)?;
+        }
         let channels = &mut self.outgoing;
         let mut outcome = Ok(());
         self.dirty.retain(|to| {
@@ -261,13 +352,17 @@ impl Node {
         outcome.map_err(on("channels"))?;
         self.reports.flush().map_err(on("reports"))?;
         if !self.holds_replies_back() {
-            self.replies.flush().map_err(on("replies"))?;
+            let flushed = self.replies.flush().map_err(on("replies"))?;
+            if let Some(lasting) = &mut self.lasting {
+                lasting.is_urgent = flushed == Flush::Full;
+            }
         }
         Ok(())
     }
 
     fn holds_replies_back(&self) -> bool {
-        self.value.is_waiting() && self.replies.pending() < HELD_BACK
+        let is_urgent = self.lasting.as_ref().is_some_and(|it| it.is_urgent);
+        self.value.is_waiting() && self.replies.pending() < HELD_BACK && !is_urgent
     }
 
     /// The channel from which something is wanted.
@@ -283,6 +378,10 @@ impl Node {
             return Ok(false);
         };
         for _ in 0..GIVE_WAY {
+            // In a bank that lasts, it is to be laid anew: that comes through the hatch.
+            if self.incoming[from].is_ended() && self.lasting.is_some() {
+                return Ok(false);
+            }
             if !self.yielder.give_way() {
                 return Ok(false);
             }
@@ -303,6 +402,10 @@ impl Node {
         let mut set = WaitSet::new();
         let instructions = set.read(&self.instructions);
         let orders = set.read(&self.orders);
+        let hatch = match self.lasting {
+            Some(_) => set.read_hatch(&self.hatch),
+            None => None,
+        };
         if let Some(from) = self.awaited() {
             set.read(&self.incoming[from]);
         }
@@ -317,6 +420,9 @@ impl Node {
         }
         set.wait().map_err(on("pipes"))?;
         let (instructions, orders) = (set.is_ready(instructions), set.is_ready(orders));
+        if set.is_ready(hatch) {
+            self.take_what_was_announced()?;
+        }
         self.hear(instructions, orders)
     }
 

@@ -81,11 +81,16 @@ impl Observer {
     ///
     /// The kernel refused.
     pub fn new(
+        lasting: bool,
         verbose: bool,
-        parent: pipes::Parent<Answer, Request>,
+        mut parent: pipes::Parent<Answer, Request>,
     ) -> Result<Self, ObserverError> {
+        if lasting {
+            let said = parent.sender.push(&Answer::Started);
+            said.map_err(on("answers"))?;
+        }
         Ok(Self {
-            value: bank::observer::Observer::new(false, verbose),
+            value: bank::observer::Observer::new(lasting, verbose),
             effects: Vec::new(),
             requests: parent.receiver,
             answers: parent.sender,
@@ -107,6 +112,7 @@ impl Observer {
         self.requests
             .watch(&self.poller, REQUESTS, true)
             .map_err(on("requests"))?;
+        self.flush()?;
         loop {
             self.wait()?;
             self.step(Input::Now(self.now()))?;

@@ -77,6 +77,19 @@ impl<T: Serialize> Sender<T> {
         }
     }
 
+    /// An end that is closed from the beginning: whatever is pushed is dropped.
+    #[must_use]
+    pub fn closed() -> Self {
+        Self {
+            pipe: None,
+            outbox: Vec::new(),
+            written: 0,
+            end: 0,
+            watched: false,
+            frames: PhantomData,
+        }
+    }
+
     /// Appends a frame to the outbox; nothing is written yet. Where the reader is known to be gone
     /// the frame is dropped.
     ///
@@ -256,6 +269,21 @@ impl<T: DeserializeOwned> Receiver<T> {
     pub fn new(pipe: OwnedFd) -> Self {
         Self {
             pipe: Some(pipe),
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            next_read: SMALLEST_READ,
+            was_short: true,
+            watched: false,
+            frames: PhantomData,
+        }
+    }
+
+    /// An end that is closed from the beginning: nothing ever comes.
+    #[must_use]
+    pub fn closed() -> Self {
+        Self {
+            pipe: None,
             buffer: Vec::new(),
             start: 0,
             end: 0,

@@ -389,6 +389,11 @@ impl Channels {
         self.channel(from, to).queue.len()
     }
 
+    /// How many frames were enqueued on the channel, those taken included.
+    pub(super) fn end(&self, from: Place, to: Place) -> u64 {
+        self.channel(from, to).end()
+    }
+
     /// How many frames of the channel were taken.
     pub(super) fn taken(&self, from: Place, to: Place) -> u64 {
         self.channel(from, to).taken

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use snapshot::SnapshotId;
 
 use super::effect::Notice;
-use super::{Bank, Broken, Failure, Master, Step, Waiting, WaitingNode};
-use crate::audit::{GlobalSnapshot, Unsound};
+use super::{Bank, Broken, Effect, Failure, Kept, Master, Step, Waiting, WaitingNode};
+use crate::audit::GlobalSnapshot;
 use crate::id::{NodeId, Place};
 use crate::messages::{Answer, Instruction};
 use crate::script::Statement;
@@ -17,12 +17,7 @@ use crate::script::Statement;
 #[derive(Clone, Debug)]
 pub(super) enum Outcome {
     Joined,
-    Collected(BTreeMap<SnapshotId, GlobalSnapshot>),
-    Incomplete(Waiting),
-    Unsound {
-        snapshot: SnapshotId,
-        reason: Unsound,
-    },
+    Collection(Kept),
     NodeGone(Place),
 }
 
@@ -116,9 +111,15 @@ impl Snapshots {
             }
             Answer::Started => return Ok(None),
             Answer::Joined => Outcome::Joined,
-            Answer::Collected => Outcome::Collected(std::mem::take(&mut self.arriving)),
-            Answer::Incomplete => Outcome::Incomplete(std::mem::take(&mut self.waiting)),
-            Answer::Unsound { snapshot, reason } => Outcome::Unsound { snapshot, reason },
+            Answer::Collected => {
+                Outcome::Collection(Kept::Collected(std::mem::take(&mut self.arriving)))
+            }
+            Answer::Incomplete => {
+                Outcome::Collection(Kept::Incomplete(std::mem::take(&mut self.waiting)))
+            }
+            Answer::Unsound { snapshot, reason } => {
+                Outcome::Collection(Kept::Unsound { snapshot, reason })
+            }
             Answer::NodeGone { node } => Outcome::NodeGone(node),
             Answer::Watched { .. } | Answer::Rested => {
                 return Err(Broken::NotAskedFor(format!("{answer:?}")));
@@ -175,16 +176,47 @@ impl Bank {
 }
 
 impl Master {
-    /// A collection ends: all of its snapshots count as collected, or none.
+    /// The observer has answered: a collection ends.
     pub(super) fn end_collection(
         &mut self,
         statement: &Statement,
         first: SnapshotId,
         outcome: Outcome,
     ) -> Result<(), Broken> {
+        match outcome {
+            Outcome::Collection(kept) => {
+                let keep = self.setup.lasting.then(|| Box::new(kept.clone()));
+                let before = self.effects.len();
+                self.conclude(statement, first, kept)?;
+                if let Some(keep) = keep {
+                    self.effects.insert(before, Effect::Keep(keep));
+                }
+                Ok(())
+            }
+            Outcome::NodeGone(node) => {
+                self.bank.snapshots.owing = false;
+                let node = &self.bank.nodes[node];
+                let Some(fate) = node.fate().cloned() else {
+                    return Err(Broken::Lives(node.id));
+                };
+                let node = node.id;
+                self.fail(statement, Failure::MemberDied { node, fate });
+                Ok(())
+            }
+            Outcome::Joined => Err(Broken::NotAskedFor("a welcome".to_owned())),
+        }
+    }
+
+    /// What follows from how a collection ended: all of its snapshots count as collected, or none.
+    pub(super) fn conclude(
+        &mut self,
+        statement: &Statement,
+        first: SnapshotId,
+        kept: Kept,
+    ) -> Result<(), Broken> {
         let line = Some(statement.line);
-        let failure = match outcome {
-            Outcome::Collected(arrived) => {
+        match kept {
+            Kept::Collected(arrived) => {
                 self.log(|events, out| events.collected(line, arrived.values(), out));
                 self.is_what_was_asked_for(first, &arrived)?;
                 let bank = &mut self.bank;
@@ -197,9 +229,8 @@ impl Master {
                 bank.snapshots.uncollected = last.0 + 1;
                 bank.channels.collected();
                 self.have_forgotten(statement, first, last);
-                return Ok(());
             }
-            Outcome::Unsound { snapshot, reason } => {
+            Kept::Unsound { snapshot, reason } => {
                 let why = reason.to_string();
                 self.log(|events, out| events.unsound(line, snapshot, why, out));
                 let last = SnapshotId(self.bank.snapshots.begun);
@@ -208,26 +239,12 @@ impl Master {
                 self.fail(statement, Failure::Unsound { snapshot, reason });
                 self.bank.channels.collected();
                 self.lose_snapshots();
-                return Ok(());
             }
-            Outcome::Incomplete(mut waiting) => {
+            Kept::Incomplete(mut waiting) => {
                 self.bank.leave_out_the_unreachable(&mut waiting);
-                Failure::Incomplete(waiting)
+                self.fail(statement, Failure::Incomplete(waiting));
             }
-            Outcome::NodeGone(node) => {
-                self.bank.snapshots.owing = false;
-                let node = &self.bank.nodes[node];
-                match node.fate().cloned() {
-                    Some(fate) => Failure::MemberDied {
-                        node: node.id,
-                        fate,
-                    },
-                    None => return Err(Broken::Lives(node.id)),
-                }
-            }
-            Outcome::Joined => return Err(Broken::NotAskedFor("a welcome".to_owned())),
-        };
-        self.fail(statement, failure);
+        }
         Ok(())
     }
 

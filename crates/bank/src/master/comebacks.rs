@@ -30,8 +30,9 @@ pub struct LastWords {
     pub has_spoken: bool,
 }
 
-/// How often in a row a process may die before it has said anything.
-const TRIES: u32 = 3;
+/// How often in a row a process may die before it has said anything. Whoever kills at random needs luck to
+/// do that to the same one, each time during a longer pause.
+const TRIES: u32 = 5;
 
 /// What is under way so that somebody comes back.
 #[derive(Debug, Default)]
@@ -151,9 +152,12 @@ impl Master {
     }
 
     fn restart(&mut self, process: Process, fate: &Fate, tries: u32) {
-        let answered = match process {
-            Process::Node(node) => self.answered(node),
-            Process::Observer => 0,
+        let (answered, account) = match process {
+            Process::Node(node) => {
+                let it = &self.bank.nodes[node];
+                (self.answered(node), (it.id, it.deposit))
+            }
+            Process::Observer => (0, (NodeId(0), 0)),
         };
         self.effects.push(if fate.is_internal() || tries > TRIES {
             Effect::GiveUp(process, fate.clone())
@@ -161,6 +165,7 @@ impl Master {
             Effect::Restart {
                 process,
                 answered,
+                account,
                 tries,
             }
         });
@@ -309,7 +314,7 @@ impl Master {
     }
 
     /// Lays a channel anew, where both ends are there.
-    fn lay(&mut self, from: Place, to: Place) {
+    pub(super) fn lay(&mut self, from: Place, to: Place) {
         let nodes = &self.bank.nodes;
         if nodes[from].is_running() && nodes[to].is_running() {
             self.comebacks.laid += 1;
@@ -417,8 +422,11 @@ fn instruction_of(step: &Step) -> Option<Instruction> {
             first: *first,
             last: *last,
         },
-        Step::Known(_) | Step::Joined | Step::Collect { .. } | Step::Table | Step::ToEnd { .. } => {
-            return None;
-        }
+        Step::Known(_)
+        | Step::Joined
+        | Step::Collect { .. }
+        | Step::Recalled { .. }
+        | Step::Table
+        | Step::ToEnd { .. } => return None,
     })
 }

@@ -7,6 +7,7 @@ use history::What;
 
 use super::channels::Transfers;
 use super::failure::{Failure, Fate};
+use super::kept::Kept;
 use crate::audit::GlobalSnapshot;
 use crate::id::{NodeId, Place};
 use crate::messages::{Instruction, Opening, Request};
@@ -71,12 +72,16 @@ pub enum Effect {
         process: Process,
         /// Of how many instructions to the node the reply is known.
         answered: u64,
+        /// What a node is called, and what was in its account at first.
+        account: (NodeId, u64),
         /// How often it was started since it last said anything, with this time: the more, the longer the
         /// pause before.
         tries: u32,
     },
     /// It dies again and again, or is broken: the run cannot go on.
     GiveUp(Process, Fate),
+    /// Keep this for ever, before anything is done of what follows, in a bank that lasts.
+    Keep(Box<Kept>),
     /// Make pipes between a node and the observer, in a bank that lasts.
     Introduce(Place),
     /// Make a new pipe for a channel, hand over its read end, and keep the other.
@@ -209,6 +214,8 @@ pub struct Row {
     pub place: Place,
     /// Its id.
     pub id: NodeId,
+    /// Which process it has, or had last, from 1.
+    pub incarnation: u64,
     /// How it is.
     pub state: State,
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use snapshot::SnapshotId;
 
 use crate::audit::Unsound;
@@ -104,7 +105,7 @@ impl Failure {
 }
 
 /// What keeps snapshots from being complete.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiting {
     /// Who waits for markers that are on their way, by snapshot and node.
     pub parts: Vec<WaitingNode>,
@@ -114,7 +115,7 @@ pub struct Waiting {
 }
 
 /// A node that waits for markers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaitingNode {
     /// Of this snapshot.
     pub snapshot: SnapshotId,

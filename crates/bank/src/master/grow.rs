@@ -6,7 +6,7 @@
 use super::issue::{Issue, Stage};
 use super::{Broken, Effect, Failure, Master, NotStarted, Step};
 use crate::id::{NodeId, Place};
-use crate::messages::{Opening, Peer, Request};
+use crate::messages::{Instruction, Opening, Peer, Request};
 use crate::script::Statement;
 use crate::topology::Size;
 
@@ -89,7 +89,7 @@ impl Master {
                     self.push(&statement, Step::Joined);
                 }
                 self.log(|events, out| events.created(line, id, deposit, owing, out));
-                if self.setup.window == 1 {
+                if self.setup.window == 1 && !self.setup.lasting {
                     self.connect_new_nodes();
                 }
             }
@@ -98,7 +98,8 @@ impl Master {
     }
 
     /// Connects the nodes that were created and are not connected yet: those of consecutive lines
-    /// together. The mesh is laid in tiles, so that one hand-over carries many ends. Whoever has
+    /// together, in a bank that lasts always those of all of them: whose channels open when is a matter of
+    /// the script alone. The mesh is laid in tiles, so that one hand-over carries many ends. Whoever has
     /// died since they were created gets his pipes all the same: they were there together.
     pub(super) fn connect_new_nodes(&mut self) {
         self.bank.growing = false;
@@ -179,7 +180,12 @@ impl Master {
             .flat_map(|(node, outgoing, _)| outgoing.iter().map(|to| (*node, *to)))
             // The others are laid anew when who is down is back.
             .filter(|(from, to)| nodes[*from].is_running() && nodes[*to].is_running());
-        self.effects.push(Effect::Connect(pairs.collect()));
+        let pairs: Vec<(Place, Place)> = pairs.collect();
+        match self.recalled.is_any {
+            false => self.effects.push(Effect::Connect(pairs)),
+            // Something may have been received already.
+            true => pairs.into_iter().for_each(|(from, to)| self.lay(from, to)),
+        }
         let owing = self.bank.snapshots.owing;
         for (node, outgoing, incoming) in ends {
             let node = *node;
@@ -191,10 +197,15 @@ impl Master {
                 incoming: self.bank.nodes.peers(incoming),
                 owing,
             });
-            let it = &mut self.bank.nodes[node];
-            it.instructions += 1;
-            if it.is_running() {
-                self.effects.push(Effect::Open(node, opening.clone()));
+            match self.recalled.is_any {
+                true => self.instruct(node, Instruction::Open(opening.clone())),
+                false => {
+                    let it = &mut self.bank.nodes[node];
+                    it.instructions += 1;
+                    if it.is_running() {
+                        self.effects.push(Effect::Open(node, opening.clone()));
+                    }
+                }
             }
             self.push(statement, Step::Opened { node, opening });
         }

@@ -269,9 +269,14 @@ impl Master {
         self.snapshots_are_possible()?;
         let snapshots = &self.bank.snapshots;
         let (first, last) = snapshots.uncollected().ok_or(Failure::NothingBegun)?;
-        let request = Request::Collect { first, last };
-        self.request(request);
-        self.push(statement, Step::Collect { first });
+        let step = match self.recalled.outcomes.pop_front().map(Box::new) {
+            Some(kept) => Step::Recalled { first, kept },
+            None => {
+                self.request(Request::Collect { first, last });
+                Step::Collect { first }
+            }
+        };
+        self.push(statement, step);
         Ok(Issue::More(Stage::Begun))
     }
 
@@ -313,8 +318,9 @@ impl Master {
                 self.bank.nodes.lives(node)?;
                 let readers: Vec<Place> = self.bank.nodes.living().collect();
                 for reader in readers {
-                    let frames = self.bank.channels.len(node, reader) as u64;
-                    if frames > 0 {
+                    let channels = &self.bank.channels;
+                    if channels.len(node, reader) > 0 {
+                        let frames = channels.end(node, reader);
                         let (from, node) = (node, reader);
                         self.instruct(reader, messages::Instruction::ReadAhead { from, frames });
                         self.push(statement, Step::Ahead { node, from, frames });

@@ -17,7 +17,8 @@ use crate::messages::{Answer, CHUNK, Instruction, Reply, Request};
 /// What a load is to be.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// What every node draws from.
+    /// What every node draws from. In a bank that lasts, another load has another seed, or it is the same
+    /// load, with which everybody goes on.
     pub seed: u64,
     /// By place.
     pub nodes: Vec<Part>,

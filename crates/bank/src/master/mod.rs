@@ -21,7 +21,7 @@
 //!   channels;
 //! * `retire.rs`: what its reply brings; `collect.rs`: what the observer answers;
 //! * `deaths.rs`: what the death of a process changes; `comebacks.rs`: how it is undone, in a bank that
-//!   lasts;
+//!   lasts; `kept.rs`: what outlives master there;
 //! * `channels.rs`, `ready.rs`: what is known of channels;
 //! * `load.rs`: what comes after the set-up, where the nodes are to run freely;
 //! * `events.rs`: the history.
@@ -35,28 +35,30 @@ mod events;
 mod failure;
 mod grow;
 mod issue;
+mod kept;
 mod load;
 mod nodes;
 mod ready;
 mod retire;
+mod step;
 
 use std::collections::{BTreeSet, VecDeque};
 
-use snapshot::SnapshotId;
-
-use self::channels::{Channels, Taken, Ticket};
-use self::collect::{Outcome, Snapshots};
+use self::channels::{Channels, Ticket};
+use self::collect::Snapshots;
 use self::comebacks::Comebacks;
 use self::deaths::Settling;
 use self::events::Events;
 use self::issue::{Issue, Stage};
+use self::kept::Recalled;
 use self::nodes::Nodes;
 use self::retire::Retired;
+use self::step::{Entry, Said, Step};
 use crate::Broken;
 use crate::draw::Draw;
 use crate::id::Place;
 use crate::member::Frame;
-use crate::messages::{Answer, Opening, Reply};
+use crate::messages::{Answer, Reply};
 use crate::script::Statement;
 use crate::topology::Topology;
 
@@ -64,6 +66,7 @@ pub use self::channels::Transfers;
 pub use self::comebacks::LastWords;
 pub use self::effect::{Effect, Notice, Process, Row, Shown, State};
 pub use self::failure::{Failure, Fate, NotStarted, Waiting, WaitingNode};
+pub use self::kept::Kept;
 pub use self::load::{Load, Part, Plan};
 
 /// What a master has to know from the beginning.
@@ -73,7 +76,8 @@ pub struct Setup {
     pub seed: u64,
     /// How many steps may be in flight, at least 1.
     pub window: usize,
-    /// With how many others a new node is connected at once, at least 1.
+    /// With how many others a new node is connected at once, at least 1. In a bank that lasts it must never
+    /// change: nodes remember what they were told.
     pub tile: usize,
     /// Whether a history is wanted.
     pub history: bool,
@@ -91,94 +95,6 @@ pub enum Awaits {
     Word(Process),
     /// The news that this process is dead, which another one knows already.
     Death(Process),
-}
-
-/// A step in flight: one frame whose reply is awaited, or what is known without one.
-#[derive(Clone, Debug)]
-struct Entry {
-    statement: Statement,
-    step: Step,
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    /// The outcome is known; it only waits for its turn.
-    Known(Box<Result<Shown, Failure>>),
-    /// A node opens channels.
-    Opened {
-        node: Place,
-        opening: Box<Opening>,
-    },
-    Send {
-        node: Place,
-        to: Place,
-        amount: u64,
-        certain: bool,
-    },
-    Receive {
-        node: Place,
-        from: Place,
-        expected: Taken,
-    },
-    Begin {
-        node: Place,
-        snapshot: SnapshotId,
-    },
-    Joined,
-    /// Every snapshot from this one to the last that has begun.
-    Collect {
-        first: SnapshotId,
-    },
-    /// The balance of a node, for the `nodes` command.
-    Balance {
-        node: Place,
-    },
-    /// All balances have come: the `nodes` command shows its table.
-    Table,
-    /// A node removes its parts of snapshots that are over.
-    Forgotten {
-        node: Place,
-        first: SnapshotId,
-        last: SnapshotId,
-    },
-    /// A channel is read ahead, before its sender is killed.
-    Ahead {
-        node: Place,
-        from: Place,
-        frames: u64,
-    },
-    /// The channel of a dead node is read to its end.
-    ToEnd {
-        from: Place,
-        node: Place,
-    },
-}
-
-impl Step {
-    /// Whose word completes the step.
-    fn process(&self) -> Option<Process> {
-        match self {
-            Self::Opened { node, .. }
-            | Self::Send { node, .. }
-            | Self::Receive { node, .. }
-            | Self::Begin { node, .. }
-            | Self::Balance { node }
-            | Self::Forgotten { node, .. }
-            | Self::Ahead { node, .. }
-            | Self::ToEnd { node, .. } => Some(Process::Node(*node)),
-            Self::Joined | Self::Collect { .. } => Some(Process::Observer),
-            Self::Known(_) | Self::Table => None,
-        }
-    }
-}
-
-/// What was said for a step.
-#[derive(Clone, Debug)]
-enum Said {
-    Reply(Reply),
-    Outcome(Box<Outcome>),
-    /// Nothing, nor ever will be: whoever was to say it is dead.
-    Nothing,
 }
 
 /// What master knows of the system between a `StartMaster` and a `KillAll`.
@@ -226,6 +142,7 @@ pub struct Master {
     settling: Option<Box<Settling>>,
     /// What is under way so that somebody comes back, in a bank that lasts.
     comebacks: Comebacks,
+    recalled: Recalled,
     events: Option<Box<Events>>,
     effects: Vec<Effect>,
 }
@@ -247,6 +164,7 @@ impl Master {
             held: None,
             settling: None,
             comebacks: Comebacks::default(),
+            recalled: Recalled::default(),
             events: setup.history.then(|| Box::new(Events::new(setup.lasting))),
             effects: Vec::new(),
         }
@@ -279,15 +197,28 @@ impl Master {
         self.go_on()
     }
 
-    /// No statement follows for now: what waits for the next ones to be done with them is done.
+    /// No statement follows for now: what waits for the next ones to be done with them is done. Not so in
+    /// a bank that lasts, in which everybody does the same in every run, whenever statements come.
     ///
     /// # Errors
     ///
     /// Something that cannot be.
     pub fn pause(&mut self) -> Result<(), Broken> {
-        if self.settling.is_none() && self.current.is_none() {
+        if !self.setup.lasting && self.settling.is_none() && self.current.is_none() {
             self.connect_new_nodes();
         }
+        self.go_on()
+    }
+
+    /// The script is over, in a bank that lasts: what was left for the next statement is done now. Master
+    /// must be [ready](Self::is_ready).
+    ///
+    /// # Errors
+    ///
+    /// Something that cannot be.
+    pub fn finish(&mut self) -> Result<(), Broken> {
+        debug_assert!(self.current.is_none(), "nothing is being issued");
+        self.connect_new_nodes();
         self.go_on()
     }
 

@@ -74,6 +74,9 @@ impl Master {
             (Step::Collect { first }, Said::Outcome(outcome)) => {
                 return self.end_collection(&statement, first, *outcome);
             }
+            (Step::Recalled { first, kept }, _) => {
+                return self.conclude(&statement, first, *kept);
+            }
             (step, said) if in_turn => return self.complete_otherwise(&statement, step, said),
             (step, said) => return self.complete_after_death(&statement, step, said),
         }
@@ -237,6 +240,7 @@ impl Master {
         let row = |place: &Place| Row {
             place: *place,
             id: bank.nodes[*place].id,
+            incarnation: bank.nodes[*place].incarnation(),
             state: match bank.nodes.fate(*place) {
                 Some(fate) => State::Died(fate.clone()),
                 None => State::Running {

@@ -38,16 +38,10 @@ impl Restoring {
     ///
     /// # Errors
     ///
-    /// [`Broken::Unreadable`]: it is none. [`Broken::Dropped`]: master has not heard replies that were
-    /// given before it was made.
+    /// [`Broken::Unreadable`]: it is none.
     pub fn from_image(image: &[u8], verbose: bool, answered: u64) -> Result<Self, Broken> {
-        let (node, lasting) = image::read_node(image, verbose)?;
-        if answered < lasting.answers {
-            return Err(Broken::Dropped {
-                first: lasting.answers,
-                needed: answered,
-            });
-        }
+        let (node, mut lasting) = image::read_node(image, verbose)?;
+        lasting.unheard = lasting.answers.saturating_sub(answered);
         Ok(Self {
             node,
             lasting,
@@ -237,11 +231,9 @@ impl Node {
                 self.begin(snapshot, effects)?;
                 effects.push(Effect::Reply(Reply::Began));
             }
-            Record::Forget { first, last } => {
-                self.carry_out(Instruction::Forget { first, last }, effects)?;
-            }
+            Record::Forget { first, last } => self.forget(first, last, effects),
             Record::Report => self.carry_out(Instruction::Report, effects)?,
-            Record::Ahead { frames } => effects.push(Effect::Reply(Reply::Ahead { frames })),
+            Record::Ahead { .. } => effects.push(Effect::Reply(Reply::Ahead { frames: 0 })),
             Record::Load { seed, quota } => self.start_load(seed, quota, effects),
             Record::Rest => self.rest(),
             Record::Round => {

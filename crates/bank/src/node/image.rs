@@ -48,7 +48,8 @@ pub(super) fn put_node(out: &mut Vec<u8>, node: &Node, lasting: &Lasting) {
         put_channels(out, &recording.closed);
     });
     put_all(out, node.load.iter(), |out, load| {
-        let (state, left) = load.kept();
+        let (seed, state, left) = load.kept();
+        put(out, seed);
         put(out, state);
         put(out, left);
     });
@@ -71,11 +72,9 @@ pub(super) fn read_node(image: &[u8], verbose: bool) -> Result<(Node, Lasting), 
     let account = account(&mut bytes)?;
     let mut neighbours = |ends: &[End]| {
         let all: Vec<Neighbour> = bytes.all(|bytes| {
-            Ok(Neighbour {
-                id: NodeId(bytes.number()?),
-                markers: bytes.number()?,
-                has_ended: false,
-            })
+            let mut neighbour = Neighbour::new(NodeId(bytes.number()?));
+            neighbour.markers = bytes.number()?;
+            Ok(neighbour)
         })?;
         match all.len() == ends.len() {
             true => Ok(all),
@@ -97,7 +96,10 @@ pub(super) fn read_node(image: &[u8], verbose: bool) -> Result<(Node, Lasting), 
             closed: channels(bytes)?,
         })
     })?;
-    let load: Vec<Load> = bytes.all(|bytes| Ok(Load::new(bytes.number()?, bytes.number()?)))?;
+    let load: Vec<Load> = bytes.all(|bytes| {
+        let (seed, state) = (bytes.number()?, bytes.number()?);
+        Ok(Load::new(seed, state, bytes.number()?))
+    })?;
     let answers = bytes.number()?;
     let segment = bytes.number()?;
     let first_needed = bytes.number()?;

@@ -29,7 +29,7 @@ use super::record::Record;
 use super::{Broken, Effect, Node};
 use crate::account::{Incoming, Outgoing};
 use crate::id::Place;
-use crate::messages::{Instruction, Reply};
+use crate::messages::{Instruction, Opening, Reply};
 
 /// How many bytes a segment holds before the next begins, at least: going through as many takes some
 /// milliseconds.
@@ -44,8 +44,9 @@ pub(super) struct Lasting {
     pub(super) answers: u64,
     /// What was carried out before a death, and its reply, which master may not have heard.
     pub(super) echoes: VecDeque<(Record, Reply)>,
-    /// It reads ahead what it has read ahead before its death: that is in the journal already.
-    reads_again: bool,
+    /// How many replies master has not heard to what was carried out before the image: nothing but the
+    /// opening of channels.
+    pub(super) unheard: u64,
     /// The number of the segment that is being written, the first being 1.
     pub(super) segment: u64,
     /// The first segment in which there may be something that somebody needs.
@@ -75,7 +76,7 @@ impl Lasting {
             unkept: Vec::new(),
             answers,
             echoes: VecDeque::new(),
-            reads_again: false,
+            unheard: 0,
             segment,
             first_needed,
             begun,
@@ -180,20 +181,19 @@ impl Node {
         instruction: Instruction,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Broken> {
+        if let Some(lasting) = self.lasting.as_mut().filter(|it| it.unheard > 0) {
+            lasting.unheard -= 1;
+            return self.repeat_opening(instruction, effects);
+        }
         let echo = self.lasting.as_mut().and_then(|it| it.echoes.pop_front());
         match echo {
             None => self.carry_out(instruction, effects),
-            // What was read ahead is lost.
-            Some((Record::Ahead { .. }, _))
-                if matches!(instruction, Instruction::ReadAhead { .. }) =>
-            {
-                if let Some(lasting) = &mut self.lasting {
-                    lasting.reads_again = true;
-                }
-                self.carry_out(instruction, effects)
-            }
             Some((kept, reply)) if kept.answers(&instruction) => {
-                effects.push(Effect::Reply(reply));
+                match kept {
+                    // What was read ahead is lost.
+                    Record::Ahead { from, frames } => self.read_ahead(from, frames, effects)?,
+                    _ => effects.push(Effect::Reply(reply)),
+                }
                 Ok(())
             }
             Some((kept, _)) => Err(Broken::OtherThanKept {
@@ -203,12 +203,43 @@ impl Node {
         }
     }
 
-    /// What was asked for is read ahead.
-    pub(super) fn keep_ahead(&mut self, frames: u64) {
-        let lasting = self.lasting.as_mut();
-        if !lasting.is_some_and(|it| std::mem::take(&mut it.reads_again)) {
-            self.keep(|| Record::Ahead { frames });
+    /// What is in the journal no more was the opening of channels, which are open.
+    fn repeat_opening(
+        &self,
+        instruction: Instruction,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Broken> {
+        let is_open = |opening: &Opening| {
+            { opening.outgoing.iter() }.all(|peer| self.to.get(peer.place).is_ok()) && {
+                opening.incoming.iter()
+            }
+            .all(|peer| self.from.get(peer.place).is_ok())
+        };
+        match instruction {
+            Instruction::Open(opening) if is_open(&opening) => {
+                effects.push(Effect::Reply(Reply::Opened));
+                Ok(())
+            }
+            instruction => Err(Broken::OtherThanKept {
+                kept: "channels that are open".to_owned(),
+                said: format!("{instruction:?}"),
+            }),
         }
+    }
+
+    /// Snapshots are over.
+    pub(super) fn forget(
+        &mut self,
+        first: SnapshotId,
+        last: SnapshotId,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.keep(|| Record::Forget { first, last });
+        for snapshot in first.0..=last.0 {
+            // The copy that was handed over is in good hands.
+            drop(self.member.hand_over(SnapshotId(snapshot)));
+        }
+        effects.push(Effect::Reply(Reply::Forgotten));
     }
 
     /// The channel from a node was laid anew: says how many of its frames were received.
@@ -268,6 +299,13 @@ impl Record {
                     last: to,
                 },
             ) => (first, last) == (from, to),
+            (
+                Self::Ahead { from, frames },
+                Instruction::ReadAhead {
+                    from: peer,
+                    frames: up_to,
+                },
+            ) => (from, frames) == (peer, up_to),
             (Self::Report, Instruction::Report) => true,
             _ => false,
         }

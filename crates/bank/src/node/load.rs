@@ -29,6 +29,7 @@ const LARGEST_ROUND: u64 = 8192;
 /// What a node does under load.
 #[derive(Clone, Debug)]
 pub(super) struct Load {
+    seed: u64,
     draw: NodeDraw,
     /// How many transfers are still to be made; `u64::MAX` is as good as for ever.
     left: u64,
@@ -39,9 +40,11 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// With this [state](NodeDraw::state) of what it draws, and so many transfers still to be made.
-    pub(super) fn new(state: u64, left: u64) -> Self {
+    /// Of this seed, with this [state](NodeDraw::state) of what is drawn, and so many transfers still to be
+    /// made.
+    pub(super) fn new(seed: u64, state: u64, left: u64) -> Self {
         Self {
+            seed,
             draw: NodeDraw::from_state(state),
             left,
             has_rested: false,
@@ -50,8 +53,8 @@ impl Load {
     }
 
     /// What [`Load::new`] makes one of that goes on like this one. What was asked is asked again.
-    pub(super) fn kept(&self) -> (u64, u64) {
-        (self.draw.state(), self.left)
+    pub(super) fn kept(&self) -> (u64, u64, u64) {
+        (self.seed, self.draw.state(), self.left)
     }
 }
 
@@ -111,7 +114,7 @@ impl Iterator for Batch<'_> {
 
 impl Node {
     pub(super) fn start_load(&mut self, seed: u64, quota: Option<u64>, effects: &mut Vec<Effect>) {
-        if self.load.is_some() {
+        if self.load.as_ref().is_some_and(|load| load.seed == seed) {
             // Master says it again to whoever has come back.
             return;
         }
@@ -123,7 +126,7 @@ impl Node {
             _ => quota.unwrap_or(u64::MAX),
         };
         let state = NodeDraw::from_seed(seed, self.id).state();
-        self.load = Some(Load::new(state, left));
+        self.load = Some(Load::new(seed, state, left));
     }
 
     /// The observer's orders come over a pipe of their own, so perhaps before the load begins.

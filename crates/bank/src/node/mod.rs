@@ -27,12 +27,12 @@
 //! bytes that are kept, and `node/fold.rs` what becomes of them.
 
 mod bytes;
-mod ends;
 mod fold;
 mod image;
 mod lasting;
 mod load;
 mod record;
+mod slots;
 mod snapshots;
 
 use std::collections::VecDeque;
@@ -45,8 +45,8 @@ use crate::id::{NodeId, Place};
 use crate::member::{Frame, Marker, Member};
 use crate::messages::{FRAMES, Instruction, Opening, Order, Peer, Reply, Report};
 
-use self::ends::{Neighbour, Slots};
 use self::record::Record;
+use self::slots::{Neighbour, Slots};
 
 pub use self::fold::{Resending, Restoring};
 pub use self::load::{Batch, Round};
@@ -119,7 +119,8 @@ pub enum Effect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Waiting {
     Frame(Incoming),
-    Ahead,
+    /// How many frames are wanted.
+    Ahead(u64),
     ToEnd,
     Order(SnapshotId),
 }
@@ -256,9 +257,9 @@ impl Node {
                 let is_new = !std::mem::replace(&mut self.incoming[from.0].has_ended, true);
                 self.give_up(Reply::Ended, is_new, effects);
             }
-            (Input::Ahead(frames), Some(Waiting::Ahead)) => {
+            (Input::Ahead(frames), Some(Waiting::Ahead(wanted))) => {
                 self.waiting = None;
-                self.keep_ahead(frames);
+                let frames = frames.min(wanted);
                 effects.push(Effect::Reply(Reply::Ahead { frames }));
             }
             (Input::Found(frames), Some(Waiting::ToEnd)) => {
@@ -302,9 +303,8 @@ impl Node {
             }
             Instruction::Resume => return Err(Broken::NotAskedFor(format!("{instruction:?}"))),
             Instruction::ReadAhead { from, frames } => {
-                self.waiting = Some(Waiting::Ahead);
-                let from = Incoming(self.from.get(from)?);
-                effects.push(Effect::ReadAhead(from, frames));
+                self.keep(|| Record::Ahead { from, frames });
+                self.read_ahead(from, frames, effects)?;
             }
             Instruction::ReadToEnd { from } => {
                 self.waiting = Some(Waiting::ToEnd);
@@ -315,14 +315,7 @@ impl Node {
                 let balance = self.member.account().balance();
                 effects.push(Effect::Reply(Reply::Balance { balance }));
             }
-            Instruction::Forget { first, last } => {
-                self.keep(|| Record::Forget { first, last });
-                for snapshot in first.0..=last.0 {
-                    // The copy that was handed over is in good hands.
-                    drop(self.member.hand_over(SnapshotId(snapshot)));
-                }
-                effects.push(Effect::Reply(Reply::Forgotten));
-            }
+            Instruction::Forget { first, last } => self.forget(first, last, effects),
             Instruction::Load {
                 seed,
                 quota,
@@ -361,11 +354,7 @@ impl Node {
         for Peer { place, id } in outgoing {
             let to = Outgoing(self.outgoing.len());
             self.to.set(*place, to.0);
-            self.outgoing.push(Neighbour {
-                id: *id,
-                markers: 0,
-                has_ended: false,
-            });
+            self.outgoing.push(Neighbour::new(*id));
             for owed in self.member.open_out(*place) {
                 if *owing {
                     self.send_frame(to, owed, effects);
@@ -375,15 +364,29 @@ impl Node {
         }
         for Peer { place, id } in incoming {
             self.from.set(*place, self.incoming.len());
-            self.incoming.push(Neighbour {
-                id: *id,
-                markers: 0,
-                has_ended: false,
-            });
+            self.incoming.push(Neighbour::new(*id));
             self.member.open_in(*place);
             self.say(effects, |_| format!("opens its channel from node {id}"));
         }
         effects.push(Effect::Reply(Reply::Opened));
+    }
+
+    /// Has a channel read ahead, as far as it was not received already.
+    fn read_ahead(
+        &mut self,
+        from: Place,
+        frames: u64,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Broken> {
+        let from = Incoming(self.from.get(from)?);
+        match frames.saturating_sub(self.frames_received(from)) {
+            0 => effects.push(Effect::Reply(Reply::Ahead { frames: 0 })),
+            wanted => {
+                self.waiting = Some(Waiting::Ahead(wanted));
+                effects.push(Effect::ReadAhead(from, wanted));
+            }
+        }
+        Ok(())
     }
 
     fn send(&mut self, to: Place, amount: u64, effects: &mut Vec<Effect>) -> Result<(), Broken> {
@@ -481,17 +484,15 @@ impl Node {
 
 /// What a dead node left in its channel, in as many replies as it takes.
 fn found(frames: &[Frame], effects: &mut Vec<Effect>) {
-    let mut rest = frames;
-    loop {
-        let (now, later) = rest.split_at(rest.len().min(FRAMES));
+    let all = frames
+        .chunks(FRAMES)
+        .chain(frames.is_empty().then_some(frames));
+    let replies = frames.len().div_ceil(FRAMES).max(1);
+    for (frames, number) in all.zip(1..) {
         effects.push(Effect::Reply(Reply::Found {
-            frames: now.to_vec(),
-            last: later.is_empty(),
+            frames: frames.to_vec(),
+            last: number == replies,
         }));
-        if later.is_empty() {
-            return;
-        }
-        rest = later;
     }
 }
 

@@ -46,8 +46,8 @@ pub(super) enum Record {
     Forget { first: SnapshotId, last: SnapshotId },
     /// An instruction to say the balance.
     Report,
-    /// An instruction to read ahead: what was there. Who comes back reads ahead again.
-    Ahead { frames: u64 },
+    /// An instruction to read ahead. Who comes back reads ahead again what he has not received since.
+    Ahead { from: Place, frames: u64 },
     /// The load began.
     Load { seed: u64, quota: Option<u64> },
     /// No more transfers are made.
@@ -109,7 +109,7 @@ impl Record {
             }
             Self::Forget { first, last } => begin(6, &[first.0, last.0]),
             Self::Report => begin(7, &[]),
-            Self::Ahead { frames } => begin(8, &[*frames]),
+            Self::Ahead { from, frames } => begin(8, &[from.0.into(), *frames]),
             Self::Load { seed, quota: None } => begin(9, &[*seed, 0]),
             Self::Load {
                 seed,
@@ -154,6 +154,7 @@ impl Record {
             },
             7 => Self::Report,
             8 => Self::Ahead {
+                from: place(bytes)?,
                 frames: bytes.number()?,
             },
             9 => Self::Load {

@@ -376,6 +376,16 @@ fn a_channel_is_read_ahead_as_far_as_master_says() {
     assert_eq!(asked, [Effect::ReadAhead(Incoming(1), 7)]);
     let frames = 3;
     assert_eq!(node.step(Input::Ahead(3)), [reply(Reply::Ahead { frames })]);
+    // What is behind that is not of interest, and what was received need not be there.
+    node.receive(2, transfer(1));
+    let (frames, wanted) = (3, 2);
+    let asked = node.instruct(Instruction::ReadAhead { from, frames });
+    assert_eq!(asked, [Effect::ReadAhead(Incoming(1), wanted)]);
+    let (frames, nothing) = (wanted, 0);
+    assert_eq!(node.step(Input::Ahead(9)), [reply(Reply::Ahead { frames })]);
+    let (read, frames) = (1, nothing);
+    let read = Instruction::ReadAhead { from, frames: read };
+    assert_eq!(node.instruct(read), [reply(Reply::Ahead { frames })]);
 }
 
 #[test]

@@ -47,7 +47,11 @@ fn each_seed(runs: u64, run: impl Fn(u64) -> Result<(), Complaint>) {
     }
 }
 
+/// Those of the last bank.
 fn deposits(statements: &[Statement]) -> Vec<(NodeId, u64)> {
+    let is_start = |it: &Statement| matches!(it.command, Command::StartMaster { .. });
+    let start = statements.iter().rposition(is_start).unwrap_or(0);
+    let statements = &statements[start..];
     let created = statements
         .iter()
         .filter_map(|statement| match statement.command {
@@ -278,11 +282,22 @@ fn lasting(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
         window: [1, 4, 16, 64, 1024, 1024][draw.pick(6)],
         tile: 1 + draw.pick(4),
         is_noticed_late: draw.pick(3) == 0,
+        ends: [0, 1, 2, 6][draw.pick(4)],
+        life: [30, 300, 1000][draw.pick(3)],
     };
     let schedule = seed.wrapping_mul(31).wrapping_add(schedule);
     let mut world = lasting::World::new(statements.clone(), seed, schedule, disorder);
     world.run()?;
-    lasting::check(&world, text, seed, &deposits(&statements))
+    lasting::check(&world, text, seed, &deposits(&statements))?;
+    let in_peace = lasting::Disorder {
+        deaths: 0,
+        ends: 0,
+        window: [1, 4, 1024][draw.pick(3)],
+        ..disorder
+    };
+    let mut peace = lasting::World::new(statements, seed, schedule ^ 1, in_peace);
+    peace.run()?;
+    lasting::are_told_the_same(&world, &peace)
 }
 
 #[test]
@@ -291,6 +306,13 @@ fn in_a_bank_that_lasts_nobody_notices_a_death() {
         let text = match seed % 8 {
             0 => crowd(seed),
             1..4 => traffic(seed),
+            4..6 => lasting_script(
+                seed,
+                Size {
+                    rounds: 3,
+                    ..ONE_SYSTEM
+                },
+            ),
             _ => lasting_system(seed),
         };
         shrunken(&text, seed, lasting)

@@ -1,6 +1,6 @@
 //! What stands in each row: one event, or several that say one thing together.
 
-use history::{ProcessId, SnapshotId, What};
+use history::{ProcessId, SnapshotId, Text, What};
 
 use super::Ink;
 use crate::recent::Recent;
@@ -85,24 +85,11 @@ pub(super) fn rows(recent: &Recent) -> Vec<Row> {
                 let text = format!("refuses to send {amount} to {to}");
                 at(channel.from, Symbol::Refused, text)
             }
-            What::Death {
-                process: Some(process),
-                reason,
-            } => at(*process, Symbol::Died, reason.to_string()),
-            What::Death { reason, .. } => outside(format!("the observer died: {reason}"), Ink::Bad),
+            What::Death { process, reason } => died(*process, reason),
             What::Restarted {
                 process,
                 incarnation,
-            } => match process {
-                Some(process) => {
-                    let text = format!("restarted: incarnation {incarnation}");
-                    at(*process, Symbol::Restarted, text)
-                }
-                None => {
-                    let text = format!("the observer is restarted: incarnation {incarnation}");
-                    outside(text, Ink::Plain)
-                }
-            },
+            } => restarted(*process, *incarnation),
             What::End => outside("the system ends".to_owned(), Ink::Faint),
             What::Audit { snapshot, verdict } => match verdict {
                 Ok(total) => outside(
@@ -183,6 +170,21 @@ fn at(process: ProcessId, symbol: Symbol, text: String) -> (String, Ink, Kind) {
         _ => Ink::Plain,
     };
     (text, ink, Kind::At { process, symbol })
+}
+
+fn died(process: Option<ProcessId>, reason: &Text) -> (String, Ink, Kind) {
+    match process {
+        Some(process) => at(process, Symbol::Died, reason.to_string()),
+        None => outside(format!("the observer died: {reason}"), Ink::Bad),
+    }
+}
+
+fn restarted(process: Option<ProcessId>, incarnation: u64) -> (String, Ink, Kind) {
+    let text = format!("restarted: incarnation {incarnation}");
+    match process {
+        Some(process) => at(process, Symbol::Restarted, text),
+        None => outside(format!("the observer is {text}"), Ink::Plain),
+    }
 }
 
 fn outside(text: String, ink: Ink) -> (String, Ink, Kind) {

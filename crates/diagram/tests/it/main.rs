@@ -9,6 +9,7 @@ mod layout;
 mod own_cut;
 mod page;
 mod playing;
+mod restarts;
 mod seen;
 mod sharing;
 mod sheet;

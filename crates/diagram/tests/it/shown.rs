@@ -8,6 +8,7 @@ use history::{Channel, Header, ProcessId, Reader, SnapshotId, System, What};
 use crate::browser::Browser;
 use testing::histories::{self, Params};
 
+const RESTARTS: &str = include_str!("../../../../testdata/diagrams/restarts.history");
 const EXAMPLE: &str = include_str!("../../../../testdata/diagrams/arg.history");
 /// What a browser would run if it were taken for markup.
 pub(crate) const HOSTILE: &str =
@@ -42,6 +43,11 @@ impl Shown {
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.html"));
         std::fs::write(&file, page).unwrap();
         Self { system, file }
+    }
+
+    /// One in which processes and the observer die and are restarted.
+    pub(crate) fn restarts_as(name: &str) -> Self {
+        Self::read(RESTARTS, name)
     }
 
     fn read(history: &str, name: &str) -> Self {

@@ -93,6 +93,22 @@ impl Line {
         self
     }
 
+    /// At a process, or at the observer.
+    pub(super) fn of_whom(mut self, process: Option<ProcessId>) -> Self {
+        self.process = process;
+        self
+    }
+
+    pub(super) fn because(mut self, reason: &Text) -> Self {
+        self.reason = Some(reason.clone());
+        self
+    }
+
+    pub(super) fn living(mut self, incarnation: u64) -> Self {
+        self.incarnation = Some(incarnation);
+        self
+    }
+
     pub(super) fn sparse(mut self, sparse: bool) -> Self {
         self.sparse = sparse.then_some(true);
         self
@@ -131,6 +147,12 @@ impl Line {
 
     pub(super) fn of(mut self, snapshot: SnapshotId) -> Self {
         self.snapshot = Some(snapshot);
+        self
+    }
+
+    pub(super) fn holding(mut self, states: &[ProcessState], channels: &[ChannelState]) -> Self {
+        self.states = Some(states.to_vec()).filter(|states| !states.is_empty());
+        self.channels = Some(channels.to_vec()).filter(|channels| !channels.is_empty());
         self
     }
 

@@ -161,11 +161,9 @@ impl From<&What> for Line {
                 snapshot,
                 ref states,
                 ref channels,
-            } => Self {
-                states: Some(states.clone()).filter(|states| !states.is_empty()),
-                channels: Some(channels.clone()).filter(|channels| !channels.is_empty()),
-                ..Self::new(Name::Collect).of(snapshot)
-            },
+            } => Self::new(Name::Collect)
+                .of(snapshot)
+                .holding(states, channels),
             What::Audit {
                 snapshot,
                 ref verdict,
@@ -178,19 +176,13 @@ impl From<&What> for Line {
             What::Death {
                 process,
                 ref reason,
-            } => Self {
-                process,
-                reason: Some(reason.clone()),
-                ..Self::new(Name::Death)
-            },
+            } => Self::new(Name::Death).of_whom(process).because(reason),
             What::Restarted {
                 process,
                 incarnation,
-            } => Self {
-                process,
-                incarnation: Some(incarnation),
-                ..Self::new(Name::Restarted)
-            },
+            } => Self::new(Name::Restarted)
+                .of_whom(process)
+                .living(incarnation),
         }
     }
 }

@@ -4,7 +4,8 @@ use std::env;
 use std::process::ExitCode;
 
 use bank::id::NodeId;
-use pipebank::node::Node;
+use journal::{Identity, Survives};
+use pipebank::node::{Keeping, Node};
 use pipebank::say::say;
 use pipebank::status;
 
@@ -12,7 +13,8 @@ const BY_HAND: &str = "\
 node: this program holds one account of the bank, and is started by master, which gives it its
 pipes; it does nothing by itself. Run `master SCRIPT`, or `master --help`.";
 
-/// `node ID DEPOSIT [--verbose]`, as master calls it.
+/// `node ID DEPOSIT [--verbose]`, as master calls it; in a bank that lasts also `--journal=NAME --run=N
+/// --writer=N [--sync]` and, where it is started again, `--answered=N`.
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let (numbers, options) = arguments.split_at(arguments.len().min(2));
@@ -26,12 +28,35 @@ fn main() -> ExitCode {
         return ExitCode::from(status::MALFORMED);
     };
     let verbose = options.iter().any(|option| option == "--verbose");
-    let node = Node::new(NodeId(id), deposit, verbose, parent);
+    let keeping = keeping(options);
+    let node = Node::new(NodeId(id), deposit, verbose, parent, keeping.as_ref());
     match node.and_then(Node::run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(format_args!("node {id}: {error}"));
-            ExitCode::from(status::BROKEN)
+            ExitCode::from(match error.is_of_the_disk() {
+                true => status::FAILED,
+                false => status::BROKEN,
+            })
         }
     }
+}
+
+/// Where it keeps its journal, if it does.
+fn keeping(options: &[String]) -> Option<Keeping> {
+    let value = |name: &str| options.iter().find_map(|option| option.strip_prefix(name));
+    let number = |name: &str| value(name)?.parse().ok();
+    let survives = match options.iter().any(|option| option == "--sync") {
+        true => Survives::Failure,
+        false => Survives::Death,
+    };
+    Some(Keeping {
+        journal: value("--journal=")?.to_owned(),
+        identity: Identity {
+            run: number("--run=")?,
+            writer: number("--writer=")?,
+        },
+        survives,
+        answered: number("--answered="),
+    })
 }

@@ -11,14 +11,14 @@ const BY_HAND: &str = "\
 observer: this program takes the snapshots of the bank, and is started by master, which gives it
 its pipes; it does nothing by itself. Run `master SCRIPT`, or `master --help`.";
 
-/// `observer [--verbose]`, as master calls it.
+/// `observer [--lasting] [--verbose]`, as master calls it.
 fn main() -> ExitCode {
     let Ok(parent) = pipes::parent() else {
         say(BY_HAND);
         return ExitCode::from(status::MALFORMED);
     };
-    let verbose = env::args().any(|option| option == "--verbose");
-    let observer = Observer::new(verbose, parent);
+    let says = |wanted: &str| env::args().any(|option| option == wanted);
+    let observer = Observer::new(says("--lasting"), says("--verbose"), parent);
     match observer.and_then(Observer::run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

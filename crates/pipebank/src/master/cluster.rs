@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use pipes::{Deaths, Needs, Patience, Poller, Token};
 
+use super::lasting::DataDir;
 use super::mesh::Ends;
 use super::process::Incarnation;
 use super::shared::{Error, Pids, Programs, RunDir, Stop};
@@ -26,18 +27,27 @@ const DEATHS: Token = 2;
 const OBSERVER: Token = 4;
 const NODES: Token = 6;
 
+/// That of what the node at a place says.
+pub(super) fn token_of(place: Place) -> Token {
+    NODES + 2 * place.index() as Token
+}
+
 /// A node.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) id: NodeId,
+    /// How many processes it has had, with this one.
+    pub(super) incarnation: u64,
     pub(super) process: Incarnation<Instruction, Reply>,
 }
 
 /// The processes of the system.
 #[derive(Debug)]
 pub(super) struct Cluster<'p> {
-    programs: Programs,
+    pub(super) programs: Programs,
     run_dir: Option<RunDir>,
+    /// Where the bank lives, if it lasts.
+    pub(super) data: Option<DataDir>,
     pub(super) poller: Poller,
     deaths: Deaths,
     /// That of the whole run.
@@ -67,6 +77,7 @@ impl<'p> Cluster<'p> {
         Ok(Self {
             programs,
             run_dir,
+            data: None,
             poller,
             deaths,
             patience,
@@ -80,9 +91,16 @@ impl<'p> Cluster<'p> {
         })
     }
 
+    /// The same for a bank that lives in a directory.
+    pub(super) fn lasting(self, data: Option<DataDir>) -> Self {
+        Self { data, ..self }
+    }
+
     /// Starts the observer.
     pub(super) fn start_observer(&mut self) -> Result<(), Stop> {
-        let child = pipes::spawn(&self.programs.observer, self.verbosity(), None)?;
+        let mut arguments = self.verbosity();
+        arguments.extend(self.data.as_ref().map(|_| "--lasting".to_owned()));
+        let child = pipes::spawn(&self.programs.observer, arguments, None)?;
         self.observer = Some(Incarnation::new(child, OBSERVER, &self.poller)?);
         self.publish()
     }
@@ -95,13 +113,18 @@ impl<'p> Cluster<'p> {
         deposit: u64,
     ) -> Result<(), Stop> {
         let (orders, reports) = (pipes::pipe()?, pipes::pipe()?);
-        let mut arguments = vec![id.to_string(), deposit.to_string()];
-        arguments.extend(self.verbosity());
-        let child = pipes::spawn(&self.programs.node, arguments, None)?;
-        let token = NODES + 2 * place.index() as Token;
-        let process = Incarnation::new(child, token, &self.poller)?;
+        let child = self.spawn_node(place, id, deposit, None)?;
+        let process = Incarnation::new(child, token_of(place), &self.poller)?;
         self.nodes.resize_with(place.index(), || None);
-        self.nodes.push(Some(Node { id, process }));
+        self.nodes.push(Some(Node {
+            id,
+            incarnation: 1,
+            process,
+        }));
+        if self.data.is_some() {
+            // The pipes are made when the observer is told of it.
+            return Ok(());
+        }
         let handed = self
             .hand_over(Process::Node(place), vec![orders.read, reports.write])
             .and_then(|()| self.hand_over(Process::Observer, vec![orders.write, reports.read]));
@@ -342,7 +365,7 @@ impl<'p> Cluster<'p> {
         }
     }
 
-    fn verbosity(&self) -> Vec<String> {
+    pub(super) fn verbosity(&self) -> Vec<String> {
         let verbose = self.programs.verbose.then(|| "--verbose".to_owned());
         verbose.into_iter().collect()
     }
@@ -353,15 +376,19 @@ impl<'p> Cluster<'p> {
             return Ok(());
         };
         let observer = self.observer.as_ref().filter(|it| it.fate.is_none());
-        let nodes = self.nodes.iter().flatten();
+        let living = || {
+            let nodes = self.nodes.iter().flatten();
+            nodes.filter(|node| node.process.fate.is_none())
+        };
+        let incarnations = || living().map(|node| (node.id, node.incarnation));
         run_dir
             .publish(&Pids {
                 master: std::process::id(),
                 observer: observer.map(|observer| observer.child.pid()),
-                nodes: nodes
-                    .filter(|node| node.process.fate.is_none())
+                nodes: living()
                     .map(|node| (node.id, node.process.child.pid()))
                     .collect(),
+                incarnations: self.data.as_ref().map(|_| incarnations().collect()),
             })
             .map_err(Stop::from)
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use pipes::{HandOver, RawEnd};
+use serde::Serialize;
 
 use super::cluster::{Cluster, OTHER_DESCRIPTORS};
 use super::shared::Stop;
@@ -25,8 +26,8 @@ const UNREAD: usize = 256;
 /// The ends of channels that are not handed over yet, by (from, to).
 #[derive(Debug, Default)]
 pub(super) struct Ends {
-    write: HashMap<(Place, Place), RawEnd>,
-    read: HashMap<(Place, Place), RawEnd>,
+    pub(super) write: HashMap<(Place, Place), RawEnd>,
+    pub(super) read: HashMap<(Place, Place), RawEnd>,
 }
 
 /// With how many others a new node is connected at once so that descriptors suffice: where it is
@@ -57,6 +58,9 @@ impl Cluster<'_> {
 
     /// Hands a node its ends of channels that were made, and has it open them.
     pub(super) fn open(&mut self, node: Place, opening: Box<Opening>) -> Result<(), Stop> {
+        if self.data.is_some() {
+            return self.open_announced(node, opening);
+        }
         let Ends { write, read } = &mut self.ends;
         let outgoing = opening.outgoing.iter();
         let incoming = opening.incoming.iter();
@@ -70,9 +74,19 @@ impl Cluster<'_> {
         Ok(self.instruct(node, &Instruction::Open(opening))?)
     }
 
-    /// Hands pipe ends over; where too many are on their way, has those that were told to take
-    /// theirs do so first.
-    pub(super) fn hand_over(&mut self, to: Process, mut ends: Vec<RawEnd>) -> Result<(), Stop> {
+    /// Hands pipe ends over.
+    pub(super) fn hand_over(&mut self, to: Process, ends: Vec<RawEnd>) -> Result<(), Stop> {
+        self.announce(to, &(), ends)
+    }
+
+    /// Hands pipe ends over, and says what they are for; where too many are on their way, has those that
+    /// were told to take theirs do so first.
+    pub(super) fn announce(
+        &mut self,
+        to: Process,
+        what: &impl Serialize,
+        mut ends: Vec<RawEnd>,
+    ) -> Result<(), Stop> {
         let give_up = Instant::now() + HAND_OVER_TIMEOUT;
         let mut ready = Vec::new();
         loop {
@@ -83,7 +97,7 @@ impl Cluster<'_> {
             let Some(hatch) = hatch else {
                 return Ok(());
             };
-            match hatch.hand_over(ends)? {
+            match hatch.announce(what, ends)? {
                 HandOver::Later(back) if Instant::now() < give_up => ends = back,
                 HandOver::Later(_) => return Err(pipes::Error::TooManyOnTheirWay.into()),
                 HandOver::Done | HandOver::Gone => return Ok(()),

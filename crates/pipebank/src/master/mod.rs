@@ -20,6 +20,7 @@ mod cluster;
 mod commands;
 mod ending;
 mod finish;
+mod lasting;
 mod mesh;
 mod pictures;
 mod process;

@@ -17,6 +17,7 @@ pub(super) struct Incarnation<O, I> {
     token: Token,
     /// Frames were pushed since the last flush.
     is_dirty: bool,
+    has_spoken: bool,
 }
 
 impl<O: Serialize, I: DeserializeOwned> Incarnation<O, I> {
@@ -31,6 +32,7 @@ impl<O: Serialize, I: DeserializeOwned> Incarnation<O, I> {
             fate: None,
             token,
             is_dirty: false,
+            has_spoken: false,
         })
     }
 
@@ -61,6 +63,7 @@ impl<O: Serialize, I: DeserializeOwned> Incarnation<O, I> {
             return Ok(false);
         }
         let fill = self.child.receiver.fill()?;
+        self.has_spoken |= fill == Fill::More;
         if fill == Fill::Ended {
             self.end(None)?;
         } else if self.child.receiver.buffered() > FLOOD {
@@ -74,8 +77,15 @@ impl<O: Serialize, I: DeserializeOwned> Incarnation<O, I> {
     /// pipe open.
     pub(super) fn bury(&mut self) -> Result<(), pipes::Error> {
         let receiver = &mut self.child.receiver;
-        while receiver.buffered() <= FLOOD && receiver.fill()? == Fill::More {}
+        while receiver.buffered() <= FLOOD && receiver.fill()? == Fill::More {
+            self.has_spoken = true;
+        }
         self.end(None)
+    }
+
+    /// Whether it has said anything.
+    pub(super) fn has_spoken(&self) -> bool {
+        self.has_spoken
     }
 
     /// The next frame that has been read. Garbage ends the process.

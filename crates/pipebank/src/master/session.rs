@@ -28,7 +28,7 @@ use super::shared::{
 use super::table::table;
 use bank::Broken;
 use bank::id::{NodeId, Place};
-use bank::master::{Awaits, Effect, Failure, LastWords, Master, NotStarted, Notice, Process};
+use bank::master::{Awaits, Effect, Failure, Fate, Master, NotStarted, Notice, Process};
 use bank::script::{Command, Statement};
 
 /// What the command line says of a session.
@@ -83,7 +83,7 @@ impl<'p> Session<'p> {
             window: settings.window,
             tile,
             history: chronicle.is_some(),
-            lasting: false,
+            lasting: cluster.data.is_some(),
         });
         Ok(Self {
             patience: cluster.patience,
@@ -151,7 +151,8 @@ impl<'p> Session<'p> {
         let is_any = !news.is_empty();
         for (process, fate) in news {
             self.cluster.publish()?;
-            let died = self.master.died(process, fate, LastWords::default());
+            let left = self.cluster.last_words(process)?;
+            let died = self.master.died(process, fate, left);
             self.carry_out(died)?;
         }
         Ok(is_any)
@@ -192,7 +193,9 @@ impl<'p> Session<'p> {
             }
             Effect::Fail { line, failed } => self.fail(line, &failed.0, &failed.1)?,
             Effect::Notify(notice) => {
-                if let Notice::NodeDied(_, fate) | Notice::ObserverDied(fate) = &*notice {
+                if let Notice::NodeDied(_, fate) | Notice::ObserverDied(fate) = &*notice
+                    && self.cluster.data.is_none()
+                {
                     self.failed = true;
                     self.broken |= fate.is_internal();
                 }
@@ -204,6 +207,9 @@ impl<'p> Session<'p> {
                 self.show(&fit(&text, self.teller.painter().columns()))?;
             }
             Effect::StartObserver => {
+                if let Some(data) = &mut self.cluster.data {
+                    data.begin();
+                }
                 self.cluster.start_observer()?;
                 self.narrate(|| "starts the observer".to_owned())?;
             }
@@ -214,13 +220,24 @@ impl<'p> Session<'p> {
             Effect::Open(node, opening) => {
                 self.cluster.open(node, opening)?;
             }
-            Effect::Restart { .. }
-            | Effect::GiveUp(..)
-            | Effect::Introduce(_)
-            | Effect::Lay { .. }
-            | Effect::Attach { .. } => {
-                return Err(Stop::Internal("nobody comes back in this bank".to_owned()));
+            Effect::Restart {
+                process,
+                answered,
+                tries,
+                account,
+            } => {
+                self.cluster.restart(process, answered, tries, account)?;
+                self.master.restarted(process)?;
             }
+            Effect::GiveUp(process, fate) => {
+                let who = self.name_of(process);
+                return Err(Stop::GivenUp { who, fate });
+            }
+            // Nobody reads it yet: a script that was interrupted is not taken up again.
+            Effect::Keep(_) => {}
+            Effect::Introduce(place) => self.cluster.introduce(place)?,
+            Effect::Lay { from, to, laying } => self.cluster.lay(from, to, laying)?,
+            Effect::Attach { from, to, received } => self.cluster.attach(from, to, received)?,
             Effect::Kill(node) => {
                 if let Some(id) = self.master.id(node) {
                     self.narrate(|| format!("kills node {id}"))?;
@@ -230,6 +247,9 @@ impl<'p> Session<'p> {
             Effect::EndAll => {
                 self.heed()?;
                 self.end_processes(Ending::Script, self.patience)?;
+                if let Some(data) = &self.cluster.data {
+                    data.remove()?;
+                }
             }
         }
         Ok(())
@@ -319,14 +339,21 @@ impl<'p> Session<'p> {
         Stop::heed(self.patience, "the end of the script")
     }
 
-    fn waited_for(&self) -> String {
-        let who = |process| match process {
-            Process::Node(node) => match self.master.id(node) {
-                Some(id) => format!("node {id}"),
-                None => "a node".to_owned(),
-            },
+    /// Whether the bank lasts.
+    pub(super) fn lasts(&self) -> bool {
+        self.cluster.data.is_some()
+    }
+
+    fn name_of(&self, process: Process) -> String {
+        let id = |node| self.master.id(node);
+        match process {
+            Process::Node(node) => id(node).map_or("a node".to_owned(), |id| format!("node {id}")),
             Process::Observer => "the observer".to_owned(),
-        };
+        }
+    }
+
+    fn waited_for(&self) -> String {
+        let who = |process| self.name_of(process);
         match (self.master.awaits(), self.master.waits_for()) {
             (Awaits::Nobody, _) => "input".to_owned(),
             (Awaits::Death(process), _) => format!("{} to end", who(process)),
@@ -453,6 +480,8 @@ impl<'p> Session<'p> {
         for unclean in ended.unclean {
             match &unclean.fate {
                 None => waited_for = Some(format!("{} to end", unclean.who)),
+                // Who was killed has kept everything.
+                Some(Fate::Signal(_)) if self.cluster.data.is_some() => continue,
                 Some(fate) => {
                     self.failed = true;
                     self.broken |= fate.is_internal();

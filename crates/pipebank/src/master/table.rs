@@ -5,7 +5,14 @@ use bank::master::{Row, State, Transfers};
 /// The table, with the pid of each node.
 pub(super) fn table<'r>(rows: impl Iterator<Item = (&'r Row, u32)>) -> String {
     let lines: Vec<String> = rows
-        .map(|(row, pid)| format!("node {}  pid {pid}  {}", row.id, state(&row.state)))
+        .map(|(row, pid)| {
+            let incarnation = match row.incarnation {
+                1 => String::new(),
+                number => format!(" (incarnation {number})"),
+            };
+            let state = state(&row.state);
+            format!("node {}  pid {pid}{incarnation}  {state}", row.id)
+        })
         .collect();
     match lines.is_empty() {
         true => "there are no nodes; CreateNode ID AMOUNT would start one".to_owned(),

@@ -1,6 +1,7 @@
 //! Every `testdata/NAME.txt` through the real `master --seed 1`, compared with `NAME.out`,
 //! `NAME.err` (no such file: nothing on stderr) and the exit status in its comment `# exit: N`
-//! (none: 0). What the static check accepts is compared with the model as well.
+//! (none: 0); with `--data` where it has a comment `# --data`. What the static check accepts is
+//! compared with the model as well.
 //!
 //! `PIPEBANK_BLESS=1` rewrites `.out` and `.err`; read the diff.
 
@@ -32,8 +33,12 @@ fn what_is_written_beneath_a_script_agrees_with_the_model() {
             assert_eq!(out, "", "{name}: nothing is started");
             continue;
         }
+        let lasts = lasts(&bytes);
         let text = String::from_utf8(bytes).expect("a script is UTF-8");
-        let expected = reference::interpret(&text, SEED);
+        let expected = match lasts {
+            true => reference::interpret_lasting(&text, SEED),
+            false => reference::interpret(&text, SEED),
+        };
         assert_eq!(out, expected.stdout, "{name}");
         assert_eq!(exit, expected.exit_status(), "{name}");
     }
@@ -74,7 +79,12 @@ fn there_are_enough_scripts_and_no_strays() {
 
 fn check(path: &Path, bless: bool) -> Vec<String> {
     let name = path.file_name().unwrap().to_str().unwrap();
-    let output = Command::new(testing::master())
+    let bank = tempfile::tempdir().unwrap();
+    let mut master = Command::new(testing::master());
+    if lasts(&fs::read(path).unwrap()) {
+        master.arg("--data").arg(bank.path());
+    }
+    let output = master
         .args(["--timeout", "60", "--seed", &SEED.to_string(), name])
         .current_dir(testdata())
         .output()
@@ -115,13 +125,26 @@ fn difference(name: &str, stream: &str, right: &str, real: &str) -> Option<Strin
 
 /// The number after `# exit:` among the comments that the script begins with.
 fn exit_status(script: &[u8]) -> i32 {
-    let text = String::from_utf8_lossy(script);
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let comments = text.lines().take_while(|line| line.starts_with('#'));
-    let mut statuses = comments.filter_map(|line| line.strip_prefix("# exit:"));
+    let comments = comments(script);
+    let mut statuses = comments
+        .iter()
+        .filter_map(|line| line.strip_prefix("# exit:"));
     statuses
         .next()
         .map_or(0, |status| status.trim().parse().expect("a number"))
+}
+
+/// Whether it is one for a bank that lasts.
+fn lasts(script: &[u8]) -> bool {
+    comments(script).iter().any(|line| line == "# --data")
+}
+
+/// The comments that the script begins with.
+fn comments(script: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(script);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let comments = text.lines().take_while(|line| line.starts_with('#'));
+    comments.map(str::to_owned).collect()
 }
 
 /// Digits that follow `pid ` differ from run to run.

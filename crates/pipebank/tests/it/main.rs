@@ -17,6 +17,7 @@ mod held_open;
 mod history;
 mod import;
 mod judge;
+mod lasting;
 mod load;
 mod losses;
 mod outputs;

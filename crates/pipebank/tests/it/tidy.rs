@@ -26,6 +26,7 @@ const ARROWS: [Arrows; 11] = [
             "pipebank-pipes",
             "pipebank-history",
             "pipebank-diagram",
+            "pipebank-journal",
             // Whoever judges outputs is not who prints them.
             "pipebank-reference",
         ],

@@ -40,7 +40,7 @@ fn records() -> Vec<Record> {
         Record::Open(Box::new(opening)),
         Record::Forget { first, last },
         Record::Report,
-        Record::Ahead { frames: 9 },
+        Record::Ahead { from, frames: 9 },
         Record::Load {
             seed: u64::MAX,
             quota: None,

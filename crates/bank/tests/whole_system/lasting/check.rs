@@ -10,7 +10,7 @@ use super::World;
 use crate::checks::{the_history_is_right, transfers};
 use crate::world::Complaint;
 
-/// Everything that must hold after a script of one system, whoever died.
+/// Everything that must hold after a script, whoever died; these are the deposits of its last bank.
 pub fn check(
     world: &World,
     text: &str,
@@ -33,11 +33,28 @@ pub fn check(
     the_history_is_right(&world.history)
 }
 
+/// Whoever died when, and however far ahead master was: every node carries out the same in the same order.
+pub fn are_told_the_same(one: &World, other: &World) -> Result<(), Complaint> {
+    let journals = |world: &World| -> Vec<(Place, Vec<u8>)> {
+        let kept = world.kept.get(&world.round).into_iter().flatten();
+        kept.map(|(place, kept)| (*place, kept.journal.concat()))
+            .collect()
+    };
+    match (journals(one), journals(other)) {
+        (one, other) if one == other => Ok(()),
+        (one, other) => Err(format!("nodes have carried out\n{one:?}\nand\n{other:?}")),
+    }
+}
+
 /// Whatever is in no account is on its way, in the order in which it was sent, and master knows of it.
 fn nothing_is_lost(world: &World, deposits: &[(NodeId, u64)]) -> Result<(), Complaint> {
     let mut money = 0;
     let mut nodes = Vec::new();
-    for place in world.kept.keys() {
+    let Some(kept) = world.kept.get(&world.round) else {
+        // KillAll was the last.
+        return Ok(());
+    };
+    for place in kept.keys() {
         nodes.push((*place, world.restored(*place, 0)?));
     }
     for (to, receiver) in &nodes {

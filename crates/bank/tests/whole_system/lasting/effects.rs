@@ -23,8 +23,17 @@ impl World {
             if effects.is_empty() {
                 break;
             }
+            let keeps = effects.iter().any(|it| matches!(it, Effect::Keep(_)));
             for effect in effects.drain(..) {
+                self.master_may_die(keeps);
+                if self.is_master_dead {
+                    break;
+                }
                 self.carry_out(effect)?;
+            }
+            if self.is_master_dead {
+                effects.clear();
+                break;
             }
         }
         self.effects = effects;
@@ -54,15 +63,18 @@ impl World {
                     extra: Vec::new(),
                 });
             }
-            Effect::StartObserver => self.start_observer(),
+            Effect::StartObserver => {
+                self.round += 1;
+                self.start_observer();
+            }
+            Effect::Keep(kept) => self.outcomes.push(*kept),
             Effect::StartNode { place, id, deposit } => {
-                let journal = Vec::new();
-                let kept = Kept {
+                let kept = self.kept.entry(self.round).or_default();
+                kept.entry(place).or_insert_with(|| Kept {
                     id,
                     deposit,
-                    journal,
-                };
-                self.kept.insert(place, kept);
+                    journal: Vec::new(),
+                });
                 self.start_node(place, 0)?;
                 says(self.master.started(Ok(())))?;
             }
@@ -104,7 +116,7 @@ impl World {
             Effect::Kill(place) => self.kill(place),
             Effect::EndAll => {
                 self.nodes.clear();
-                self.kept.clear();
+                self.kept.remove(&self.round);
                 self.ends.clear();
                 self.observer = None;
             }

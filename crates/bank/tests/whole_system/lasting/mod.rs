@@ -4,17 +4,18 @@
 //! Pipes are never mended: who is started again gets new ones, while others may still write into the old
 //! ones, or read from them.
 
+mod again;
 mod check;
 mod effects;
 
-pub use self::check::check;
+pub use self::check::{are_told_the_same, check};
 
 use std::collections::{BTreeMap, VecDeque};
 
 use bank::account::{Incoming, Outgoing};
 use bank::draw::Draw;
 use bank::id::{NodeId, Place};
-use bank::master::{Awaits, Effect, Failure, Fate, LastWords, Master, Process, Setup};
+use bank::master::{self, Awaits, Effect, Failure, Fate, LastWords, Master, Process};
 use bank::member::Frame;
 use bank::messages::{Announcement, Answer, Instruction, Order, Reply, Report, Request};
 use bank::node::{self, Node, Resending, Restoring};
@@ -22,6 +23,7 @@ use bank::observer::{self, Observer};
 use bank::script::Statement;
 use history::Event;
 
+use self::again::{master, shows_what_was_shown};
 use super::world::{Complaint, Pipe};
 
 /// What goes wrong, and how much.
@@ -35,6 +37,10 @@ pub struct Disorder {
     pub tile: usize,
     /// Who has died is known to be dead only when nothing else can move.
     pub is_noticed_late: bool,
+    /// How often everybody dies at most, master first, between two of its effects…
+    pub ends: u32,
+    /// … of which it has at most this many.
+    pub life: usize,
 }
 
 /// What may happen next.
@@ -42,6 +48,7 @@ pub struct Disorder {
 enum Move {
     Execute,
     Pause,
+    Finish,
     Hear(Process),
     NoticeDeath(Process),
     Instruction(Place),
@@ -57,6 +64,7 @@ enum Move {
     Request,
     Report(Place),
     Kill,
+    BeginAgain,
 }
 
 /// What a node waits for.
@@ -114,11 +122,23 @@ struct ObserverProcess {
 pub struct World {
     draw: Draw,
     disorder: Disorder,
+    seed: u64,
     pub master: Master,
+    is_master_dead: bool,
+    /// Effects until master dies, if it does.
+    left: usize,
+    /// Who has lost master goes on as long as there is something to do.
+    is_tenacious: bool,
+    script: Vec<Statement>,
     statements: VecDeque<Statement>,
-    paused: bool,
+    finished: bool,
     nodes: BTreeMap<Place, NodeProcess>,
-    pub kept: BTreeMap<Place, Kept>,
+    /// How many banks this run of the script has begun.
+    round: u64,
+    /// By round.
+    pub kept: BTreeMap<u64, BTreeMap<Place, Kept>>,
+    /// What master has kept.
+    outcomes: Vec<master::Kept>,
     observer: Option<ObserverProcess>,
     pipes: Vec<Pipe<Frame>>,
     lines: Vec<Line>,
@@ -126,38 +146,45 @@ pub struct World {
     ends: BTreeMap<(Place, Place), usize>,
     effects: Vec<Effect>,
     pub stdout: String,
+    /// What earlier runs of the script have shown.
+    shown: String,
     pub failures: Vec<(u64, Failure)>,
     pub history: Vec<Event>,
     pub restarts: u32,
+    /// How often the script was run again.
+    pub runs: u32,
     moves: usize,
 }
 
 impl World {
     pub fn new(statements: Vec<Statement>, seed: u64, schedule: u64, disorder: Disorder) -> Self {
-        let settings = Setup {
-            seed,
-            window: disorder.window,
-            tile: disorder.tile,
-            history: true,
-            lasting: true,
-        };
+        let mut draw = Draw::from_seed(schedule);
         Self {
-            draw: Draw::from_seed(schedule),
+            left: 1 + draw.pick(disorder.life),
+            draw,
             disorder,
-            master: Master::new(settings),
-            statements: statements.into(),
-            paused: false,
+            seed,
+            master: master(seed, disorder),
+            is_master_dead: false,
+            is_tenacious: false,
+            statements: statements.clone().into(),
+            script: statements,
+            finished: false,
             nodes: BTreeMap::new(),
+            round: 0,
             kept: BTreeMap::new(),
+            outcomes: Vec::new(),
             observer: None,
             pipes: Vec::new(),
             lines: Vec::new(),
             ends: BTreeMap::new(),
             effects: Vec::new(),
             stdout: String::new(),
+            shown: String::new(),
             failures: Vec::new(),
             history: Vec::new(),
             restarts: 0,
+            runs: 0,
             moves: 0,
         }
     }
@@ -169,8 +196,8 @@ impl World {
             moves.clear();
             self.possible_moves(&mut moves);
             if moves.is_empty() {
-                if self.statements.is_empty() && self.paused && self.master.is_idle() {
-                    return Ok(());
+                if self.statements.is_empty() && self.finished && self.master.is_idle() {
+                    return shows_what_was_shown(&self.stdout, &self.shown);
                 }
                 return Err(format!(
                     "nothing moves, and master awaits {:?}, for {:?}",
@@ -201,11 +228,25 @@ impl World {
     }
 
     fn all_moves(&self, moves: &mut Vec<Move>) {
+        if !self.is_master_dead {
+            self.moves_of_master(moves);
+        }
+        for (place, process) in &self.nodes {
+            self.moves_of_node(*place, process, moves);
+        }
+        self.moves_of_observer(moves);
+        if self.is_master_dead && (moves.is_empty() || !self.is_tenacious) {
+            moves.push(Move::BeginAgain);
+        }
+    }
+
+    fn moves_of_master(&self, moves: &mut Vec<Move>) {
         if self.master.is_ready() {
             if !self.statements.is_empty() {
                 moves.extend([Move::Execute; 3]);
-            } else if !self.paused {
                 moves.push(Move::Pause);
+            } else if !self.finished {
+                moves.push(Move::Finish);
             }
         }
         if let Awaits::Word(process) = self.master.awaits() {
@@ -221,13 +262,20 @@ impl World {
             }
         }
         for (place, process) in &self.nodes {
-            self.moves_of_node(*place, process, moves);
+            if process.is_dead && !process.is_noticed {
+                moves.push(Move::NoticeDeath(Process::Node(*place)));
+            }
         }
+        if self.observer.as_ref().is_some_and(|it| it.is_dead) {
+            moves.push(Move::NoticeDeath(Process::Observer));
+        }
+    }
+
+    fn moves_of_observer(&self, moves: &mut Vec<Move>) {
         let Some(observer) = &self.observer else {
             return;
         };
         if observer.is_dead {
-            moves.push(Move::NoticeDeath(Process::Observer));
             return;
         }
         if !observer.requests.is_empty() {
@@ -248,9 +296,6 @@ impl World {
 
     fn moves_of_node(&self, place: Place, process: &NodeProcess, moves: &mut Vec<Move>) {
         if process.is_dead {
-            if !process.is_noticed {
-                moves.push(Move::NoticeDeath(Process::Node(place)));
-            }
             return;
         }
         if !process.instructions.is_empty() && !process.node.is_waiting() {
@@ -306,9 +351,13 @@ impl World {
                 }
             }
             Move::Pause => {
-                self.paused = true;
                 let paused = self.master.pause();
                 self.after(paused)?;
+            }
+            Move::Finish => {
+                self.finished = true;
+                let finished = self.master.finish();
+                self.after(finished)?;
             }
             Move::Hear(Process::Node(place)) => {
                 let reply = self.process(place).replies.written.pop_front();
@@ -371,6 +420,7 @@ impl World {
                 self.step_observer(observer::Input::Report(place, report))?;
             }
             Move::Kill => self.kill_somebody(),
+            Move::BeginAgain => self.begin_again()?,
         }
         Ok(())
     }
@@ -382,8 +432,18 @@ impl World {
     /// What a node has carried out is kept, from now on whatever happens.
     fn keep(&mut self, place: Place) {
         let unkept = std::mem::take(&mut self.process(place).unkept);
-        let kept = self.kept.get_mut(&place).expect("it was started");
-        kept.journal.extend(unkept);
+        self.kept_of_mut(place).journal.extend(unkept);
+    }
+
+    /// What is kept of a node of the bank there is.
+    pub fn kept_of(&self, place: Place) -> &Kept {
+        &self.kept[&self.round][&place]
+    }
+
+    fn kept_of_mut(&mut self, place: Place) -> &mut Kept {
+        let kept = self.kept.get_mut(&self.round);
+        let kept = kept.and_then(|kept| kept.get_mut(&place));
+        kept.expect("it was started")
     }
 
     /// Somebody is killed from outside; or, now and then, everybody.
@@ -513,7 +573,7 @@ impl World {
         to: Outgoing,
         received: u64,
     ) -> Result<Vec<Frame>, Complaint> {
-        let kept = &self.kept[&place];
+        let kept = self.kept_of(place);
         let mut resending = Resending::new(kept.id, kept.deposit, &[(to, received)]);
         let mut frames = Vec::new();
         for record in &kept.journal {
@@ -589,7 +649,7 @@ impl World {
 
     /// A node as it is, or would be if it were started again.
     pub fn restored(&self, place: Place, answered: u64) -> Result<Node, Complaint> {
-        let kept = &self.kept[&place];
+        let kept = self.kept_of(place);
         let mut restoring = Restoring::new(kept.id, kept.deposit, false, answered);
         for record in &kept.journal {
             let redone = restoring.redo(record);

@@ -1,5 +1,6 @@
 //! What is to be done for everybody.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 
 use bank::Broken;
@@ -51,15 +52,17 @@ impl World {
             }
             Effect::StartObserver => self.start_observer(),
             Effect::StartNode { place, id, deposit } => {
-                let node = Restoring::new(id, deposit, false, 0);
-                let node = node.done().map_err(|broken| broken.to_string())?;
-                let first = Segment {
-                    number: 1,
-                    image: node.image(),
-                    kept: Vec::new(),
-                };
-                let segments = VecDeque::from([first]);
-                self.kept.insert(place, Kept { segments });
+                if let Entry::Vacant(kept) = self.kept.entry(place) {
+                    let node = Restoring::new(id, deposit, false, 0);
+                    let node = node.done().map_err(|broken| broken.to_string())?;
+                    let first = Segment {
+                        number: 1,
+                        image: node.image(),
+                        kept: Vec::new(),
+                    };
+                    let segments = VecDeque::from([first]);
+                    kept.insert(Kept { segments });
+                }
                 let node = self.restored(place, 0)?;
                 self.start_node(place, node);
                 says(self.master.started(Ok(())))?;

@@ -40,6 +40,8 @@ pub struct Disorder {
     /// How many deaths there are at most before that, and after; one move in this many is one.
     pub deaths: [u32; 2],
     pub one_in: usize,
+    /// How often everybody dies at most, master too.
+    pub ends: u32,
     /// From how many bytes on a segment is followed by another.
     pub segment: u64,
 }
@@ -99,10 +101,11 @@ struct ObserverProcess {
 /// A system between two moves.
 pub struct World {
     draw: Draw,
+    seed: u64,
     disorder: Disorder,
     master: Master,
     statements: VecDeque<Statement>,
-    paused: bool,
+    is_finished: bool,
     /// Once everybody is connected.
     load: Option<Load>,
     nodes: BTreeMap<Place, NodeProcess>,
@@ -130,33 +133,14 @@ const MOVES: usize = 300_000;
 
 impl World {
     pub fn new(seed: u64, disorder: Disorder) -> Self {
-        let is_mesh = disorder.shape == Shape::Mesh;
-        let settings = Setup {
-            seed,
-            window: usize::MAX,
-            tile: 2,
-            history: false,
-            lasting: true,
-        };
-        let create = |index: usize| Command::CreateNode {
-            id: id_of(Place::at(index)),
-            amount: disorder.balance,
-        };
-        let channels = match is_mesh {
-            true => Vec::new(),
-            false => disorder.shape.channels(disorder.nodes as u32, seed),
-        };
-        let connect = |(from, to)| Command::Connect { from, to };
-        let commands = [Command::StartMaster { sparse: !is_mesh }].into_iter();
-        let commands = commands.chain((0..disorder.nodes).map(create));
-        let commands = commands.chain(channels.into_iter().map(connect));
-        let statements = commands.map(|command| Statement { line: 0, command });
+        let (master, statements) = set_up(seed, disorder);
         Self {
             draw: Draw::from_seed(seed),
             disorder,
-            master: Master::new(settings),
-            statements: statements.collect(),
-            paused: false,
+            seed,
+            master,
+            statements,
+            is_finished: false,
             load: None,
             nodes: BTreeMap::new(),
             kept: BTreeMap::new(),
@@ -298,12 +282,38 @@ impl World {
     }
 
     fn is_set_up(&self) -> bool {
-        self.statements.is_empty() && self.paused && self.master.is_idle()
+        self.statements.is_empty() && self.is_finished && self.master.is_idle()
     }
 
     fn is_awaited(&self, process: Process) -> bool {
         self.load.is_some() || self.master.awaits() == Awaits::Word(process)
     }
+}
+
+/// A master before the first command, and what it is to do before the load.
+fn set_up(seed: u64, disorder: Disorder) -> (Master, VecDeque<Statement>) {
+    let is_mesh = disorder.shape == Shape::Mesh;
+    let settings = Setup {
+        seed,
+        window: usize::MAX,
+        tile: 2,
+        history: false,
+        lasting: true,
+    };
+    let create = |index: usize| Command::CreateNode {
+        id: id_of(Place::at(index)),
+        amount: disorder.balance,
+    };
+    let channels = match is_mesh {
+        true => Vec::new(),
+        false => disorder.shape.channels(disorder.nodes as u32, seed),
+    };
+    let connect = |(from, to)| Command::Connect { from, to };
+    let commands = [Command::StartMaster { sparse: !is_mesh }].into_iter();
+    let commands = commands.chain((0..disorder.nodes).map(create));
+    let commands = commands.chain(channels.into_iter().map(connect));
+    let statements = commands.map(|command| Statement { line: 0, command });
+    (Master::new(settings), statements.collect())
 }
 
 fn id_of(place: Place) -> NodeId {
@@ -321,10 +331,11 @@ pub fn run(seed: u64) -> Result<(), Complaint> {
         balance: [0, 5, 1000, 1_000_000][draw.pick(4)],
         concurrent: 1 + draw.pick(3) as u32,
         quota: (draw.pick(4) == 0).then(|| 200 + draw.pick(2000) as u64),
-        moves: 100 + draw.pick(600),
-        snapshots: draw.pick(4),
+        moves: 100 + draw.pick(1200),
+        snapshots: draw.pick(6),
         deaths: [deaths, draw.pick(5) as u32],
         one_in: [10, 30, 100][draw.pick(3)],
+        ends: draw.pick(3) as u32,
         segment: [1, 300, 3000][draw.pick(3)],
     };
     let mut world = World::new(seed, disorder);

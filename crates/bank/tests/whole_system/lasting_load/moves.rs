@@ -7,14 +7,14 @@ use bank::messages::{Announcement, Answer, Reply};
 use bank::node;
 use bank::observer;
 
-use super::{NodeProcess, World};
+use super::{NodeProcess, World, set_up};
 use crate::lasting::CutOff;
 use crate::world::Complaint;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Move {
     Execute,
-    Pause,
+    Finish,
     BeginLoad,
     Rest,
     Count,
@@ -35,6 +35,7 @@ pub(super) enum Move {
     Report(Place),
     Time,
     Kill,
+    BeginAgain,
 }
 
 /// Nothing is made for a peer for which this many frames wait.
@@ -53,7 +54,31 @@ impl World {
         if deaths > 0 && !moves.is_empty() && self.draw.pick(one_in) == 0 {
             moves.clear();
             moves.push(Move::Kill);
+        } else if self.disorder.ends > 0 && self.draw.pick(20 * one_in) == 0 {
+            moves.clear();
+            moves.push(Move::BeginAgain);
         }
+    }
+
+    /// Everybody has died, master too: it is started again, and sets everything up again.
+    fn begin_again(&mut self) -> Result<(), Complaint> {
+        self.disorder.ends -= 1;
+        for place in self.nodes.keys().copied().collect::<Vec<_>>() {
+            self.kill(place, true)?;
+        }
+        self.nodes.clear();
+        self.ends.clear();
+        self.restarted.clear();
+        self.observer = None;
+        let (master, statements) = set_up(self.seed, self.disorder);
+        self.master = master.recalling([]);
+        self.statements = statements;
+        self.load = None;
+        (self.is_finished, self.is_resting, self.forgets) = (false, false, true);
+        self.watched = 0;
+        // It has not heard of any.
+        self.audited.clear();
+        Ok(())
     }
 
     fn moves_of_master(&self, moves: &mut Vec<Move>) {
@@ -62,7 +87,7 @@ impl World {
             None if self.master.is_ready() && !self.statements.is_empty() => {
                 moves.push(Move::Execute);
             }
-            None if self.master.is_ready() && !self.paused => moves.push(Move::Pause),
+            None if self.master.is_ready() && !self.is_finished => moves.push(Move::Finish),
             None => {}
             Some(_) if self.is_resting => {}
             Some(load) => {
@@ -166,10 +191,10 @@ impl World {
                     self.after(executed)?;
                 }
             }
-            Move::Pause => {
-                self.paused = true;
-                let paused = self.master.pause();
-                self.after(paused)?;
+            Move::Finish => {
+                self.is_finished = true;
+                let finished = self.master.finish();
+                self.after(finished)?;
             }
             Move::BeginLoad => self.begin_load()?,
             Move::Rest => {
@@ -247,6 +272,7 @@ impl World {
                 self.step_observer(observer::Input::Now(self.now))?;
             }
             Move::Kill => self.kill_somebody()?,
+            Move::BeginAgain => self.begin_again()?,
         }
         Ok(())
     }

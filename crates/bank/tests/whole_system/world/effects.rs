@@ -94,6 +94,7 @@ impl World {
             Effect::Kill(place) => self.kill(place),
             Effect::Restart { .. }
             | Effect::GiveUp(..)
+            | Effect::Keep(_)
             | Effect::Introduce(_)
             | Effect::Lay { .. }
             | Effect::Attach { .. } => return Err("somebody is to come back".to_owned()),

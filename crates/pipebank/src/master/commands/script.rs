@@ -12,6 +12,7 @@ use std::path::Path;
 
 use bank::script::{self, Refusal, ScriptReader};
 use history::Header;
+use journal::Survives;
 use pipes::{Patience, Read, Terminal};
 use sha2::{Digest, Sha256};
 
@@ -20,6 +21,7 @@ use self::options::Placement;
 use crate::master::chronicle::{Chronicle, HistoryFile, Kept};
 use crate::master::cluster::Cluster;
 use crate::master::finish;
+use crate::master::lasting::DataDir;
 use crate::master::pictures::{self, Picture};
 use crate::master::results::Format;
 use crate::master::session::{Session, Settings};
@@ -48,13 +50,14 @@ fn run_within(options: ScriptOptions, patience: &Patience) -> Result<u8, Error> 
     // Of no use but for a history, and not for nothing.
     let is_recorded = options.history.is_some() || !options.diagram.is_empty();
     let digest = is_recorded.then(Sha256::new);
+    let lasts = options.data.is_some();
     let mut files = Files::default();
     let (source, sha256) = match file {
         None => {
             files.add(io::stdin(), "the script (standard input)");
             files.add_streams()?;
             match options.check {
-                true => read_script(io::stdin(), &path, None, patience)?,
+                true => read_script(io::stdin(), &path, None, lasts, patience)?,
                 false => (Source::Input, None),
             }
         }
@@ -63,7 +66,7 @@ fn run_within(options: ScriptOptions, patience: &Patience) -> Result<u8, Error> 
             let opened = opened.map_err(|error| Error::Io(error).in_file(&path))?;
             files.add(&opened, format!("the script {path}"));
             files.add_streams()?;
-            read_script(opened, &path, digest, patience)?
+            read_script(opened, &path, digest, lasts, patience)?
         }
     };
     if options.check {
@@ -84,13 +87,14 @@ fn read_script(
     input: impl AsFd,
     path: &str,
     mut digest: Option<Sha256>,
+    lasts: bool,
     patience: &Patience,
 ) -> Result<(Source, Option<String>), Error> {
     let refused = |refusals: Vec<Refusal>| Error::Refused {
         path: path.to_owned(),
         refusals,
     };
-    let mut reader = ScriptReader::default();
+    let mut reader = ScriptReader::default().lasting(lasts);
     let mut buffer = vec![0; PIECE];
     loop {
         let read = pipes::read_patiently(&input, &mut buffer, patience);
@@ -145,8 +149,14 @@ fn prepare(
         let _ = pipes::stay_on_this_cpu();
     }
     // Before the prompt, whose editor has a thread of its own.
+    let data = options.data.as_deref();
+    let survives = match options.sync {
+        true => Survives::Failure,
+        false => Survives::Death,
+    };
+    let data = data.map(|data| DataDir::open(data, survives)).transpose()?;
     let cluster = Cluster::new(programs, options.system.run_dir()?, patience);
-    let cluster = cluster.map_err(Error::not_started)?;
+    let cluster = cluster.map_err(Error::not_started)?.lasting(data);
 
     let mut teller = Teller::Stream(options.system.painter());
     let at_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();

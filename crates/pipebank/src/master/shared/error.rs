@@ -4,6 +4,7 @@
 //! Why a single command of a script fails is a [`bank::master::Failure`]: the script goes on then.
 
 use std::io;
+use std::path::PathBuf;
 
 use bank::Broken;
 use bank::audit::Unsound;
@@ -17,6 +18,7 @@ use snapshot::SnapshotId;
 use super::misread::Misread;
 use super::paint::Painter;
 use super::run_dir::RunDirError;
+use super::streams::name_of;
 use crate::status;
 
 /// Why a run ends before its script does.
@@ -39,6 +41,11 @@ pub(crate) enum Stop {
     Pipes(#[from] pipes::Error),
     #[error("{0}")]
     RunDir(#[from] RunDirError),
+    /// A process of a bank that lasts cannot be kept alive.
+    #[error("{who} is given up ({fate}); what was carried out is kept")]
+    GivenUp { who: String, fate: Fate },
+    #[error("{0}")]
+    Journal(#[from] journal::Error),
     /// An invariant of the system broke.
     #[error("internal error: {0}")]
     Internal(String),
@@ -91,7 +98,16 @@ impl Stop {
             Self::StdoutClosed => status::STDOUT_CLOSED,
             Self::TimedOut { .. } => status::TIMED_OUT,
             Self::Internal(_) => status::BROKEN,
-            Self::Strict | Self::Stdout(_) | Self::Pipes(_) | Self::RunDir(_) => status::FAILED,
+            // It has said itself what is wrong.
+            Self::GivenUp { fate, .. } if *fate == Fate::Exit(status::FAILED.into()) => {
+                status::FAILED
+            }
+            Self::GivenUp { fate, .. } => status_of(fate),
+            Self::Strict
+            | Self::Stdout(_)
+            | Self::Pipes(_)
+            | Self::RunDir(_)
+            | Self::Journal(_) => status::FAILED,
         }
     }
 }
@@ -181,6 +197,10 @@ pub(crate) enum Error {
     Prompt(#[from] ReadlineError),
     #[error("{0}")]
     RunDir(#[from] RunDirError),
+    #[error("--data: {0}")]
+    Data(#[from] journal::Error),
+    #[error("--data: {} holds a bank already ({journal})", name_of(.path))]
+    HoldsABank { path: PathBuf, journal: String },
     #[error("master: {0}")]
     NotStarted(Stop),
 

@@ -46,11 +46,19 @@ impl Source {
 }
 
 /// The lines so far.
-#[derive(Default)]
 struct Before {
     checker: Checker,
     /// What was said of one of them and is so of those after it too: that is said once.
     said: Option<Problem>,
+}
+
+impl Before {
+    fn new(session: &Session) -> Self {
+        Self {
+            checker: Checker::new().lasting(session.lasts()),
+            said: None,
+        }
+    }
 }
 
 /// Whether there is more to be read.
@@ -63,7 +71,7 @@ enum More {
 
 fn run_input(session: &mut Session) -> Result<(), Stop> {
     let input = Input::standard();
-    let mut before = Before::default();
+    let mut before = Before::new(session);
     let mut lines = LineSplitter::new();
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -88,7 +96,7 @@ fn run_input(session: &mut Session) -> Result<(), Stop> {
 }
 
 fn run_prompt(session: &mut Session, mut prompt: Prompt) -> Result<(), Stop> {
-    let mut before = Before::default();
+    let mut before = Before::new(session);
     let mut number = 0;
     session.tell(prompt::GREETING)?;
     loop {

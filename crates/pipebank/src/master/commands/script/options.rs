@@ -95,6 +95,17 @@ pub(crate) struct ScriptOptions {
     /// Where processes run: all on one CPU, which is faster for a script, or wherever they like
     #[arg(long, value_name = "WHERE", value_enum, default_value_t = Placement::One)]
     pub(super) cpus: Placement,
+    /// A bank that lasts: it lives in this directory, and who dies is started again
+    ///
+    /// Nodes and the observer that die are started again by master and go on where they were: nothing is
+    /// lost, nothing doubled, and the results are as if nobody had died. Each death and each restart is
+    /// told on standard error, and changes no exit status. KillNode leaves a node dead until RestartNode.
+    /// The directory is created with mode 0700 and locked while it is used.
+    #[arg(long, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
+    /// With --data: what was answered survives the failure of the machine too (fdatasync)
+    #[arg(long, requires = "data")]
+    pub(super) sync: bool,
     #[command(flatten)]
     pub(crate) system: SystemOptions,
 }

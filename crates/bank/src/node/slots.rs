@@ -3,7 +3,7 @@
 use super::Broken;
 use crate::id::{NodeId, Place};
 
-/// One end of a channel, beside what the account knows of it.
+/// One end of a channel.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Neighbour {
     /// At the other end.
@@ -12,6 +12,17 @@ pub(super) struct Neighbour {
     pub(super) markers: u64,
     /// It is dead, and nothing is left in its channel to this node.
     pub(super) has_ended: bool,
+}
+
+impl Neighbour {
+    /// Through whose channel nothing has passed.
+    pub(super) fn new(id: NodeId) -> Self {
+        Self {
+            id,
+            markers: 0,
+            has_ended: false,
+        }
+    }
 }
 
 /// Which channel leads to, or comes from, the node at a place.

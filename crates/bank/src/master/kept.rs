@@ -1,0 +1,52 @@
+//! What master keeps in a bank that lasts: how its collections ended.
+//!
+//! Everything else that master does follows from script and seed. When everybody has died, master too, the
+//! script is run again from its first line, and the nodes answer from their journals what they have carried
+//! out. But they are as they were at the end: of an earlier moment they cannot be asked, and the parts of
+//! snapshots that were collected are gone. So an outcome is kept before anything follows from it, and
+//! [recalled](Master::recalling) in its turn.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+use snapshot::SnapshotId;
+
+use super::{Master, Waiting};
+use crate::audit::{GlobalSnapshot, Unsound};
+
+/// How a collection ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kept {
+    /// All of the snapshots that had begun were collected.
+    Collected(BTreeMap<SnapshotId, GlobalSnapshot>),
+    /// Markers were on their way.
+    Incomplete(Waiting),
+    /// A snapshot failed its audit.
+    Unsound {
+        /// Which.
+        snapshot: SnapshotId,
+        /// Why.
+        reason: Unsound,
+    },
+}
+
+/// What is known of an earlier run of the same script.
+#[derive(Debug, Default)]
+pub(super) struct Recalled {
+    /// There was one: nodes may have journals, and may have received what is on its way to them.
+    pub(super) is_any: bool,
+    /// The outcomes that are left, in order.
+    pub(super) outcomes: VecDeque<Kept>,
+}
+
+impl Master {
+    /// The same script was interrupted: how its collections ended, in order. Before the first command.
+    #[must_use]
+    pub fn recalling(mut self, outcomes: impl IntoIterator<Item = Kept>) -> Self {
+        self.recalled = Recalled {
+            is_any: true,
+            outcomes: outcomes.into_iter().collect(),
+        };
+        self
+    }
+}

@@ -1,0 +1,228 @@
+//! What the process of a node does in a bank that lasts: it keeps a journal, into which everything goes
+//! before its effects do, and takes new pipe ends at any time.
+//!
+//! Once a turn, before anything is written to a pipe, all that the turn has taken is committed. Pipe ends
+//! come through the hatch, each with an [`Announcement`], while the node may be waiting for a frame: the
+//! latest counts. A channel without a pipe is one whose end is closed: what is sent into it is dropped,
+//! and made again from the journal once there is one.
+
+use std::collections::BTreeMap;
+
+use journal::{Directory, Identity, Journal, Settings, Survives};
+use pipes::{RawEnd, Receiver, Sender};
+
+use super::{Node, NodeError, Out, on};
+use bank::account::Outgoing;
+use bank::id::{NodeId, Place};
+use bank::member::Frame;
+use bank::messages::{Announcement, Reply};
+use bank::node::{Input, Resending, Restoring};
+
+/// Where a node keeps what it has taken.
+#[derive(Clone, Debug)]
+pub struct Keeping {
+    /// The name of its journal.
+    pub journal: String,
+    /// Which bank it belongs to, and to which of its nodes.
+    pub identity: Identity,
+    /// What the journal is to survive.
+    pub survives: Survives,
+    /// Where it was started again: of how many instructions master knows the reply.
+    pub answered: Option<u64>,
+}
+
+/// A node's journal.
+pub(super) struct Lasting {
+    journal: Journal<&'static Directory>,
+    /// Ends of channels that are not open yet.
+    early_outgoing: BTreeMap<Place, Sender<Frame>>,
+    early_incoming: BTreeMap<Place, Receiver<Frame>>,
+    /// What is to be sent again: channels, and how many of their frames are not.
+    again: Vec<(Outgoing, u64)>,
+    /// Something was said that is not to be held back.
+    pub(super) is_urgent: bool,
+}
+
+/// Restores a node from its journal, or begins one.
+pub(super) fn restore(
+    id: NodeId,
+    deposit: u64,
+    verbose: bool,
+    keeping: &Keeping,
+    directory: Option<pipes::Directory>,
+) -> Result<(bank::node::Node, Lasting), NodeError> {
+    let directory = Directory::inherited(directory.ok_or(NodeError::NoDirectory)?)?;
+    // It stays locked as long as this process lives.
+    let directory: &'static Directory = Box::leak(Box::new(directory));
+    let settings = Settings::new(keeping.survives);
+    let (name, identity) = (&keeping.journal[..], keeping.identity);
+    let answered = keeping.answered.unwrap_or(0);
+    let (node, journal) = match Journal::open(directory, name, identity, settings)? {
+        Some((journal, past)) => {
+            let newest = past.newest_segment();
+            let mut records = past.records().filter(|record| record.segment == newest);
+            let image = records.next().ok_or(NodeError::NoRecord)?;
+            let mut restoring = Restoring::from_image(image.bytes, verbose, answered)?;
+            for record in records {
+                restoring.redo(record.bytes)?;
+            }
+            (restoring.done()?, journal)
+        }
+        None => {
+            let node = Restoring::new(id, deposit, verbose, answered).done()?;
+            let journal = Journal::create(directory, name, identity, settings, &node.image())?;
+            (node, journal)
+        }
+    };
+    let lasting = Lasting {
+        journal,
+        early_outgoing: BTreeMap::new(),
+        early_incoming: BTreeMap::new(),
+        again: Vec::new(),
+        is_urgent: false,
+    };
+    Ok((node, lasting))
+}
+
+impl Lasting {
+    /// Keeps what the node has done: from here on that survives.
+    #[inline]
+    pub(super) fn commit(&mut self, node: &mut bank::node::Node) -> Result<(), NodeError> {
+        node.take_unkept(|bytes| self.journal.append(bytes));
+        self.journal.commit()?;
+        Ok(self.journal.drop_before(node.first_segment_needed())?)
+    }
+
+    /// The same; and from here on the journal goes on behind this image.
+    pub(super) fn begin_segment(
+        &mut self,
+        node: &mut bank::node::Node,
+        image: &[u8],
+    ) -> Result<(), NodeError> {
+        self.commit(node)?;
+        self.journal.begin_segment(image)?;
+        Ok(())
+    }
+
+    pub(super) fn send_again(&mut self, to: Outgoing, received: u64) {
+        self.again.push((to, received));
+    }
+
+    pub(super) fn early_sender(&mut self, to: Place) -> Sender<Frame> {
+        let early = self.early_outgoing.remove(&to);
+        early.unwrap_or_else(Sender::closed)
+    }
+
+    pub(super) fn early_receiver(&mut self, from: Place) -> Receiver<Frame> {
+        let early = self.early_incoming.remove(&from);
+        early.unwrap_or_else(Receiver::closed)
+    }
+}
+
+impl Node {
+    /// The first word of one who was started again.
+    pub(super) fn say_that_it_is_restored(&mut self) -> Result<(), NodeError> {
+        self.replies.push(&Reply::Restored).map_err(on("replies"))?;
+        self.outgoing = { self.value.member().account().outgoing().iter() }
+            .map(|_| Out::from(Sender::closed()))
+            .collect();
+        self.incoming = { self.value.member().account().incoming().iter() }
+            .map(|_| Receiver::closed())
+            .collect();
+        Ok(())
+    }
+
+    /// Takes the pipe ends that have come through the hatch.
+    pub(super) fn take_what_was_announced(&mut self) -> Result<(), NodeError> {
+        loop {
+            let announced = match self.hatch.next::<Announcement>() {
+                Ok(Some(announced)) => announced,
+                Ok(None) => break,
+                Err(error) => {
+                    // Master closes the instructions first, when it wants this to end.
+                    self.instructions.fill().map_err(on("instructions"))?;
+                    match self.instructions.is_ended() {
+                        true => return Ok(()),
+                        false => return Err(on("hatch")(error)),
+                    }
+                }
+            };
+            let (announcement, ends) = announced;
+            self.take_ends(announcement, ends)?;
+        }
+        self.send_again()
+    }
+
+    fn take_ends(
+        &mut self,
+        announcement: Announcement,
+        ends: Vec<RawEnd>,
+    ) -> Result<(), NodeError> {
+        let got = ends.len();
+        let mut ends = ends.into_iter();
+        let Some(lasting) = &mut self.lasting else {
+            return Err(NodeError::NoDirectory);
+        };
+        lasting.is_urgent = true;
+        let account = self.value.member().account();
+        match (announcement, ends.next(), ends.next()) {
+            (Announcement::Observer, Some(orders), Some(reports)) => {
+                self.orders = orders.into_receiver();
+                self.reports = reports.into_sender();
+            }
+            (Announcement::Incoming { from, laying }, Some(end), None) => {
+                let slot = account.incoming().iter().position(|it| it.peer == from);
+                match slot {
+                    Some(slot) => self.incoming[slot] = end.into_receiver(),
+                    None => {
+                        lasting.early_incoming.insert(from, end.into_receiver());
+                    }
+                }
+                if let Some(laying) = laying {
+                    self.step(Input::Laid(from, laying))?;
+                }
+            }
+            (Announcement::Outgoing { to, received }, Some(end), None) => {
+                let slot = account.outgoing().iter().position(|it| it.peer == to);
+                match slot {
+                    Some(slot) => self.outgoing[slot].pipe = end.into_sender(),
+                    None => {
+                        lasting.early_outgoing.insert(to, end.into_sender());
+                    }
+                }
+                self.step(Input::Attached(to, received))?;
+            }
+            _ => {
+                let source = pipes::Error::HandOver { expected: 1, got };
+                return Err(on("hatch")(source));
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes through the journal for what others have not received.
+    fn send_again(&mut self) -> Result<(), NodeError> {
+        let Some(lasting) = self.lasting.as_mut().filter(|it| !it.again.is_empty()) else {
+            return Ok(());
+        };
+        let wanted = std::mem::take(&mut lasting.again);
+        lasting.commit(&mut self.value)?;
+        let past = lasting.journal.past()?;
+        let mut records = past.records();
+        let image = records.next().ok_or(NodeError::NoRecord)?;
+        let mut resending = Resending::from_image(image.bytes, &wanted)?;
+        let mut pushed = Ok(());
+        for record in records.filter(|record| !record.is_image) {
+            resending.redo(record.bytes, |to, frame| {
+                if pushed.is_ok() {
+                    pushed = self.outgoing[to.0].pipe.push(&frame);
+                }
+            })?;
+        }
+        pushed.map_err(on("channels"))?;
+        for (to, _) in wanted {
+            self.mark_as_dirty(to);
+        }
+        Ok(())
+    }
+}
