@@ -53,6 +53,16 @@ impl Account {
         }
     }
 
+    /// An account as it was.
+    #[must_use]
+    pub fn restored(balance: u64, outgoing: Vec<End>, incoming: Vec<End>) -> Self {
+        Self {
+            balance,
+            outgoing,
+            incoming,
+        }
+    }
+
     /// What is in the account.
     #[must_use]
     pub fn balance(&self) -> u64 {

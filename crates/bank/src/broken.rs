@@ -71,6 +71,23 @@ pub enum Broken {
         /// How many of them others know of.
         known: u64,
     },
+    /// A journal holds what no node writes.
+    #[error("the journal holds what no node has written: {0}")]
+    Unreadable(&'static str),
+    /// A segment of a journal was removed, and somebody needs what was in it.
+    #[error("what is behind {needed} is needed, and the journal begins with {first}")]
+    Dropped {
+        /// As many frames had been sent when the journal's first segment began.
+        first: u64,
+        /// As many have been received.
+        needed: u64,
+    },
+    /// The observer says that a snapshot is over, and the node still waits for markers of it.
+    #[error("snapshot {snapshot} is said to be over, and its markers have not all come")]
+    Unfinished {
+        /// The snapshot.
+        snapshot: SnapshotId,
+    },
     /// Master repeats an instruction, and the journal holds another one.
     #[error("the journal holds {kept}, and master says {said}")]
     OtherThanKept {

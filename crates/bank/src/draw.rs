@@ -62,6 +62,18 @@ impl NodeDraw {
         Self(SplitMix64::from_rng(&mut stream))
     }
 
+    /// The generator whose [state](Self::state) was that.
+    #[must_use]
+    pub fn from_state(state: u64) -> Self {
+        Self(SplitMix64::seed_from_u64(state))
+    }
+
+    /// All that there is to know of what it will draw.
+    #[must_use]
+    pub fn state(&self) -> u64 {
+        u64::from_le_bytes(self.0.state())
+    }
+
     /// One of `1..=largest`.
     pub fn size(&mut self, largest: u64) -> u64 {
         let wide = u128::from(self.0.next_u64()) * u128::from(largest);
@@ -113,5 +125,14 @@ mod tests {
         assert_eq!(first(1, 1), first(1, 1));
         assert_ne!(first(1, 1), first(1, 2));
         assert_ne!(first(1, 1), first(2, 1));
+    }
+
+    #[test]
+    fn what_a_node_draws_is_pinned_for_journals_and_goes_on_from_its_state() {
+        let mut draw = NodeDraw::from_seed(7, NodeId(3));
+        assert_eq!(draw.0.next_u64(), 0x2bd5_3089_8197_8fc1);
+        let mut other = NodeDraw::from_state(draw.state());
+        assert_eq!(draw.0.next_u64(), 0xf182_e5f5_650c_4d0f);
+        assert_eq!(other.0.next_u64(), 0xf182_e5f5_650c_4d0f);
     }
 }

@@ -3,7 +3,7 @@
 //! What a node decides about money and snapshots is decided here: a member is handed transfers and
 //! markers, and returns what is to be sent. The rest of a node is in [`node`](crate::node).
 
-use snapshot::{LocalSnapshot, Markers, Recorder, SnapshotId};
+use snapshot::{LocalSnapshot, Markers, SnapshotId};
 
 use crate::Broken;
 use crate::account::{Account, Books, Incoming, Outgoing, Overflow, Transfer};
@@ -15,13 +15,16 @@ pub type Frame = snapshot::Frame<Transfer>;
 /// What a member recorded of one snapshot.
 pub type Part = LocalSnapshot<Place, Account, Transfer>;
 
+/// What a member records of snapshots, and has recorded.
+pub type Recorder = snapshot::Recorder<Place, Account, Transfer>;
+
 /// An account that takes part in snapshots.
 ///
 /// A plain value like its two halves: two that are equal behave the same for ever.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Member {
     account: Account,
-    recorder: Recorder<Place, Account, Transfer>,
+    recorder: Recorder,
 }
 
 /// A marker that a member received.
@@ -45,10 +48,22 @@ impl Member {
         }
     }
 
+    /// A member as it was.
+    #[must_use]
+    pub fn restored(account: Account, recorder: Recorder) -> Self {
+        Self { account, recorder }
+    }
+
     /// The account.
     #[must_use]
     pub fn account(&self) -> &Account {
         &self.account
+    }
+
+    /// Its recorder.
+    #[must_use]
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     /// Opens the channel to `peer`. The frames that are returned must be the first on it: the

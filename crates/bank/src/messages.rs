@@ -26,6 +26,8 @@
 //! | observer → node | [`Order::Take`] | nothing: see [`Instruction::AwaitTake`] |
 //! | | [`Order::Ask`] | [`Report::Waiting`] …, then [`Report::Asked`] |
 //! | | [`Order::Give`] | [`Report::Account`], [`Report::Sent`] …, [`Report::Received`] …, [`Report::Transit`] …, then [`Report::Given`] |
+//! | | [`Order::Recall`] | [`Report::Known`] |
+//! | | [`Order::Forget`] | nothing |
 //!
 //! In a script a node answers every instruction but `Resume` with one reply, in the order of the
 //! instructions, so neither carries a number. What is found in a channel may be too long for one frame;
@@ -117,7 +119,8 @@ pub enum Instruction {
     },
     /// From now on make random transfers, and receive what comes as it comes.
     Load {
-        /// What the choices are drawn from, together with the node's id.
+        /// What the choices are drawn from, together with the node's id. Who has begun with this seed
+        /// goes on as it is: in a bank that lasts it is said again to whoever has come back.
         seed: u64,
         /// How many transfers to make; without it, as many as there is room for until
         /// [`Instruction::Rest`].
@@ -311,6 +314,8 @@ pub enum Request {
     },
     /// From now on take one snapshot after the other, the nodes in turn being the initiators.
     Watch {
+        /// How many nodes there are: where the observer was started again, some join later.
+        nodes: u32,
         /// From the beginning of one to that of the next; 0: as soon as may be.
         every_ms: u64,
         /// How many may be in progress at once.
@@ -412,6 +417,15 @@ pub enum Order {
         /// The snapshot.
         snapshot: SnapshotId,
     },
+    /// Say of which snapshots you know: to an observer that has just been started, under load, in a bank
+    /// that lasts; as is the next.
+    Recall,
+    /// All snapshots up to this one are over, as each has passed its audit: remove what you have recorded
+    /// of them. Until then a part that was handed over is kept, since it may be asked for again.
+    Forget {
+        /// The last.
+        last: SnapshotId,
+    },
 }
 
 /// A node's reports to the observer.
@@ -456,6 +470,13 @@ pub enum Report {
         /// At most [`CHUNK`].
         #[serde(deserialize_with = "list")]
         amounts: Vec<u64>,
+    },
+    /// What is known of snapshots here. Numbers begin with 1, so 0 stands for none.
+    Known {
+        /// All up to this one have been forgotten.
+        over: SnapshotId,
+        /// The last that was ever recorded here.
+        newest: SnapshotId,
     },
     /// The end of a part. `complete` is false where there was no complete part to give.
     Given {

@@ -259,9 +259,9 @@ impl Node {
                 Effect::ReadAhead(from, frames) => self.wanted = Some(Wanted::Ahead(from, frames)),
                 Effect::ReadToEnd(from) => self.wanted = Some(Wanted::ToEnd(from)),
                 Effect::RunFreely { others, pin } => self.begin_to_run_freely(others, pin)?,
-                Effect::Record(record) => {
+                Effect::BeginSegment(image) => {
                     if let Some(lasting) = &mut self.lasting {
-                        lasting.keep(&record)?;
+                        lasting.begin_segment(&mut self.value, &image)?;
                     }
                 }
                 Effect::SendAgain(to, received) => {
@@ -340,7 +340,7 @@ impl Node {
     /// Writes what there is to write. Channels first: somebody may be waiting for a frame.
     fn flush(&mut self) -> Result<(), NodeError> {
         if let Some(lasting) = &mut self.lasting {
-            lasting.commit()?;
+            lasting.commit(&mut self.value)?;
         }
         let channels = &mut self.outgoing;
         let mut outcome = Ok(());

@@ -363,6 +363,7 @@ fn under_load_every_snapshot_passes_its_audit_and_all_the_money_arrives() {
     }
     let (every_ms, concurrent) = (0, 2);
     observer.request(&Request::Watch {
+        nodes: NODES,
         every_ms,
         concurrent,
     });

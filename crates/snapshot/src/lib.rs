@@ -23,7 +23,8 @@ use serde::de::{EnumAccess, VariantAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use audit::{Part, Reason, Violation, audit};
-pub use recorder::{Error, LocalSnapshot, Markers, Recorder};
+pub use id_set::IdSet;
+pub use recorder::{Error, LocalSnapshot, Markers, Recorder, Recording};
 pub use tally::Tally;
 
 /// The number of a snapshot: what tells several that are in progress at once apart.

@@ -291,6 +291,34 @@ impl<P: Ord + Copy, S: Clone, M: Clone> Recorder<P, S, M> {
         })
     }
 
+    /// What is recorded here and not handed over, in the order in which it was recorded.
+    #[must_use]
+    pub fn recordings(&self) -> &[Recording<P, S, M>] {
+        &self.recordings
+    }
+
+    /// The snapshots that were handed over.
+    #[must_use]
+    pub fn handed_over(&self) -> &IdSet {
+        &self.handed_over
+    }
+
+    /// A recorder as it was, from all that there is to know of it.
+    #[must_use]
+    pub fn restored(
+        incoming: impl IntoIterator<Item = P>,
+        outgoing: impl IntoIterator<Item = P>,
+        recordings: Vec<Recording<P, S, M>>,
+        handed_over: IdSet,
+    ) -> Self {
+        Self {
+            incoming: incoming.into_iter().collect(),
+            outgoing: outgoing.into_iter().collect(),
+            recordings,
+            handed_over,
+        }
+    }
+
     /// The snapshots recorded here and not handed over, in the order in which they were recorded.
     pub fn recorded(&self) -> impl Iterator<Item = SnapshotId> {
         self.recordings.iter().map(|recording| recording.id)
@@ -332,13 +360,15 @@ impl<P, S, M> Default for Recorder<P, S, M> {
 
 /// One snapshot at one process, from its cut on. Each incoming channel is in one of the maps.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Recording<P, S, M> {
-    id: SnapshotId,
-    state: S,
+pub struct Recording<P, S, M> {
+    /// The snapshot.
+    pub id: SnapshotId,
+    /// The process state.
+    pub state: S,
     /// Channels whose marker has not come: what they brought since the cut.
-    waiting: BTreeMap<P, Vec<M>>,
+    pub waiting: BTreeMap<P, Vec<M>>,
     /// Channels whose marker has come: their states.
-    closed: BTreeMap<P, Vec<M>>,
+    pub closed: BTreeMap<P, Vec<M>>,
 }
 
 impl<P: Ord, S, M> Recording<P, S, M> {

@@ -23,6 +23,7 @@
 //! * `deaths.rs`: what the death of a process changes; `comebacks.rs`: how it is undone, in a bank that
 //!   lasts; `kept.rs`: what outlives master there;
 //! * `channels.rs`, `ready.rs`: what is known of channels;
+//! * `load.rs`: what comes after the set-up, where the nodes are to run freely;
 //! * `events.rs`: the history.
 
 mod channels;
@@ -35,6 +36,7 @@ mod failure;
 mod grow;
 mod issue;
 mod kept;
+mod load;
 mod nodes;
 mod ready;
 mod retire;
@@ -65,6 +67,7 @@ pub use self::comebacks::LastWords;
 pub use self::effect::{Effect, Notice, Process, Row, Shown, State};
 pub use self::failure::{Failure, Fate, NotStarted, Waiting, WaitingNode};
 pub use self::kept::Kept;
+pub use self::load::{Load, Part, Plan};
 
 /// What a master has to know from the beginning.
 #[derive(Clone, Copy, Debug)]

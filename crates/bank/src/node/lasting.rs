@@ -1,230 +1,178 @@
 //! A node of a bank that lasts: it is started again after its death, and goes on where it was.
 //!
-//! Its journal holds every input that it has taken, in order ([`Record`]); its state is their fold. No
-//! effect leaves before the record that caused it is in the journal ([`Effect::Record`] comes first),
-//! so what others have seen of it is in the journal too. It is restored ([`Restoring`]) with the number of
-//! its replies that master has heard. Master then repeats the instructions behind those: what the journal
+//! Its journal holds whatever has changed it, in order (`node/record.rs`); its state is the fold of that.
+//! Nothing that a node says or sends leaves before all that it has done is in the journal
+//! ([`Node::take_unkept`]), so what others have seen of it is in the journal too. It is restored
+//! ([`Restoring`](super::Restoring)) with the number of its replies that master has heard. Master then repeats the instructions behind those: what the journal
 //! holds of them is answered once more, and not carried out again. The other way round, whatever others
-//! may have lost is made again from the journal ([`Resending`]). So nobody acknowledges anything as long
+//! may have lost is made again from the journal ([`Resending`](super::Resending)). So nobody acknowledges anything as long
 //! as nobody dies.
 //!
 //! What is not in the journal is not needed: the observer's orders are given again, and what only asks
 //! says the same when it is asked again.
+//!
+//! # Segments
+//!
+//! Under load a journal would grow for ever. So now and then, right after a node has recorded its state for
+//! a snapshot and sent its markers, a new *segment* of the journal begins ([`Effect::BeginSegment`]) with
+//! an *image* of the whole node. To restore the node the newest segment is enough. The older ones are
+//! there for what has to be sent again, until the observer says that the snapshot is over: then everybody has
+//! received that marker, and with it all that was sent before it, and nobody will ask for anything before
+//! the image any more ([`Node::first_segment_needed`]).
 
 use std::collections::VecDeque;
 
-use serde::{Deserialize, Serialize};
 use snapshot::SnapshotId;
 
+use super::image;
+use super::record::Record;
 use super::{Broken, Effect, Node};
 use crate::account::{Incoming, Outgoing};
-use crate::id::{NodeId, Place};
-use crate::member::Frame;
+use crate::id::Place;
 use crate::messages::{Instruction, Opening, Reply};
 
-/// An instruction that was carried out, with what completed it: one for each reply.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Record {
-    /// [`Instruction::Send`], accepted or refused.
-    Send {
-        /// The receiver.
-        to: Place,
-        /// The amount.
-        amount: u64,
-    },
-    /// [`Instruction::Receive`].
-    Receive {
-        /// The channel's sender.
-        from: Place,
-        /// What was received.
-        frame: Frame,
-    },
-    /// [`Instruction::AwaitTake`], with the observer's order.
-    Begin {
-        /// The snapshot.
-        snapshot: SnapshotId,
-    },
-    /// [`Instruction::Open`].
-    Open(Box<Opening>),
-    /// [`Instruction::Forget`].
-    Forget {
-        /// The first snapshot.
-        first: SnapshotId,
-        /// The last.
-        last: SnapshotId,
-    },
-    /// [`Instruction::Report`].
-    Report,
-    /// [`Instruction::ReadAhead`]. Who comes back reads ahead again what he has not received since.
-    Ahead {
-        /// The channel's sender.
-        from: Place,
-        /// Up to which frame.
-        frames: u64,
-    },
-}
-
-impl Record {
-    /// Whether this is what was carried out when that was said.
-    fn answers(&self, instruction: &Instruction) -> bool {
-        match (self, instruction) {
-            (Self::Open(kept), Instruction::Open(said)) => kept == said,
-            (
-                Self::Send { to, amount },
-                Instruction::Send {
-                    to: peer,
-                    amount: sum,
-                },
-            ) => (to, amount) == (peer, sum),
-            (Self::Receive { from, .. }, Instruction::Receive { from: peer }) => from == peer,
-            (Self::Begin { snapshot }, Instruction::AwaitTake { snapshot: said }) => {
-                snapshot == said
-            }
-            (
-                Self::Forget { first, last },
-                Instruction::Forget {
-                    first: from,
-                    last: to,
-                },
-            ) => (first, last) == (from, to),
-            (
-                Self::Ahead { from, frames },
-                Instruction::ReadAhead {
-                    from: peer,
-                    frames: up_to,
-                },
-            ) => (from, frames) == (peer, up_to),
-            (Self::Report, Instruction::Report) => true,
-            _ => false,
-        }
-    }
-}
+/// How many bytes a segment holds before the next begins, at least: going through as many takes some
+/// milliseconds.
+const SEGMENT: u64 = 1 << 20;
 
 /// What a node does in a bank that lasts.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Lasting {
+    /// What was done and is not in the journal.
+    pub(super) unkept: Vec<u8>,
+    /// How many of the records there ever were are answers to master.
+    pub(super) answers: u64,
     /// What was carried out before a death, and its reply, which master may not have heard.
-    echoes: VecDeque<(Record, Reply)>,
+    pub(super) echoes: VecDeque<(Record, Reply)>,
+    /// How many replies master has not heard to what was carried out before the image: nothing but the
+    /// opening of channels.
+    pub(super) unheard: u64,
+    /// The number of the segment that is being written, the first being 1.
+    pub(super) segment: u64,
+    /// The first segment in which there may be something that somebody needs.
+    pub(super) first_needed: u64,
+    /// The segments behind that one, and the snapshots that were recorded when they began.
+    pub(super) begun: VecDeque<(u64, SnapshotId)>,
+    /// How many bytes there are in the present segment, and how many there are to be.
+    pub(super) length: u64,
+    pub(super) enough: u64,
 }
 
-/// A node on its way back: its journal is folded.
-#[derive(Debug)]
-pub struct Restoring {
-    node: Node,
-    records: u64,
-    answered: u64,
-    effects: Vec<Effect>,
+impl Default for Lasting {
+    fn default() -> Self {
+        Self::at(0, 1, 1, VecDeque::new())
+    }
 }
 
-impl Restoring {
-    /// Begins as [`Node::new`] does. Of the replies master has heard the first `answered`.
-    #[must_use]
-    pub fn new(id: NodeId, deposit: u64, verbose: bool, answered: u64) -> Self {
-        let mut node = Node::new(id, deposit, verbose);
-        node.lasting = Some(Box::default());
+impl Lasting {
+    /// At the beginning of a segment.
+    pub(super) fn at(
+        answers: u64,
+        segment: u64,
+        first_needed: u64,
+        begun: VecDeque<(u64, SnapshotId)>,
+    ) -> Self {
         Self {
-            node,
-            records: 0,
-            answered,
-            effects: Vec::new(),
+            unkept: Vec::new(),
+            answers,
+            echoes: VecDeque::new(),
+            unheard: 0,
+            segment,
+            first_needed,
+            begun,
+            length: 0,
+            enough: SEGMENT,
         }
     }
 
-    /// The next record of the journal.
-    ///
-    /// # Errors
-    ///
-    /// It breaks a rule: the journal is not that of this node, or is damaged.
-    pub fn redo(&mut self, record: Record) -> Result<(), Broken> {
-        self.records += 1;
-        let kept = (self.records > self.answered).then(|| record.clone());
-        self.node.redo(record, &mut self.effects)?;
-        if let (Some(kept), Some(lasting)) = (kept, &mut self.node.lasting) {
-            let reply = self.effects.iter().find_map(|effect| match effect {
-                Effect::Reply(reply) => Some(reply.clone()),
-                _ => None,
-            });
-            lasting.echoes.extend(reply.map(|reply| (kept, reply)));
+    /// All snapshots up to this one are over.
+    pub(super) fn let_go(&mut self, last: SnapshotId) {
+        while let Some((segment, snapshot)) = self.begun.front().copied()
+            && snapshot <= last
+        {
+            self.first_needed = segment;
+            self.begun.pop_front();
         }
-        self.effects.clear();
-        Ok(())
-    }
-
-    /// The node, as it was when it died.
-    ///
-    /// # Errors
-    ///
-    /// [`Broken::TailLost`]: master has heard more replies than there are records.
-    pub fn done(mut self) -> Result<Node, Broken> {
-        if self.records < self.answered {
-            return Err(Broken::TailLost {
-                found: self.records,
-                known: self.answered,
-            });
-        }
-        self.node.instructions = self.answered;
-        Ok(self.node)
-    }
-}
-
-/// A journal is gone through once more, for what its node has sent and others have not received.
-#[derive(Debug)]
-pub struct Resending {
-    node: Node,
-    /// By outgoing channel: how many frames were sent so far, and how many of them are not wanted.
-    channels: Vec<(u64, Option<u64>)>,
-    effects: Vec<Effect>,
-}
-
-impl Resending {
-    /// Begins as [`Node::new`] does. Of each of these channels, what is behind so many frames is wanted.
-    #[must_use]
-    pub fn new(id: NodeId, deposit: u64, wanted: &[(Outgoing, u64)]) -> Self {
-        let mut channels = Vec::new();
-        for (to, received) in wanted {
-            let to = to.0;
-            channels.resize(channels.len().max(to + 1), (0, None));
-            channels[to].1 = Some(*received);
-        }
-        Self {
-            node: Node::new(id, deposit, false),
-            channels,
-            effects: Vec::new(),
-        }
-    }
-
-    /// The next record of the journal: which frames are to be sent again for it.
-    ///
-    /// # Errors
-    ///
-    /// It breaks a rule: the journal is not that of this node, or is damaged.
-    pub fn redo(
-        &mut self,
-        record: Record,
-    ) -> Result<impl Iterator<Item = (Outgoing, Frame)>, Broken> {
-        self.effects.clear();
-        self.node.redo(record, &mut self.effects)?;
-        let channels = &mut self.channels;
-        Ok(self.effects.drain(..).filter_map(|effect| {
-            let Effect::Frame(to, frame) = effect else {
-                return None;
-            };
-            let (sent, received) = channels.get_mut(to.0)?;
-            *sent += 1;
-            received
-                .is_some_and(|received| *sent > received)
-                .then_some((to, frame))
-        }))
     }
 }
 
 impl Node {
+    /// What is to be in the journal before anything leaves of what was said or sent so far: appends it
+    /// to the journal, where there is anything. Only in a bank that lasts is there ever.
+    pub fn take_unkept(&mut self, append: impl FnOnce(&[u8])) {
+        let Some(lasting) = &mut self.lasting else {
+            return;
+        };
+        if !lasting.unkept.is_empty() {
+            append(&lasting.unkept);
+            lasting.length += lasting.unkept.len() as u64;
+            lasting.unkept.clear();
+        }
+    }
+
+    /// Its whole state, for the beginning of a segment; or of the journal, where it has done nothing yet.
+    #[must_use]
+    pub fn image(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        match &self.lasting {
+            Some(lasting) => image::put_node(&mut out, self, lasting),
+            None => image::put_node(&mut out, self, &Lasting::default()),
+        }
+        out
+    }
+
+    /// Segments of the journal before this one may be removed, once everything is kept that has been
+    /// done.
+    #[must_use]
+    pub fn first_segment_needed(&self) -> u64 {
+        { self.lasting.as_ref() }.map_or(1, |lasting| lasting.first_needed)
+    }
+
     /// Has a record kept, in a bank that lasts.
     #[inline]
-    pub(super) fn keep(&self, effects: &mut Vec<Effect>, record: impl FnOnce() -> Record) {
-        if self.lasting.is_some() {
-            effects.push(Effect::Record(record()));
+    pub(super) fn keep(&mut self, record: impl FnOnce() -> Record) {
+        if let Some(lasting) = &mut self.lasting {
+            let record = record();
+            record.put(&mut lasting.unkept);
+            lasting.answers += u64::from(record.has_a_reply());
         }
+    }
+
+    /// A state was recorded and its markers sent just now: the next segment begins, if it is time.
+    pub(super) fn begin_segment(&mut self, snapshot: SnapshotId, effects: &mut Vec<Effect>) {
+        let Some(lasting) = &mut self.lasting else {
+            return;
+        };
+        let unkept = lasting.unkept.len() as u64;
+        if lasting.length + unkept < lasting.enough {
+            return;
+        }
+        lasting.segment += 1;
+        lasting.begun.push_back((lasting.segment, snapshot));
+        effects.push(Effect::BeginSegment(self.image()));
+        if let Some(lasting) = &mut self.lasting {
+            lasting.length = 0;
+        }
+    }
+
+    /// What was recorded up to this snapshot will not be asked for any more: each of them has passed its
+    /// audit.
+    pub(super) fn forget_up_to(&mut self, last: SnapshotId) -> Result<(), Broken> {
+        let recorded = self.member.recorder().recorded();
+        let over: Vec<SnapshotId> = recorded.filter(|snapshot| *snapshot <= last).collect();
+        if over.is_empty() {
+            return Ok(());
+        }
+        self.keep(|| Record::Over { last });
+        for snapshot in over {
+            if self.member.hand_over(snapshot).is_none() {
+                return Err(Broken::Unfinished { snapshot });
+            }
+        }
+        if let Some(lasting) = &mut self.lasting {
+            lasting.let_go(last);
+        }
+        Ok(())
     }
 
     /// Carries out an instruction, unless that was done before a death: then it is answered as it was.
@@ -233,6 +181,10 @@ impl Node {
         instruction: Instruction,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Broken> {
+        if let Some(lasting) = self.lasting.as_mut().filter(|it| it.unheard > 0) {
+            lasting.unheard -= 1;
+            return self.repeat_opening(instruction, effects);
+        }
         let echo = self.lasting.as_mut().and_then(|it| it.echoes.pop_front());
         match echo {
             None => self.carry_out(instruction, effects),
@@ -251,26 +203,28 @@ impl Node {
         }
     }
 
-    /// Does once more what was done.
-    fn redo(&mut self, record: Record, effects: &mut Vec<Effect>) -> Result<(), Broken> {
-        match record {
-            Record::Open(opening) => self.open(&opening, effects),
-            Record::Send { to, amount } => self.send(to, amount, effects)?,
-            Record::Receive { from, frame } => {
-                let from = Incoming(self.from.get(from)?);
-                self.received(from, frame, effects)?;
+    /// What is in the journal no more was the opening of channels, which are open.
+    fn repeat_opening(
+        &self,
+        instruction: Instruction,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Broken> {
+        let is_open = |opening: &Opening| {
+            { opening.outgoing.iter() }.all(|peer| self.to.get(peer.place).is_ok()) && {
+                opening.incoming.iter()
             }
-            Record::Begin { snapshot } => {
-                self.begin(snapshot, effects)?;
-                effects.push(Effect::Reply(Reply::Began));
+            .all(|peer| self.from.get(peer.place).is_ok())
+        };
+        match instruction {
+            Instruction::Open(opening) if is_open(&opening) => {
+                effects.push(Effect::Reply(Reply::Opened));
+                Ok(())
             }
-            Record::Forget { first, last } => {
-                self.forget(first, last, effects);
-            }
-            Record::Report => self.carry_out(Instruction::Report, effects)?,
-            Record::Ahead { .. } => effects.push(Effect::Reply(Reply::Ahead { frames: 0 })),
+            instruction => Err(Broken::OtherThanKept {
+                kept: "channels that are open".to_owned(),
+                said: format!("{instruction:?}"),
+            }),
         }
-        Ok(())
     }
 
     /// Snapshots are over.
@@ -280,7 +234,7 @@ impl Node {
         last: SnapshotId,
         effects: &mut Vec<Effect>,
     ) {
-        self.keep(effects, || Record::Forget { first, last });
+        self.keep(|| Record::Forget { first, last });
         for snapshot in first.0..=last.0 {
             // The copy that was handed over is in good hands.
             drop(self.member.hand_over(SnapshotId(snapshot)));
@@ -318,6 +272,42 @@ impl Node {
                 Ok(())
             }
             _ => Ok(()),
+        }
+    }
+}
+
+impl Record {
+    /// Whether this is what was carried out when that was said.
+    fn answers(&self, instruction: &Instruction) -> bool {
+        match (self, instruction) {
+            (Self::Open(kept), Instruction::Open(said)) => kept == said,
+            (
+                Self::Send { to, amount },
+                Instruction::Send {
+                    to: peer,
+                    amount: sum,
+                },
+            ) => (to, amount) == (peer, sum),
+            (Self::Receive { from, .. }, Instruction::Receive { from: peer }) => from == peer,
+            (Self::Begin { snapshot }, Instruction::AwaitTake { snapshot: said }) => {
+                snapshot == said
+            }
+            (
+                Self::Forget { first, last },
+                Instruction::Forget {
+                    first: from,
+                    last: to,
+                },
+            ) => (first, last) == (from, to),
+            (
+                Self::Ahead { from, frames },
+                Instruction::ReadAhead {
+                    from: peer,
+                    frames: up_to,
+                },
+            ) => (from, frames) == (peer, up_to),
+            (Self::Report, Instruction::Report) => true,
+            _ => false,
         }
     }
 }

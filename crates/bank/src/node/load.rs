@@ -5,10 +5,12 @@
 //! ([`Node::round`], [`Node::make_batch`]).
 //!
 //! A seed determines the choices (amounts, batches) that a node makes one after the other; when it
-//! makes them, and how much money it then has, is a matter of the scheduler.
+//! makes them, and how much money it then has, is a matter of the scheduler. So in a bank that lasts it is
+//! enough to keep what was received and that a batch was made, each in its turn: what is in the batch follows.
 
 use snapshot::SnapshotId;
 
+use super::record::{Record, put_batch, put_run};
 use super::{Broken, Effect, Node};
 use crate::account::{Books, Incoming, Outgoing};
 use crate::draw::{Average, NodeDraw};
@@ -27,6 +29,7 @@ const LARGEST_ROUND: u64 = 8192;
 /// What a node does under load.
 #[derive(Clone, Debug)]
 pub(super) struct Load {
+    seed: u64,
     draw: NodeDraw,
     /// How many transfers are still to be made; `u64::MAX` is as good as for ever.
     left: u64,
@@ -34,6 +37,25 @@ pub(super) struct Load {
     has_rested: bool,
     /// Say the balance once this many have been received.
     settle: Option<u64>,
+}
+
+impl Load {
+    /// Of this seed, with this [state](NodeDraw::state) of what is drawn, and so many transfers still to be
+    /// made.
+    pub(super) fn new(seed: u64, state: u64, left: u64) -> Self {
+        Self {
+            seed,
+            draw: NodeDraw::from_state(state),
+            left,
+            has_rested: false,
+            settle: None,
+        }
+    }
+
+    /// What [`Load::new`] makes one of that goes on like this one. What was asked is asked again.
+    pub(super) fn kept(&self) -> (u64, u64, u64) {
+        (self.seed, self.draw.state(), self.left)
+    }
 }
 
 /// A round of transfers, one batch for every outgoing channel.
@@ -45,6 +67,21 @@ pub struct Round {
     transfers: u64,
 }
 
+impl Round {
+    /// Of a node with this many outgoing channels.
+    pub(super) fn of(peers: usize, first: usize) -> Self {
+        let peers = peers.max(1) as u64;
+        let largest = (LARGEST_ROUND / peers).clamp(SMALLEST_BATCH, LARGEST_BATCH);
+        Self {
+            first,
+            largest,
+            // Half of what there is goes out in a round, if there is room for everybody; more where
+            // that is less than 1 a transfer.
+            transfers: peers * largest / 2,
+        }
+    }
+}
+
 /// The frames of a batch, each made as it is taken.
 #[derive(Debug)]
 pub struct Batch<'b> {
@@ -52,6 +89,13 @@ pub struct Batch<'b> {
     draw: &'b mut NodeDraw,
     average: Average,
     left: u64,
+}
+
+impl Batch<'_> {
+    /// How many of its frames were not taken yet.
+    pub(super) fn left(&self) -> u64 {
+        self.left
+    }
 }
 
 impl Iterator for Batch<'_> {
@@ -70,17 +114,19 @@ impl Iterator for Batch<'_> {
 
 impl Node {
     pub(super) fn start_load(&mut self, seed: u64, quota: Option<u64>, effects: &mut Vec<Effect>) {
+        if self.load.as_ref().is_some_and(|load| load.seed == seed) {
+            // Master says it again to whoever has come back.
+            return;
+        }
+        self.keep(|| Record::Load { seed, quota });
         self.say(effects, |_| "makes random transfers from now on".to_owned());
-        self.load = Some(Load {
-            draw: NodeDraw::from_seed(seed, self.id),
-            // Where there is nobody to send to, that is all.
-            left: match self.outgoing.len() {
-                0 => 0,
-                _ => quota.unwrap_or(u64::MAX),
-            },
-            has_rested: false,
-            settle: None,
-        });
+        // Where there is nobody to send to, that is all.
+        let left = match self.outgoing.len() {
+            0 => 0,
+            _ => quota.unwrap_or(u64::MAX),
+        };
+        let state = NodeDraw::from_seed(seed, self.id).state();
+        self.load = Some(Load::new(seed, state, left));
     }
 
     /// The observer's orders come over a pipe of their own, so perhaps before the load begins.
@@ -100,14 +146,22 @@ impl Node {
         snapshot: SnapshotId,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Broken> {
+        // It may be ordered again when somebody has come back.
+        if self.lasting.is_some() && self.member.has_recorded(snapshot) {
+            return Ok(());
+        }
+        self.keep(|| Record::Take { snapshot });
         self.begin(snapshot, effects)?;
         self.give_if_complete(snapshot, effects);
+        self.begin_segment(snapshot, effects);
         Ok(())
     }
 
     pub(super) fn rest(&mut self) {
-        if let Some(load) = &mut self.load {
-            load.left = 0;
+        if let Some(load) = &mut self.load
+            && std::mem::take(&mut load.left) > 0
+        {
+            self.keep(|| Record::Rest);
         }
     }
 
@@ -142,7 +196,19 @@ impl Node {
         frames: impl IntoIterator<Item = Frame>,
         effects: &mut Vec<Effect>,
     ) -> Result<bool, Broken> {
-        let marker = self.receive(from, frames)?;
+        let kept = self.lasting.as_mut();
+        let kept = kept.map(|lasting| std::mem::take(&mut lasting.unkept));
+        let marker = match kept {
+            None => self.receive(from, frames)?,
+            Some(mut unkept) => {
+                let frames = frames.into_iter();
+                let marker = put_run(&mut unkept, from, frames, |seen| self.receive(from, seen))?;
+                if let Some(lasting) = &mut self.lasting {
+                    lasting.unkept = unkept;
+                }
+                marker
+            }
+        };
         let has_come = marker.is_some();
         if let Some(marker) = marker {
             self.received_marker(from, marker, effects);
@@ -152,28 +218,32 @@ impl Node {
 
     #[cold]
     fn received_marker(&mut self, from: Incoming, marker: Marker, effects: &mut Vec<Effect>) {
+        let (snapshot, has_recorded) = (marker.snapshot, marker.relay.is_some());
+        self.passed(from, marker, effects);
+        self.give_if_complete(snapshot, effects);
+        if has_recorded {
+            self.begin_segment(snapshot, effects);
+        }
+    }
+
+    /// A marker has passed; whoever has recorded with it relays it.
+    pub(super) fn passed(&mut self, from: Incoming, marker: Marker, effects: &mut Vec<Effect>) {
         self.incoming[from.0].markers += 1;
         if let Some(markers) = marker.relay {
             self.broadcast(markers, effects);
         }
-        self.give_if_complete(marker.snapshot, effects);
     }
 
     /// Begins a round of transfers, if there is anything to be made.
     pub fn round(&mut self) -> Option<Round> {
-        let peers = self.outgoing.len() as u64;
+        let peers = self.outgoing.len();
         let load = self.load.as_mut()?;
         if load.left == 0 {
             return None;
         }
-        let largest = (LARGEST_ROUND / peers).clamp(SMALLEST_BATCH, LARGEST_BATCH);
-        Some(Round {
-            first: load.draw.size(peers) as usize - 1,
-            largest,
-            // Half of what there is goes out in a round, if there is room for everybody; more where
-            // that is less than 1 a transfer.
-            transfers: peers * largest / 2,
-        })
+        let first = load.draw.size(peers as u64) as usize - 1;
+        self.keep(|| Record::Round);
+        Some(Round::of(peers, first))
     }
 
     /// Makes a batch of a round for one channel: `push` takes all of its frames and appends them.
@@ -188,6 +258,9 @@ impl Node {
         let load = self.load.as_mut()?;
         let left = load.draw.size(round.largest).min(load.left);
         load.left -= left;
+        if let Some(lasting) = &mut self.lasting {
+            put_batch(&mut lasting.unkept, to, left);
+        }
         let average = Average::of(self.member.account().balance() / 2, round.transfers);
         let draw = &mut load.draw;
         Some(self.member.sending(to, |books| {

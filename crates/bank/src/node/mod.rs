@@ -23,10 +23,15 @@
 //! ```
 //!
 //! `node/snapshots.rs` is its share of snapshots; `node/load.rs` what it does under load;
-//! `node/lasting.rs` what it does in a bank that lasts.
+//! `node/lasting.rs` what it does in a bank that lasts, of which `node/record.rs` and `node/image.rs` are the
+//! bytes that are kept, and `node/fold.rs` what becomes of them.
 
+mod bytes;
+mod fold;
+mod image;
 mod lasting;
 mod load;
+mod record;
 mod slots;
 mod snapshots;
 
@@ -40,9 +45,10 @@ use crate::id::{NodeId, Place};
 use crate::member::{Frame, Marker, Member};
 use crate::messages::{FRAMES, Instruction, Opening, Order, Peer, Reply, Report};
 
-use self::slots::Slots;
+pub use self::record::Record;
+use self::slots::{Neighbour, Slots};
 
-pub use self::lasting::{Record, Resending, Restoring};
+pub use self::fold::{Resending, Restoring};
 pub use self::load::{Batch, Round};
 
 /// What happens to a node.
@@ -100,23 +106,13 @@ pub enum Effect {
         /// Stay on this CPU, counted among those that the process may run on.
         pin: Option<u32>,
     },
-    /// Keep this for ever, before anything is done of what follows: only in a bank that lasts.
-    Record(Record),
+    /// Begin a new segment of the journal with this image, behind all that is to be in the journal so far
+    /// ([`Node::take_unkept`]): only in a bank that lasts.
+    BeginSegment(Vec<u8>),
     /// Send again what was sent on a channel behind this many frames: see [`Resending`].
     SendAgain(Outgoing, u64),
     /// For people (`--verbose`).
     Say(String),
-}
-
-/// One end of a channel, beside what the account knows of it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Neighbour {
-    /// At the other end.
-    id: NodeId,
-    /// Markers that have passed.
-    markers: u64,
-    /// It is dead, and nothing is left in its channel to this node.
-    has_ended: bool,
 }
 
 /// What a node waits for.
@@ -307,7 +303,7 @@ impl Node {
             }
             Instruction::Resume => return Err(Broken::NotAskedFor(format!("{instruction:?}"))),
             Instruction::ReadAhead { from, frames } => {
-                self.keep(effects, || Record::Ahead { from, frames });
+                self.keep(|| Record::Ahead { from, frames });
                 self.read_ahead(from, frames, effects)?;
             }
             Instruction::ReadToEnd { from } => {
@@ -315,7 +311,7 @@ impl Node {
                 effects.push(Effect::ReadToEnd(Incoming(self.from.get(from)?)));
             }
             Instruction::Report => {
-                self.keep(effects, || Record::Report);
+                self.keep(|| Record::Report);
                 let balance = self.member.account().balance();
                 effects.push(Effect::Reply(Reply::Balance { balance }));
             }
@@ -345,7 +341,7 @@ impl Node {
     }
 
     fn open(&mut self, opening: &Opening, effects: &mut Vec<Effect>) {
-        self.keep(effects, || Record::Open(Box::new(opening.clone())));
+        self.keep(|| Record::Open(Box::new(opening.clone())));
         let Opening {
             outgoing,
             incoming,
@@ -358,11 +354,7 @@ impl Node {
         for Peer { place, id } in outgoing {
             let to = Outgoing(self.outgoing.len());
             self.to.set(*place, to.0);
-            self.outgoing.push(Neighbour {
-                id: *id,
-                markers: 0,
-                has_ended: false,
-            });
+            self.outgoing.push(Neighbour::new(*id));
             for owed in self.member.open_out(*place) {
                 if *owing {
                     self.send_frame(to, owed, effects);
@@ -372,11 +364,7 @@ impl Node {
         }
         for Peer { place, id } in incoming {
             self.from.set(*place, self.incoming.len());
-            self.incoming.push(Neighbour {
-                id: *id,
-                markers: 0,
-                has_ended: false,
-            });
+            self.incoming.push(Neighbour::new(*id));
             self.member.open_in(*place);
             self.say(effects, |_| format!("opens its channel from node {id}"));
         }
@@ -402,7 +390,7 @@ impl Node {
     }
 
     fn send(&mut self, to: Place, amount: u64, effects: &mut Vec<Effect>) -> Result<(), Broken> {
-        self.keep(effects, || Record::Send { to, amount });
+        self.keep(|| Record::Send { to, amount });
         let to = Outgoing(self.to.get(to)?);
         let sent = self.member.send(to, amount);
         let (balance, peer) = (self.member.account().balance(), self.outgoing[to.0].id);
@@ -432,7 +420,7 @@ impl Node {
         effects: &mut Vec<Effect>,
     ) -> Result<(), Broken> {
         let peer = self.member.account().incoming()[from.0].peer;
-        self.keep(effects, || Record::Receive { from: peer, frame });
+        self.keep(|| Record::Receive { from: peer, frame });
         let id = self.incoming[from.0].id;
         let marker = self.receive(from, [frame])?;
         match (frame, marker) {
@@ -496,17 +484,15 @@ impl Node {
 
 /// What a dead node left in its channel, in as many replies as it takes.
 fn found(frames: &[Frame], effects: &mut Vec<Effect>) {
-    let mut rest = frames;
-    loop {
-        let (now, later) = rest.split_at(rest.len().min(FRAMES));
+    let all = frames
+        .chunks(FRAMES)
+        .chain(frames.is_empty().then_some(frames));
+    let replies = frames.len().div_ceil(FRAMES).max(1);
+    for (frames, number) in all.zip(1..) {
         effects.push(Effect::Reply(Reply::Found {
-            frames: now.to_vec(),
-            last: later.is_empty(),
+            frames: frames.to_vec(),
+            last: number == replies,
         }));
-        if later.is_empty() {
-            return;
-        }
-        rest = later;
     }
 }
 

@@ -1,7 +1,29 @@
-//! Channels by the places of those at their other ends.
+//! What a node knows of its channels, beside what its account does.
 
 use super::Broken;
-use crate::id::Place;
+use crate::id::{NodeId, Place};
+
+/// One end of a channel.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Neighbour {
+    /// At the other end.
+    pub(super) id: NodeId,
+    /// Markers that have passed.
+    pub(super) markers: u64,
+    /// It is dead, and nothing is left in its channel to this node.
+    pub(super) has_ended: bool,
+}
+
+impl Neighbour {
+    /// Through whose channel nothing has passed.
+    pub(super) fn new(id: NodeId) -> Self {
+        Self {
+            id,
+            markers: 0,
+            has_ended: false,
+        }
+    }
+}
 
 /// Which channel leads to, or comes from, the node at a place.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

@@ -33,6 +33,17 @@ impl Node {
                 }
                 Ok(())
             }
+            Order::Forget { last } => self.forget_up_to(last),
+            Order::Recall => {
+                let recorder = self.member.recorder();
+                let over = recorder.handed_over();
+                let newest = recorder.recorded().chain(over.largest()).max();
+                effects.push(Effect::Report(Report::Known {
+                    over: over.all_up_to(),
+                    newest: newest.unwrap_or(SnapshotId(0)),
+                }));
+                Ok(())
+            }
         }
     }
 
@@ -59,6 +70,8 @@ impl Node {
             }
             Some(ordered) => {
                 self.waiting = None;
+                let snapshot = ordered;
+                self.keep(|| Record::Begin { snapshot });
                 self.begin(ordered, effects)?;
                 effects.push(Effect::Reply(Reply::Began));
             }
@@ -71,7 +84,6 @@ impl Node {
         snapshot: SnapshotId,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Broken> {
-        self.keep(effects, || Record::Begin { snapshot });
         let markers = self.member.begin(snapshot)?;
         self.broadcast(markers, effects);
         Ok(())

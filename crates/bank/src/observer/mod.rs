@@ -5,6 +5,7 @@
 //!
 //! In a bank that lasts, who is dead comes back and joins again, and is then asked again for what it has
 //! not said. The observer itself may be started again: it keeps nothing that it could not ask for.
+//! Under load, where nobody but the observer knows which snapshots there are, it asks for that first.
 //!
 //! `observer/watch.rs` is what it does under load.
 
@@ -152,6 +153,7 @@ impl Observer {
                 if !again {
                     effects.push(Effect::Answer(Answer::Joined));
                 }
+                self.watch_again(place, effects)?;
             }
             Request::Begin { snapshot, node } => {
                 let id = self.node(node)?.id;
@@ -161,9 +163,17 @@ impl Observer {
                 effects.push(Effect::Order(node, Order::Take { snapshot }));
             }
             Request::Watch {
+                nodes,
                 every_ms,
                 concurrent,
-            } => self.watch = Some(Watch::new(every_ms, concurrent, self.now)),
+            } => {
+                let recalls = self.lasting;
+                let watch = Watch::new(nodes, every_ms, concurrent, self.now, recalls);
+                self.watch = Some(watch);
+                for place in self.nodes.keys().copied().collect::<Vec<_>>() {
+                    self.watch_again(place, effects)?;
+                }
+            }
             Request::Rest => {
                 if let Some(watch) = &mut self.watch {
                     watch.rest();
@@ -184,6 +194,8 @@ impl Observer {
         let joined = joined.ok_or(Broken::NotConnected(place))?;
         joined.part = Handed::default();
         let id = joined.id;
+        self.interrupt(place);
+        self.watch_again(place, effects)?;
         let Some(Collection { ids, owed, round }) = &mut self.collection else {
             return Ok(());
         };
@@ -319,7 +331,7 @@ impl Observer {
                 let part = std::mem::take(&mut joined.part);
                 Added::Ends(complete.then_some(part))
             }
-            Report::Waiting { .. } | Report::Asked => {
+            Report::Waiting { .. } | Report::Asked | Report::Known { .. } => {
                 let node = joined.id;
                 return Err(Broken::UnexpectedReport { node, report });
             }

@@ -14,6 +14,7 @@
 
 mod checks;
 mod lasting;
+mod lasting_load;
 mod world;
 
 use std::collections::BTreeSet;
@@ -317,6 +318,11 @@ fn in_a_bank_that_lasts_nobody_notices_a_death() {
         };
         shrunken(&text, seed, lasting)
     });
+}
+
+#[test]
+fn under_load_nothing_is_lost_whoever_dies_and_journals_stay_short() {
+    each_seed(300, lasting_load::run);
 }
 
 #[test]

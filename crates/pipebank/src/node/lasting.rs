@@ -16,7 +16,7 @@ use bank::account::Outgoing;
 use bank::id::{NodeId, Place};
 use bank::member::Frame;
 use bank::messages::Announcement;
-use bank::node::{Input, Record, Resending, Restoring};
+use bank::node::{Input, Resending, Restoring};
 
 /// Where a node keeps what it has taken.
 #[derive(Clone, Debug)]
@@ -31,12 +31,9 @@ pub struct Keeping {
     pub answered: Option<u64>,
 }
 
-/// A node's journal, and what it is called in messages.
+/// A node's journal.
 pub(super) struct Lasting {
-    id: NodeId,
-    deposit: u64,
     journal: Journal<&'static Directory>,
-    record: Vec<u8>,
     /// Ends of channels that are not open yet.
     early_outgoing: BTreeMap<Place, Sender<Frame>>,
     early_incoming: BTreeMap<Place, Receiver<Frame>>,
@@ -59,48 +56,52 @@ pub(super) fn restore(
     let directory: &'static Directory = Box::leak(Box::new(directory));
     let settings = Settings::new(keeping.survives);
     let (name, identity) = (&keeping.journal[..], keeping.identity);
-    let mut restoring = Restoring::new(id, deposit, verbose, keeping.answered.unwrap_or(0));
-    let journal = match Journal::open(directory, name, identity, settings)? {
+    let answered = keeping.answered.unwrap_or(0);
+    let (node, journal) = match Journal::open(directory, name, identity, settings)? {
         Some((journal, past)) => {
-            for record in past.records().filter(|record| !record.is_image) {
-                restoring.redo(decode(record.bytes)?)?;
+            let newest = past.newest_segment();
+            let mut records = past.records().filter(|record| record.segment == newest);
+            let image = records.next().ok_or(NodeError::NoRecord)?;
+            let mut restoring = Restoring::from_image(image.bytes, verbose, answered)?;
+            for record in records {
+                restoring.redo(record.bytes)?;
             }
-            journal
+            (restoring.done()?, journal)
         }
-        None => Journal::create(directory, name, identity, settings, b"node")?,
+        None => {
+            let node = Restoring::new(id, deposit, verbose, answered).done()?;
+            let journal = Journal::create(directory, name, identity, settings, &node.image())?;
+            (node, journal)
+        }
     };
     let lasting = Lasting {
-        id,
-        deposit,
         journal,
-        record: Vec::new(),
         early_outgoing: BTreeMap::new(),
         early_incoming: BTreeMap::new(),
         again: Vec::new(),
         is_urgent: false,
     };
-    Ok((restoring.done()?, lasting))
-}
-
-fn decode(bytes: &[u8]) -> Result<Record, NodeError> {
-    let decoded = pipes::decode(bytes).map_err(on("the journal"))?;
-    let (record, _) = decoded.ok_or(NodeError::NoRecord)?;
-    Ok(record)
+    Ok((node, lasting))
 }
 
 impl Lasting {
+    /// Keeps what the node has done: from here on that survives.
     #[inline]
-    pub(super) fn keep(&mut self, record: &Record) -> Result<(), NodeError> {
-        self.record.clear();
-        pipes::encode(record, &mut self.record).map_err(on("the journal"))?;
-        self.journal.append(&self.record);
-        Ok(())
+    pub(super) fn commit(&mut self, node: &mut bank::node::Node) -> Result<(), NodeError> {
+        node.take_unkept(|bytes| self.journal.append(bytes));
+        self.journal.commit()?;
+        Ok(self.journal.drop_before(node.first_segment_needed())?)
     }
 
-    /// From here on, what was kept survives.
-    #[inline]
-    pub(super) fn commit(&mut self) -> Result<(), NodeError> {
-        Ok(self.journal.commit()?)
+    /// The same; and from here on the journal goes on behind this image.
+    pub(super) fn begin_segment(
+        &mut self,
+        node: &mut bank::node::Node,
+        image: &[u8],
+    ) -> Result<(), NodeError> {
+        self.commit(node)?;
+        self.journal.begin_segment(image)?;
+        Ok(())
     }
 
     pub(super) fn send_again(&mut self, to: Outgoing, received: u64) {
@@ -203,15 +204,20 @@ impl Node {
             return Ok(());
         };
         let wanted = std::mem::take(&mut lasting.again);
-        lasting.commit()?;
+        lasting.commit(&mut self.value)?;
         let past = lasting.journal.past()?;
-        let mut resending = Resending::new(lasting.id, lasting.deposit, &wanted);
-        for record in past.records().filter(|record| !record.is_image) {
-            for (to, frame) in resending.redo(decode(record.bytes)?)? {
-                let channel = &mut self.outgoing[to.0];
-                channel.pipe.push(&frame).map_err(on("channels"))?;
-            }
+        let mut records = past.records();
+        let image = records.next().ok_or(NodeError::NoRecord)?;
+        let mut resending = Resending::from_image(image.bytes, &wanted)?;
+        let mut pushed = Ok(());
+        for record in records.filter(|record| !record.is_image) {
+            resending.redo(record.bytes, |to, frame| {
+                if pushed.is_ok() {
+                    pushed = self.outgoing[to.0].pipe.push(&frame);
+                }
+            })?;
         }
+        pushed.map_err(on("channels"))?;
         for (to, _) in wanted {
             self.mark_as_dirty(to);
         }

@@ -247,6 +247,6 @@ fn what_is_over_leaves_no_trace_but_its_number() {
         assert!(recorder.hand_over(id).is_some());
     }
     let mut at_once = process();
-    (1..=1000).for_each(|id| at_once.handed_over.insert(SnapshotId(id)));
+    at_once.handed_over.insert_all(1..=1000);
     assert_eq!(recorder, at_once);
 }

@@ -21,20 +21,14 @@ impl Lasting {
         lasting
     }
 
-    /// Whatever it does is kept, and heard by master. Returns what is done behind the record, which must
-    /// come first.
+    /// Whatever it does is kept, and heard by master. Returns what is to be done then.
     fn step(&mut self, input: Input) -> Vec<Effect> {
-        let mut effects = self.driven.step(input);
-        if let Some(Effect::Record(_)) = effects.first()
-            && let Effect::Record(record) = effects.remove(0)
-        {
-            self.journal.push(record);
-        }
+        let effects = self.driven.step(input);
+        let journal = &mut self.journal;
+        self.driven
+            .node
+            .take_unkept(|kept| journal.extend(Record::all_in(kept).unwrap()));
         for effect in &effects {
-            assert!(
-                !matches!(effect, Effect::Record(_)),
-                "{effect:?} comes too late"
-            );
             self.answered += u64::from(matches!(effect, Effect::Reply(_)));
         }
         effects
@@ -59,7 +53,7 @@ impl Lasting {
     fn comes_back(mut self, answered: u64) -> Self {
         let mut restoring = Restoring::new(NodeId(10), 100, false, answered);
         for record in &self.journal {
-            restoring.redo(record.clone()).unwrap();
+            restoring.redo(&record.to_bytes()).unwrap();
         }
         self.driven = driven(restoring);
         self.answered = answered;
@@ -70,8 +64,10 @@ impl Lasting {
     fn sent_again(&self, to: Outgoing, received: u64) -> Vec<Frame> {
         let mut resending = Resending::new(NodeId(10), 100, &[(to, received)]);
         let again = |record: &Record| {
-            let frames = resending.redo(record.clone()).unwrap();
-            frames.map(|(_, frame)| frame).collect::<Vec<_>>()
+            let mut frames = Vec::new();
+            let again = resending.redo(&record.to_bytes(), |_, frame| frames.push(frame));
+            again.unwrap();
+            frames
         };
         self.journal.iter().flat_map(again).collect()
     }
@@ -139,9 +135,10 @@ fn whatever_is_done_is_in_a_record_before_it() {
 #[test]
 fn only_a_bank_that_lasts_keeps_records() {
     let mut node = Driven::new(1);
-    let effects = [node.begin(FIRST), node.instruct(send(1, 1))].concat();
-    let record = |effect: &Effect| matches!(effect, Effect::Record(_));
-    assert!(!effects.iter().any(record));
+    node.begin(FIRST);
+    node.instruct(send(1, 1));
+    node.node
+        .take_unkept(|kept| panic!("{kept:?} is to be kept"));
 }
 
 #[test]
@@ -216,7 +213,7 @@ fn a_journal_that_has_lost_its_end_is_found_out() {
     let (found, known) = (node.answered, node.answered + 1);
     let mut restoring = Restoring::new(NodeId(10), 100, false, known);
     for record in &node.journal {
-        restoring.redo(record.clone()).unwrap();
+        restoring.redo(&record.to_bytes()).unwrap();
     }
     let lost = restoring.done().map(|node| node.instructions());
     assert_eq!(lost, Err(Broken::TailLost { found, known }));

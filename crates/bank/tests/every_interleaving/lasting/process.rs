@@ -170,11 +170,12 @@ impl Process {
         let node = self.node.as_mut().ok_or("the dead do nothing")?;
         let mut effects = Vec::new();
         node.step(input, &mut effects).map_err(says)?;
+        let mut done = Vec::new();
+        node.take_unkept(|bytes| done.extend(bytes));
+        self.unkept.extend(Record::all_in(&done).map_err(says)?);
         let mut channels = Vec::new();
-        for (number, effect) in effects.into_iter().enumerate() {
+        for effect in effects {
             match effect {
-                Effect::Record(record) if number == 0 => self.unkept.push(record),
-                Effect::Record(_) => return Err("an effect comes before its record".to_owned()),
                 Effect::Reply(reply) => self.replies.push(reply),
                 Effect::Frame(..) | Effect::SendAgain(..) | Effect::Report(_) => {
                     channels.push(effect);
@@ -240,7 +241,7 @@ impl Process {
     pub(crate) fn restored(&self, at: usize) -> Result<Node, Complaint> {
         let mut restoring = Restoring::new(id(at), deposit(at), false, self.answered as u64);
         for record in &self.journal {
-            restoring.redo(record.clone()).map_err(says)?;
+            restoring.redo(&record.to_bytes()).map_err(says)?;
         }
         restoring.done().map_err(says)
     }
@@ -264,8 +265,8 @@ impl Process {
         let mut resending = Resending::new(id(at), deposit(at), &[(to, received)]);
         let mut frames = Vec::new();
         for record in self.records() {
-            let redone = resending.redo(record.clone()).map_err(says)?;
-            frames.extend(redone.map(|(_, frame)| frame));
+            let redone = resending.redo(&record.to_bytes(), |_, frame| frames.push(frame));
+            redone.map_err(says)?;
         }
         Ok(frames)
     }

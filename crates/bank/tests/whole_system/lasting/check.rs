@@ -3,7 +3,7 @@
 use bank::account::{Incoming, Outgoing};
 use bank::id::{NodeId, Place};
 use bank::member::Frame;
-use bank::node::{Node, Record};
+use bank::node::Node;
 use reference::interpret_lasting;
 
 use super::World;
@@ -35,9 +35,9 @@ pub fn check(
 
 /// Whoever died when, and however far ahead master was: every node carries out the same in the same order.
 pub fn are_told_the_same(one: &World, other: &World) -> Result<(), Complaint> {
-    let journals = |world: &World| -> Vec<(Place, Vec<Record>)> {
+    let journals = |world: &World| -> Vec<(Place, Vec<u8>)> {
         let kept = world.kept.get(&world.round).into_iter().flatten();
-        kept.map(|(place, kept)| (*place, kept.journal.clone()))
+        kept.map(|(place, kept)| (*place, kept.journal.concat()))
             .collect()
     };
     match (journals(one), journals(other)) {

@@ -18,7 +18,7 @@ use bank::id::{NodeId, Place};
 use bank::master::{self, Awaits, Effect, Failure, Fate, LastWords, Master, Process};
 use bank::member::Frame;
 use bank::messages::{Announcement, Answer, Instruction, Order, Reply, Report, Request};
-use bank::node::{self, Node, Record, Resending, Restoring};
+use bank::node::{self, Node, Resending, Restoring};
 use bank::observer::{self, Observer};
 use bank::script::Statement;
 use history::Event;
@@ -88,7 +88,7 @@ struct Line {
 pub struct Kept {
     pub id: NodeId,
     pub deposit: u64,
-    pub journal: Vec<Record>,
+    pub journal: Vec<Vec<u8>>,
 }
 
 /// The process of a node.
@@ -98,7 +98,7 @@ struct NodeProcess {
     is_dead: bool,
     is_noticed: bool,
     /// What is not in the journal yet: nothing goes out before it is.
-    unkept: Vec<Record>,
+    unkept: Vec<Vec<u8>>,
     instructions: VecDeque<Instruction>,
     replies: Pipe<Reply>,
     /// What comes through the hatch: a pipe, or a line.
@@ -585,9 +585,8 @@ impl World {
         let mut resending = Resending::new(kept.id, kept.deposit, &[(to, received)]);
         let mut frames = Vec::new();
         for record in &kept.journal {
-            let redone = resending.redo(record.clone());
-            let redone = redone.map_err(|broken| format!("node {place}, again: {broken}"))?;
-            frames.extend(redone.map(|(_, frame)| frame));
+            let redone = resending.redo(record, |_, frame| frames.push(frame));
+            redone.map_err(|broken| format!("node {place}, again: {broken}"))?;
         }
         Ok(frames)
     }
@@ -605,10 +604,14 @@ impl World {
         let mut effects = Vec::new();
         let stepped = self.process(place).node.step(input, &mut effects);
         stepped.map_err(|error| format!("node {place}: {error}"))?;
+        let process = self.process(place);
+        let unkept = &mut process.unkept;
+        process
+            .node
+            .take_unkept(|bytes| unkept.push(bytes.to_vec()));
         for effect in effects {
             let process = self.process(place);
             match effect {
-                node::Effect::Record(record) => process.unkept.push(record),
                 node::Effect::Reply(reply) => process.replies.push(reply),
                 node::Effect::Report(report) => {
                     let line = process.line.ok_or("no line")?;
@@ -621,7 +624,9 @@ impl World {
                     process.asked = Some(Asked::Ahead(from, frames));
                 }
                 node::Effect::Open { .. } | node::Effect::Say(_) => {}
-                node::Effect::ReadToEnd(_) | node::Effect::RunFreely { .. } => {
+                node::Effect::ReadToEnd(_)
+                | node::Effect::RunFreely { .. }
+                | node::Effect::BeginSegment(_) => {
                     return Err(format!("node {place} wants {effect:?}"));
                 }
             }
@@ -655,7 +660,7 @@ impl World {
         let kept = self.kept_of(place);
         let mut restoring = Restoring::new(kept.id, kept.deposit, false, answered);
         for record in &kept.journal {
-            let redone = restoring.redo(record.clone());
+            let redone = restoring.redo(record);
             redone.map_err(|broken| format!("node {place}, restored: {broken}"))?;
         }
         let done = restoring.done();
@@ -664,7 +669,7 @@ impl World {
 }
 
 /// A pipe whose writer dies.
-trait CutOff {
+pub trait CutOff {
     /// A part of what waits has got through.
     fn cut_off(&mut self, draw: &mut Draw);
     /// Nothing has.

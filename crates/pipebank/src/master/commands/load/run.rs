@@ -125,6 +125,7 @@ impl<'p> Run<'p> {
     fn begin(&mut self) -> Result<(), Error> {
         if let SnapshotEvery::Millis(every_ms) = self.options.snapshot_every {
             self.cluster.request(&Request::Watch {
+                nodes: self.options.nodes,
                 every_ms,
                 concurrent: self.options.concurrent,
             })?;

@@ -1,0 +1,441 @@
+//! What may happen next, and what comes of it.
+
+use bank::account::{Incoming, Outgoing};
+use bank::id::Place;
+use bank::master::{Fate, LastWords, Process};
+use bank::messages::{Announcement, Answer, Reply};
+use bank::node;
+use bank::observer;
+
+use super::{NodeProcess, World, set_up};
+use crate::lasting::CutOff;
+use crate::world::Complaint;
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Move {
+    Execute,
+    Finish,
+    BeginLoad,
+    Rest,
+    Count,
+    Hear(Process),
+    NoticeDeath(Process),
+    Instruction(Place),
+    Order(Place),
+    Receive(Place, Incoming),
+    Round(Place),
+    Announced(Place),
+    Keep(Place),
+    WriteReplies(Place),
+    WriteReports(Place),
+    WriteChannel(Place, Place),
+    WriteOrders(Place),
+    WriteAnswers,
+    Request,
+    Report(Place),
+    Time,
+    Kill,
+    BeginAgain,
+}
+
+/// Nothing is made for a peer for which this many frames wait.
+const OUTBOX: usize = 200;
+
+impl World {
+    pub(super) fn possible_moves(&mut self, moves: &mut Vec<Move>) {
+        self.moves_of_master(moves);
+        for (place, process) in &self.nodes {
+            self.moves_of_node(*place, process, moves);
+        }
+        self.moves_of_observer(moves);
+        let deaths = self.disorder.deaths[usize::from(self.is_resting)];
+        // Setting up is tried elsewhere too.
+        let one_in = self.disorder.one_in * if self.load.is_some() { 1 } else { 5 };
+        if deaths > 0 && !moves.is_empty() && self.draw.pick(one_in) == 0 {
+            moves.clear();
+            moves.push(Move::Kill);
+        } else if self.disorder.ends > 0 && self.draw.pick(20 * one_in) == 0 {
+            moves.clear();
+            moves.push(Move::BeginAgain);
+        }
+    }
+
+    /// Everybody has died, master too: it is started again, and sets everything up again.
+    fn begin_again(&mut self) -> Result<(), Complaint> {
+        self.disorder.ends -= 1;
+        for place in self.nodes.keys().copied().collect::<Vec<_>>() {
+            self.kill(place, true)?;
+        }
+        self.nodes.clear();
+        self.ends.clear();
+        self.restarted.clear();
+        self.observer = None;
+        let (master, statements) = set_up(self.seed, self.disorder);
+        self.master = master.recalling([]);
+        self.statements = statements;
+        self.load = None;
+        (self.is_finished, self.is_resting, self.forgets) = (false, false, true);
+        self.watched = 0;
+        // It has not heard of any.
+        self.audited.clear();
+        Ok(())
+    }
+
+    fn moves_of_master(&self, moves: &mut Vec<Move>) {
+        match &self.load {
+            None if self.is_set_up() => moves.push(Move::BeginLoad),
+            None if self.master.is_ready() && !self.statements.is_empty() => {
+                moves.push(Move::Execute);
+            }
+            None if self.master.is_ready() && !self.is_finished => moves.push(Move::Finish),
+            None => {}
+            Some(_) if self.is_resting => {}
+            Some(load) => {
+                if load.is_counted() && self.moves.is_multiple_of(7) {
+                    moves.push(Move::Count);
+                }
+                let is_over =
+                    self.disorder.deaths[0] == 0 && self.watched >= self.disorder.snapshots;
+                if self.moves >= self.disorder.moves && (is_over || load.has_generated()) {
+                    moves.extend([Move::Rest; 3]);
+                }
+            }
+        }
+    }
+
+    fn moves_of_node(&self, place: Place, process: &NodeProcess, moves: &mut Vec<Move>) {
+        let who = Process::Node(place);
+        if process.is_dead {
+            if !process.is_noticed {
+                moves.push(Move::NoticeDeath(who));
+            }
+            return;
+        }
+        if !process.replies.written.is_empty() && self.is_awaited(who) {
+            moves.push(Move::Hear(who));
+        }
+        if !process.instructions.is_empty() {
+            moves.push(Move::Instruction(place));
+        }
+        if !process.announced.is_empty() {
+            moves.push(Move::Announced(place));
+        }
+        let line = process.line.map(|line| &self.lines[line]);
+        if line.is_some_and(|line| !line.orders.written.is_empty()) {
+            moves.push(Move::Order(place));
+        }
+        if process.runs_freely {
+            let incoming = process.node.member().account().incoming().iter();
+            for (slot, end) in incoming.enumerate() {
+                let pipe = process.read_ends.get(&end.peer);
+                if pipe.is_some_and(|pipe| !self.pipes[*pipe].written.is_empty()) {
+                    moves.push(Move::Receive(place, Incoming(slot)));
+                }
+            }
+            if process.makes_transfers {
+                moves.push(Move::Round(place));
+            }
+        }
+        if !process.unkept.is_empty() {
+            moves.push(Move::Keep(place));
+            return;
+        }
+        if !process.replies.outbox.is_empty() {
+            moves.push(Move::WriteReplies(place));
+        }
+        if line.is_some_and(|line| !line.reports.outbox.is_empty()) {
+            moves.push(Move::WriteReports(place));
+        }
+        for (to, pipe) in &process.write_ends {
+            if !self.pipes[*pipe].outbox.is_empty() {
+                moves.push(Move::WriteChannel(place, *to));
+            }
+        }
+    }
+
+    fn moves_of_observer(&self, moves: &mut Vec<Move>) {
+        let Some(observer) = &self.observer else {
+            return;
+        };
+        if observer.is_dead {
+            moves.push(Move::NoticeDeath(Process::Observer));
+            return;
+        }
+        if !observer.answers.written.is_empty() && self.is_awaited(Process::Observer) {
+            moves.push(Move::Hear(Process::Observer));
+        }
+        if !observer.requests.is_empty() {
+            moves.push(Move::Request);
+        }
+        if !observer.answers.outbox.is_empty() {
+            moves.push(Move::WriteAnswers);
+        }
+        if observer.observer.wakes_at().is_some() {
+            moves.push(Move::Time);
+        }
+        for (place, line) in &observer.lines {
+            if !self.lines[*line].orders.outbox.is_empty() {
+                moves.push(Move::WriteOrders(*place));
+            }
+            if !self.lines[*line].reports.written.is_empty() {
+                moves.push(Move::Report(*place));
+            }
+        }
+    }
+
+    pub(super) fn make(&mut self, chosen: Move) -> Result<(), Complaint> {
+        match chosen {
+            Move::Execute => {
+                if let Some(statement) = self.statements.pop_front() {
+                    let executed = self.master.execute(statement);
+                    self.after(executed)?;
+                }
+            }
+            Move::Finish => {
+                self.is_finished = true;
+                let finished = self.master.finish();
+                self.after(finished)?;
+            }
+            Move::BeginLoad => self.begin_load()?,
+            Move::Rest => {
+                self.is_resting = true;
+                let mut effects = Vec::new();
+                self.load.as_mut().ok_or("no load")?.rest(&mut effects);
+                self.carry_out_all(effects)?;
+            }
+            Move::Count => {
+                let mut effects = Vec::new();
+                self.load.as_mut().ok_or("no load")?.count(&mut effects);
+                self.carry_out_all(effects)?;
+            }
+            Move::Hear(Process::Node(place)) => {
+                let reply = self.process(place).replies.written.pop_front();
+                self.hear(place, reply.ok_or("no reply")?)?;
+            }
+            Move::Hear(Process::Observer) => {
+                let observer = self.observer.as_mut().ok_or("no observer")?;
+                let answer = observer.answers.written.pop_front();
+                self.hear_observer(answer.ok_or("no answer")?)?;
+            }
+            Move::NoticeDeath(process) => self.notice(process)?,
+            Move::Instruction(place) => {
+                let instruction = self.process(place).instructions.pop_front();
+                let instruction = instruction.ok_or("no instruction")?;
+                self.step(place, node::Input::Instruction(instruction))?;
+            }
+            Move::Order(place) => {
+                let line = self.process(place).line.ok_or("no line")?;
+                let order = self.lines[line].orders.written.pop_front();
+                self.step(place, node::Input::Order(order.ok_or("no order")?))?;
+            }
+            Move::Receive(place, from) => self.receive(place, from)?,
+            Move::Round(place) => self.round(place)?,
+            Move::Announced(place) => self.take_what_was_announced(place)?,
+            Move::Keep(place) => self.keep(place),
+            Move::WriteReplies(place) => {
+                let draw = &mut self.draw;
+                let replies = &mut self.nodes.get_mut(&place).ok_or("nobody")?.replies;
+                replies.write(1 + draw.pick(replies.outbox.len()));
+            }
+            Move::WriteReports(place) => {
+                let line = self.process(place).line.ok_or("no line")?;
+                let reports = &mut self.lines[line].reports;
+                reports.write(1 + self.draw.pick(reports.outbox.len()));
+            }
+            Move::WriteChannel(from, to) => {
+                let pipe = self.process(from).write_ends[&to];
+                let pipe = &mut self.pipes[pipe];
+                pipe.write(1 + self.draw.pick(pipe.outbox.len()));
+            }
+            Move::WriteOrders(place) => {
+                let line = self.observer.as_ref().ok_or("no observer")?.lines[&place];
+                let orders = &mut self.lines[line].orders;
+                orders.write(1 + self.draw.pick(orders.outbox.len()));
+            }
+            Move::WriteAnswers => {
+                let answers = &mut self.observer.as_mut().ok_or("no observer")?.answers;
+                answers.write(1 + self.draw.pick(answers.outbox.len()));
+            }
+            Move::Request => {
+                let observer = self.observer.as_mut().ok_or("no observer")?;
+                let request = observer.requests.pop_front().ok_or("no request")?;
+                self.step_observer(observer::Input::Request(request))?;
+            }
+            Move::Report(place) => {
+                let line = self.observer.as_ref().ok_or("no observer")?.lines[&place];
+                let report = self.lines[line].reports.written.pop_front();
+                let report = report.ok_or("no report")?;
+                self.step_observer(observer::Input::Report(place, report))?;
+            }
+            Move::Time => {
+                self.now += 1;
+                self.step_observer(observer::Input::Now(self.now))?;
+            }
+            Move::Kill => self.kill_somebody()?,
+            Move::BeginAgain => self.begin_again()?,
+        }
+        Ok(())
+    }
+
+    /// Somebody is killed from outside; or, now and then, everybody.
+    fn kill_somebody(&mut self) -> Result<(), Complaint> {
+        let deaths = &mut self.disorder.deaths[usize::from(self.is_resting)];
+        *deaths = deaths.saturating_sub(1);
+        self.watched = 0;
+        let living = self.nodes.iter().filter(|(_, node)| !node.is_dead);
+        let mut victims: Vec<_> = living.map(|(place, _)| Process::Node(*place)).collect();
+        if self.observer.as_ref().is_some_and(|it| !it.is_dead) {
+            victims.push(Process::Observer);
+        }
+        if victims.is_empty() {
+            return Ok(());
+        }
+        if self.draw.pick(8) > 0 {
+            victims = vec![victims[self.draw.pick(victims.len())]];
+        }
+        for victim in victims {
+            match victim {
+                Process::Node(place) => self.kill(place, true)?,
+                Process::Observer => self.kill_observer(),
+            }
+        }
+        Ok(())
+    }
+
+    fn kill_observer(&mut self) {
+        let Some(observer) = &mut self.observer else {
+            return;
+        };
+        observer.is_dead = true;
+        observer.answers.cut_off(&mut self.draw);
+        for line in observer.lines.values() {
+            self.lines[*line].orders.cut_off(&mut self.draw);
+        }
+        self.forgets &= !self.is_resting;
+    }
+
+    /// `is_whole`: not in the middle of the beginning of a segment.
+    pub(super) fn kill(&mut self, place: Place, is_whole: bool) -> Result<(), Complaint> {
+        let Some(process) = self.nodes.get_mut(&place).filter(|it| !it.is_dead) else {
+            return Ok(());
+        };
+        process.is_dead = true;
+        let keeps = process.unkept.is_empty() || self.draw.pick(2) == 0;
+        if keeps {
+            self.keep(place);
+            if is_whole {
+                self.compare_with_journal(place)?;
+            }
+        }
+        // What was not kept has had no effect, nor has anything that was enqueued with it.
+        let mut cut_off = |pipe: &mut dyn CutOff| match keeps {
+            true => pipe.cut_off(&mut self.draw),
+            false => pipe.lose(),
+        };
+        let process = self.nodes.get_mut(&place).expect("it was started");
+        process.unkept.clear();
+        cut_off(&mut process.replies);
+        if let Some(line) = process.line {
+            cut_off(&mut self.lines[line].reports);
+        }
+        for pipe in process.write_ends.values() {
+            cut_off(&mut self.pipes[*pipe]);
+        }
+        Ok(())
+    }
+
+    fn notice(&mut self, process: Process) -> Result<(), Complaint> {
+        let mut left = LastWords {
+            replies: Vec::new(),
+            has_spoken: true,
+        };
+        match process {
+            Process::Node(place) => {
+                let process = self.process(place);
+                process.is_noticed = true;
+                let replies: Vec<Reply> = process.replies.written.drain(..).collect();
+                if self.load.is_none() {
+                    left.replies = replies;
+                } else {
+                    for reply in replies {
+                        self.hear(place, reply)?;
+                    }
+                }
+            }
+            Process::Observer => {
+                let observer = self.observer.as_mut().ok_or("no observer")?;
+                // What was written and not read is read to its end, or lost.
+                let answers: Vec<Answer> = observer.answers.written.drain(..).collect();
+                if self.load.is_some() && self.draw.pick(2) == 0 {
+                    for answer in answers {
+                        self.hear_observer(answer)?;
+                    }
+                }
+            }
+        }
+        let heard = self.master.died(process, Fate::Signal(9), left);
+        self.after(heard)
+    }
+
+    /// Some of what has come through a channel is received.
+    fn receive(&mut self, place: Place, from: Incoming) -> Result<(), Complaint> {
+        let peer = self.peer_of(place, from);
+        let process = self.nodes.get_mut(&place).ok_or("nobody")?;
+        let written = &mut self.pipes[process.read_ends[&peer]].written;
+        let all = self.draw.pick(2) == 0;
+        let mut left = match all {
+            true => written.len(),
+            false => 1 + self.draw.pick(written.len()),
+        };
+        let frames = std::iter::from_fn(|| {
+            left = left.checked_sub(1)?;
+            written.pop_front()
+        });
+        let mut effects = Vec::new();
+        let received = process.node.receive_run(from, frames, &mut effects);
+        received.map_err(|broken| format!("node {place}: {broken}"))?;
+        self.do_what_was_said(place, effects)
+    }
+
+    /// A batch is made for everybody who has room.
+    fn round(&mut self, place: Place) -> Result<(), Complaint> {
+        let process = self.nodes.get_mut(&place).ok_or("nobody")?;
+        let round = process.node.round();
+        process.makes_transfers = round.is_some();
+        let channels = process.node.member().account().outgoing().len();
+        for (to, round) in (0..channels).filter_map(|to| Some((to, round?))) {
+            let peer = process.node.member().account().outgoing()[to].peer;
+            let pipe = process.write_ends.get(&peer);
+            let waiting = pipe.map_or(0, |pipe| self.pipes[*pipe].frames().count());
+            if waiting >= OUTBOX || (pipe.is_none() && self.draw.pick(4) > 0) {
+                continue;
+            }
+            let outbox = pipe.map(|pipe| &mut self.pipes[*pipe].outbox);
+            let push = |batch: node::Batch<'_>| match outbox {
+                Some(outbox) => outbox.extend(batch),
+                None => batch.for_each(drop),
+            };
+            process.node.make_batch(&round, Outgoing(to), push);
+        }
+        self.do_what_was_said(place, Vec::new())
+    }
+
+    fn take_what_was_announced(&mut self, place: Place) -> Result<(), Complaint> {
+        let process = self.process(place);
+        let (announcement, end) = process.announced.pop_front().ok_or("nothing came")?;
+        match announcement {
+            Announcement::Observer => process.line = Some(end),
+            Announcement::Incoming { from, laying } => {
+                process.read_ends.insert(from, end);
+                if let Some(laying) = laying {
+                    self.step(place, node::Input::Laid(from, laying))?;
+                }
+            }
+            Announcement::Outgoing { to, received } => {
+                process.write_ends.insert(to, end);
+                self.step(place, node::Input::Attached(to, received))?;
+            }
+        }
+        Ok(())
+    }
+}
