@@ -63,7 +63,7 @@ impl Bug {
 /// If the static check would refuse the script.
 #[must_use]
 pub fn interpret(script: &str, seed: u64) -> Expected {
-    run(script, seed, Bank::new(None, false))
+    run(script, seed, &mut Bank::new(None, false))
 }
 
 /// The same in a bank that lasts: with `--data`.
@@ -73,7 +73,20 @@ pub fn interpret(script: &str, seed: u64) -> Expected {
 /// If the static check would refuse the script.
 #[must_use]
 pub fn interpret_lasting(script: &str, seed: u64) -> Expected {
-    run(script, seed, Bank::new(None, true))
+    run(script, seed, &mut Bank::new(None, true))
+}
+
+/// The same of several scripts, one after the other, with the same `--data`: a bank that is not ended by
+/// `KillAll` is opened by the next `StartMaster`, as if it had not been said. Each begins to draw anew.
+///
+/// # Panics
+///
+/// If the static check would refuse one of them.
+#[must_use]
+pub fn interpret_in_turn(scripts: &[impl AsRef<str>], seed: u64) -> Vec<Expected> {
+    let mut bank = Bank::new(None, true);
+    let scripts = scripts.iter().map(AsRef::as_ref);
+    scripts.map(|it| run(it, seed, &mut bank)).collect()
 }
 
 /// The same with a mistake, in a bank that lasts: without `RestartNode` it prints what any does.
@@ -83,10 +96,10 @@ pub fn interpret_lasting(script: &str, seed: u64) -> Expected {
 /// If the static check would refuse the script.
 #[must_use]
 pub fn interpret_with(script: &str, seed: u64, bug: Option<Bug>) -> Expected {
-    run(script, seed, Bank::new(bug, true))
+    run(script, seed, &mut Bank::new(bug, true))
 }
 
-fn run(script: &str, seed: u64, mut bank: Bank) -> Expected {
+fn run(script: &str, seed: u64, bank: &mut Bank) -> Expected {
     let mut draw = Draw::from_seed(seed);
     let mut expected = Expected {
         lasts: bank.lasts,

@@ -48,6 +48,8 @@ pub(crate) struct Bank {
     /// Whether a node that was killed can come back. Until one does, that is no difference to what is
     /// printed.
     pub(crate) lasts: bool,
+    /// Since `StartMaster`; it stays so when a script ends without `KillAll`, in a bank that lasts.
+    is_open: bool,
     sparse: bool,
     nodes: BTreeMap<u64, Node>,
     channels: BTreeMap<(u64, u64), Channel>,
@@ -74,7 +76,8 @@ impl Bank {
         choose: &mut dyn FnMut(usize) -> usize,
     ) -> Result<String, Why> {
         match statement {
-            Statement::Start { sparse } => self.sparse = sparse,
+            Statement::Start { .. } if self.is_open => {}
+            Statement::Start { sparse } => (self.is_open, self.sparse) = (true, sparse),
             Statement::Nothing => {}
             Statement::KillAll => *self = Self::new(self.bug, self.lasts),
             Statement::Create { id, deposit } => self.create(id, deposit),

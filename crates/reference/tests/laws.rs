@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use reference::{
-    Bug, Collected, Expected, Failure, Why, interpret, interpret_lasting, interpret_with, words,
+    Bug, Collected, Expected, Failure, Why, interpret, interpret_in_turn, interpret_lasting,
+    interpret_with, words,
 };
-use testing::generate::{Size, lasting_script, script};
+use testing::generate::{Size, lasting_script, pieces_of, script};
 
 const EXAMPLE: &str = "StartMaster\nCreateNode 1 1000\nCreateNode 2 500\nSend 1 2 300\n\
     Send 2 1 100\nSend 1 2 400\nReceive 2 1\nBeginSnapshot 1\nReceive 2\nReceive 2\nReceiveAll\n\
@@ -185,6 +186,33 @@ fn is_anything_opened_among_the_dead(text: &str, expected: &Expected) -> bool {
         false
     });
     created.next().is_some()
+}
+
+#[test]
+fn a_bank_that_is_kept_between_scripts_goes_on_as_if_they_were_one() {
+    let (mut opened, mut failed) = (0, 0);
+    for seed in 0..400 {
+        let text = lasting_script(seed, Size::of(seed));
+        // Every script draws anew: where nothing is drawn, that is no difference.
+        let is_drawn = |line: &&str| matches!(words(line)[..], ["ReceiveAll"] | ["Receive", _]);
+        let lines = text.lines().filter(|line| !is_drawn(line));
+        let text: String = lines.map(|line| format!("{line}\n")).collect();
+        let scripts = pieces_of(&text, 3, seed);
+        let whole = interpret_lasting(&text, seed);
+        let parts = interpret_in_turn(&scripts, seed);
+        let said = |parts: &[Expected]| parts.iter().map(|it| &it.stdout[..]).collect::<String>();
+        assert_eq!(said(&parts), whole.stdout, "seed {seed}");
+        let whys = |one: &Expected| one.failures.iter().map(|it| it.why).collect::<Vec<_>>();
+        let whys_of_parts: Vec<Why> = parts.iter().flat_map(whys).collect();
+        assert_eq!(whys_of_parts, whys(&whole), "seed {seed}");
+        let starts = |text: &str| text.lines().filter(|it| it.starts_with("Start")).count();
+        opened += scripts.iter().map(|it| starts(it)).sum::<usize>() - starts(&text);
+        failed += whys_of_parts.len();
+    }
+    assert!(
+        opened > 400 && failed > 400,
+        "{opened} opened, {failed} failed"
+    );
 }
 
 #[test]

@@ -52,6 +52,30 @@ pub fn lasting_script(seed: u64, size: Size) -> String {
     generate(seed, size, true)
 }
 
+/// A script for a bank that lasts as so many, each of which opens the bank that the one before has left.
+pub fn pieces_of(text: &str, pieces: usize, seed: u64) -> Vec<String> {
+    let mut draw = Draw::from_seed(seed ^ 0x000c_077e);
+    let lines: Vec<&str> = text.lines().collect();
+    let mut ends: Vec<usize> = (1..pieces).map(|_| draw.pick(lines.len() + 1)).collect();
+    ends.sort_unstable();
+    let (mut scripts, mut at, mut is_open) = (Vec::new(), 0, false);
+    for end in ends.into_iter().chain([lines.len()]) {
+        let mut script = String::from(if is_open { "StartMaster\n" } else { "" });
+        for line in &lines[at..end] {
+            match line.split_whitespace().next() {
+                Some("StartMaster") => is_open = true,
+                Some("KillAll") => is_open = false,
+                _ => {}
+            }
+            script += line;
+            script += "\n";
+        }
+        scripts.push(script);
+        at = end;
+    }
+    scripts
+}
+
 fn generate(seed: u64, size: Size, lasts: bool) -> String {
     let mut generator = Generator {
         // Not the generator that the run itself will be seeded with.

@@ -194,6 +194,31 @@ impl Channels {
         self.refresh(from, to);
     }
 
+    /// A channel as it was when its bank was closed.
+    pub(super) fn reopen(
+        &mut self,
+        from: Place,
+        to: Place,
+        taken: u64,
+        waiting: impl IntoIterator<Item = Frame>,
+    ) {
+        self.open(from, to, false, 0);
+        let waiting = waiting.into_iter().map(|frame| match frame {
+            Frame::Message(Transfer(amount)) => Enqueued::Transfer(amount),
+            Frame::Marker(snapshot) => Enqueued::Marker(snapshot, 0),
+        });
+        let channel = self.channel_mut(from, to);
+        channel.taken = taken;
+        channel.queue = waiting.collect();
+        self.refresh(from, to);
+    }
+
+    /// Snapshots that a node had recorded when its bank was closed, and that are not collected.
+    pub(super) fn reopen_recorded(&mut self, node: Place, recorded: &[SnapshotId]) {
+        let certain = recorded.iter().map(|snapshot| (*snapshot, 0));
+        self.senders[node.index()].recorded = certain.collect();
+    }
+
     /// Undoes [`open`](Self::open).
     pub(super) fn undo_open(&mut self, from: Place, to: Place) {
         self.senders[from.index()].outgoing.pop();
@@ -322,6 +347,12 @@ impl Channels {
     /// Where a node's channels lead.
     pub(super) fn outgoing(&self, node: Place) -> &[Place] {
         &self.senders[node.index()].outgoing
+    }
+
+    /// The snapshots that a node has recorded, and that are not collected, in that order.
+    pub(super) fn recorded_by(&self, node: Place) -> impl Iterator<Item = SnapshotId> {
+        let recorded = self.senders[node.index()].recorded.iter();
+        recorded.map(|(snapshot, _)| *snapshot)
     }
 
     /// Those that have recorded this snapshot.

@@ -57,6 +57,25 @@ impl Snapshots {
         SnapshotId(self.begun)
     }
 
+    /// How many have begun, and the first that is not collected.
+    pub(super) fn numbers(&self) -> (u64, u64) {
+        (self.begun, self.uncollected)
+    }
+
+    /// As they were when their bank was closed.
+    pub(super) fn reopen(
+        (begun, uncollected): (u64, u64),
+        collected: impl IntoIterator<Item = GlobalSnapshot>,
+    ) -> Self {
+        let collected = collected.into_iter();
+        Self {
+            begun,
+            uncollected,
+            collected: collected.map(|it| (it.id.0, Rc::new(it))).collect(),
+            ..Self::default()
+        }
+    }
+
     /// The first and the last that have begun and are not collected.
     pub(super) fn uncollected(&self) -> Option<(SnapshotId, SnapshotId)> {
         let (first, last) = (self.uncollected, self.begun);

@@ -109,7 +109,7 @@ impl Master {
                 observer.down = Some(fate.clone());
                 observer.tries = 1 + if left.has_spoken { 0 } else { observer.tries };
                 let tries = observer.tries;
-                self.restart(process, &fate, tries);
+                self.restart(process, Some(&fate), tries);
             }
             Process::Node(node) => {
                 let heard = left
@@ -141,7 +141,7 @@ impl Master {
                     if !was_dead {
                         self.notify(Notice::NodeDied(id, fate.clone()));
                     }
-                    self.restart(process, &fate, tries);
+                    self.restart(process, Some(&fate), tries);
                 }
             }
         }
@@ -168,7 +168,8 @@ impl Master {
         self.comebacks.left.get(&node).map_or(0, VecDeque::len)
     }
 
-    fn restart(&mut self, process: Process, fate: &Fate, tries: u32) {
+    /// Has a process started again, which died like that, or whose bank is opened.
+    pub(super) fn restart(&mut self, process: Process, fate: Option<&Fate>, tries: u32) {
         let (answered, account) = match process {
             Process::Node(node) => {
                 let it = &self.bank.nodes[node];
@@ -176,15 +177,16 @@ impl Master {
             }
             Process::Observer => (0, (NodeId(0), 0)),
         };
-        self.effects.push(if fate.is_internal() || tries > TRIES {
-            Effect::GiveUp(process, fate.clone())
-        } else {
-            Effect::Restart {
+        self.effects.push(match fate {
+            Some(fate) if fate.is_internal() || tries > TRIES => {
+                Effect::GiveUp(process, fate.clone())
+            }
+            _ => Effect::Restart {
                 process,
                 answered,
                 account,
                 tries,
-            }
+            },
         });
     }
 
@@ -241,10 +243,12 @@ impl Master {
             _ => None,
         };
         let line = by_command.map(|statement| statement.line);
+        // Where a bank is opened, nobody has died.
+        let is_noticed = !dead && fate.is_some();
         if !dead && let Some(fate) = fate {
             self.log(|events, out| events.died(None, Some(id), &fate, out));
         }
-        if !dead || line.is_some() {
+        if is_noticed || line.is_some() {
             let incarnation = self.bank.nodes[node].next_incarnation();
             self.tell_of_restart(line, Some(id), incarnation);
         }
@@ -349,7 +353,7 @@ impl Master {
             && let Some(fate) = node.fate().cloned()
             && (self.bank.channels.len(dead, reader) > 0 || self.in_flight.iter().any(is_wanted))
         {
-            self.restart(Process::Node(dead), &fate, 0);
+            self.restart(Process::Node(dead), Some(&fate), 0);
         }
     }
 
@@ -379,7 +383,7 @@ impl Master {
             self.comes_to_life(statement, node);
             return Ok(Issue::Done);
         }
-        self.restart(Process::Node(node), &fate, 0);
+        self.restart(Process::Node(node), Some(&fate), 0);
         Ok(Issue::Stalled(Stage::Restarting(node)))
     }
 

@@ -10,7 +10,7 @@ use crate::audit::Unsound;
 use crate::id::NodeId;
 
 /// How a process of the system ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fate {
     /// Killed by this signal.
     Signal(i32),

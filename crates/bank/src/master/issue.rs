@@ -84,7 +84,12 @@ impl Master {
 
     fn start(&mut self, statement: &Statement, sparse: bool) -> Issue {
         self.effects.push(Effect::StartObserver);
+        if let Some(image) = self.image.take() {
+            self.open_bank(statement, *image);
+            return Issue::Done;
+        }
         self.bank = Bank {
+            is_begun: true,
             sparse,
             ..Bank::default()
         };
@@ -93,6 +98,8 @@ impl Master {
     }
 
     fn kill_all(&mut self, statement: &Statement) -> Issue {
+        // Also if it was never opened.
+        self.image = None;
         self.end(Some(statement.line));
         Issue::Done
     }

@@ -21,7 +21,7 @@
 //!   channels;
 //! * `retire.rs`: what its reply brings; `collect.rs`: what the observer answers;
 //! * `deaths.rs`: what the death of a process changes; `comebacks.rs`: how it is undone, in a bank that
-//!   lasts; `kept.rs`: what outlives master there;
+//!   lasts; `kept.rs`, `image.rs`: what outlives master there;
 //! * `channels.rs`, `ready.rs`: what is known of channels;
 //! * `load.rs`: what comes after the set-up, where the nodes are to run freely;
 //! * `events.rs`: the history.
@@ -34,6 +34,7 @@ mod effect;
 mod events;
 mod failure;
 mod grow;
+mod image;
 mod issue;
 mod kept;
 mod load;
@@ -66,6 +67,7 @@ pub use self::channels::Transfers;
 pub use self::comebacks::LastWords;
 pub use self::effect::{Effect, Notice, Process, Row, Shown, State};
 pub use self::failure::{Failure, Fate, NotStarted, Waiting, WaitingNode};
+pub use self::image::Image;
 pub use self::kept::Kept;
 pub use self::load::{Load, Part, Plan};
 
@@ -100,6 +102,8 @@ pub enum Awaits {
 /// What master knows of the system between a `StartMaster` and a `KillAll`.
 #[derive(Debug, Default)]
 struct Bank {
+    /// Whether there is one.
+    is_begun: bool,
     /// Whether `Connect` opens the channels.
     sparse: bool,
     /// Whether the last commands were such that make it grow.
@@ -143,6 +147,8 @@ pub struct Master {
     /// What is under way so that somebody comes back, in a bank that lasts.
     comebacks: Comebacks,
     recalled: Recalled,
+    /// A bank that the first `StartMaster` opens.
+    image: Option<Box<Image>>,
     events: Option<Box<Events>>,
     effects: Vec<Effect>,
 }
@@ -165,6 +171,7 @@ impl Master {
             settling: None,
             comebacks: Comebacks::default(),
             recalled: Recalled::default(),
+            image: None,
             events: setup.history.then(|| Box::new(Events::new(setup.lasting))),
             effects: Vec::new(),
         }

@@ -110,6 +110,11 @@ impl Nodes {
         self[place].state = failed.map_or(State::Alive, State::NeverCreated);
     }
 
+    /// It was there when its bank was closed or, on this line, could not be started. It has no process yet.
+    pub(super) fn reopen(&mut self, place: Place, failed: Option<u64>) {
+        self[place].state = failed.map_or(State::Alive, State::NeverCreated);
+    }
+
     /// It has died.
     pub(super) fn die(&mut self, place: Place, fate: Fate) {
         self[place].state = State::Dead(fate);
@@ -122,16 +127,20 @@ impl Nodes {
         self.dead.retain(|dead| *dead != place);
     }
 
+    /// Every node, in the order of their places, also those that could not be started.
+    pub(super) fn all(&self) -> impl Iterator<Item = (Place, &Node)> {
+        let all = self.all.iter().enumerate();
+        all.map(|(index, node)| (Place::at(index), node))
+    }
+
     pub(super) fn get(&self, place: Place) -> Option<&Node> {
         self.all.get(place.index())
     }
 
     /// Every node that was started, dead or alive.
     pub(super) fn created(&self) -> impl Iterator<Item = (Place, &Node)> {
-        let all = self.all.iter().enumerate();
         let is_created = |node: &Node| matches!(node.state, State::Alive | State::Dead(_));
-        all.filter(move |(_, node)| is_created(node))
-            .map(|(index, node)| (Place::at(index), node))
+        self.all().filter(move |(_, node)| is_created(node))
     }
 
     /// What others are told of these.
@@ -154,10 +163,16 @@ impl Nodes {
         self[place].fate()
     }
 
+    /// Those that are dead, in the order in which they died, and how.
+    pub(super) fn dead(&self) -> impl Iterator<Item = (Place, &Fate)> {
+        let fate = |place: &Place| Some((*place, self.fate(*place)?));
+        self.dead.iter().filter_map(fate)
+    }
+
     /// The first node that died, and how.
     pub(super) fn first_dead(&self) -> Option<(NodeId, &Fate)> {
-        let node = &self[*self.dead.first()?];
-        Some((node.id, node.fate()?))
+        let (place, fate) = self.dead().next()?;
+        Some((self[place].id, fate))
     }
 
     /// The node is, or was, there.
@@ -187,6 +202,14 @@ impl Nodes {
 }
 
 impl Node {
+    /// The line that was to create it, where it could not be started.
+    pub(super) fn never_created(&self) -> Option<u64> {
+        match self.state {
+            State::NeverCreated(line) => Some(line),
+            _ => None,
+        }
+    }
+
     pub(super) fn fate(&self) -> Option<&Fate> {
         match &self.state {
             State::Dead(fate) => Some(fate),

@@ -8,6 +8,15 @@ use super::parse::{Guess, Parsed, Word, guess, no_script, parse};
 use super::refusal::{Problem, Problems, Refusal};
 use crate::id::{NodeId, Place};
 
+/// A bank that there is before the first line of a script: the first `StartMaster` opens it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Its nodes, by place, and what was deposited.
+    pub nodes: Vec<(NodeId, u64)>,
+    /// The channels that `Connect` has opened, by (from, to), where it is sparse.
+    pub channels: Option<Vec<(Place, Place)>>,
+}
+
 /// Checks lines one after the other.
 ///
 /// A line that is refused changes nothing: the next one is checked as if it had never come.
@@ -15,6 +24,8 @@ use crate::id::{NodeId, Place};
 pub struct Checker {
     /// Whether nodes that were killed can be started again.
     lasts: bool,
+    /// The bank that `StartMaster` opens, as long as it has not.
+    opening: Option<Known>,
     master: Master,
     /// The line of the `KillAll` that last ended a master.
     killed: Option<u64>,
@@ -50,6 +61,13 @@ impl Checker {
     #[must_use]
     pub fn lasting(self, lasts: bool) -> Self {
         Self { lasts, ..self }
+    }
+
+    /// The same where there is a bank already.
+    #[must_use]
+    pub fn opening(self, known: Known) -> Self {
+        let opening = Some(known);
+        Self { opening, ..self }
     }
 
     /// Checks the next line: its number, counted from 1 and above that of every line before, and
@@ -113,7 +131,7 @@ impl Checker {
             (Keyword::StartMaster, Master::Running { since, .. }) => {
                 self.begin_anew(number, since, None);
             }
-            (Keyword::StartMaster, _) => self.begin_anew(number, number, None),
+            (Keyword::StartMaster, _) => self.start(number, None),
             (Keyword::Connect, _) => self.assume_connected(number, [first, second]),
             (Keyword::KillAll, _) => self.accept(number, Command::KillAll),
             // Where its name was no command, the missing StartMaster was not reported yet.
@@ -154,7 +172,13 @@ impl Checker {
             (Keyword::StartMaster, Master::Running { since, .. }) => {
                 problems.push(line.name(), Problem::AlreadyStarted { line: since });
             }
-            (Keyword::StartMaster | Keyword::KillAll, _) => {}
+            (Keyword::StartMaster, _) => {
+                let is_mesh = { self.opening.as_ref() }.is_some_and(|it| it.channels.is_none());
+                if line.values[0].is_some() && is_mesh {
+                    problems.push(line.argument(0), Problem::NotASparseBank);
+                }
+            }
+            (Keyword::KillAll, _) => {}
             (_, Master::Off) => {
                 let ended = self.killed.map(|line| Problem::Ended { line });
                 problems.push(line.name(), ended.unwrap_or(Problem::NotStarted));
@@ -196,10 +220,11 @@ impl Checker {
         if let Some(id) = id.map(NodeId)
             && let Some(created) = self.taken(id)
         {
-            problems.push(
-                line.argument(0),
-                Problem::CreatedTwice { id, line: created },
-            );
+            let problem = match self.is_opened_on(created) {
+                true => Problem::InTheBank { id, line: created },
+                false => Problem::CreatedTwice { id, line: created },
+            };
+            problems.push(line.argument(0), problem);
         } else if amount.is_some_and(|amount| self.deposits.checked_add(amount).is_none()) {
             problems.push(line.argument(1), Problem::TooMuchMoney);
         }
@@ -260,10 +285,17 @@ impl Checker {
         let opened = |channel| self.channels.get(&channel).copied();
         match (keyword, opened(channel)) {
             (Keyword::Connect, Some(line_of)) if line_of >= self.doubtful_before => {
-                let problem = Problem::ConnectedTwice {
-                    from,
-                    to,
-                    line: line_of,
+                let problem = match self.is_opened_on(line_of) {
+                    true => Problem::ConnectedInTheBank {
+                        from,
+                        to,
+                        line: line_of,
+                    },
+                    false => Problem::ConnectedTwice {
+                        from,
+                        to,
+                        line: line_of,
+                    },
                 };
                 problems.push(line.argument(1), problem);
             }
@@ -293,12 +325,13 @@ impl Checker {
 
     fn accept(&mut self, number: u64, command: Command<Place>) {
         match command {
-            Command::StartMaster { sparse } => self.begin_anew(number, number, Some(sparse)),
+            Command::StartMaster { sparse } => self.start(number, Some(sparse)),
             Command::KillAll => {
                 if !matches!(self.master, Master::Off) {
                     self.killed = Some(number);
                 }
                 self.master = Master::Off;
+                self.opening = None;
                 // Not cleared: that takes as long as the table is large, for every KillAll.
                 self.ids = FxHashMap::default();
                 self.channels = FxHashMap::default();
@@ -313,6 +346,26 @@ impl Checker {
             }
             _ => {}
         }
+    }
+
+    /// A `StartMaster` on this line begins a bank, or opens the one there is.
+    fn start(&mut self, number: u64, sparse: Option<bool>) {
+        let Some(known) = self.opening.take() else {
+            return self.begin_anew(number, number, sparse);
+        };
+        self.begin_anew(number, number, Some(known.channels.is_some()));
+        for (id, deposit) in known.nodes {
+            self.create(id, number);
+            self.deposits = self.deposits.saturating_add(deposit);
+        }
+        let channels = known.channels.into_iter().flatten();
+        self.channels
+            .extend(channels.map(|channel| (channel, number)));
+    }
+
+    /// Whether what that line has brought was in the bank that it opened.
+    fn is_opened_on(&self, line: u64) -> bool {
+        matches!(self.master, Master::Running { since, .. } if since == line)
     }
 
     /// A `StartMaster` on this line, where the one on line `since` counts.

@@ -50,7 +50,7 @@ mod tests;
 
 use crate::id::{NodeId, Place};
 
-pub use check::Checker;
+pub use check::{Checker, Known};
 pub use command::{COMMANDS, Command, CommandHelp, Quantity};
 pub use excerpt::Excerpt;
 pub use lines::{LINE_LIMIT, Line, LineSplitter};
@@ -133,6 +133,13 @@ impl ScriptReader {
         Self { checker, ..self }
     }
 
+    /// The same where there is a bank already: see [`Checker::opening`].
+    #[must_use]
+    pub fn opening(self, known: Known) -> Self {
+        let checker = self.checker.opening(known);
+        Self { checker, ..self }
+    }
+
     /// Takes a piece of the script.
     ///
     /// # Errors
@@ -152,7 +159,12 @@ impl ScriptReader {
         Ok(())
     }
 
-    fn read(mut self, text: &[u8]) -> Result<Vec<Statement>, Vec<Refusal>> {
+    /// Takes a whole script: every statement of it.
+    ///
+    /// # Errors
+    ///
+    /// The places in it that are refused: see [`ScriptReader::finish`].
+    pub fn read(mut self, text: &[u8]) -> Result<Vec<Statement>, Vec<Refusal>> {
         self.push(text)?;
         self.finish()
     }

@@ -174,6 +174,14 @@ pub enum Problem {
         /// Where it was taken.
         line: u64,
     },
+    /// An id that is taken in a bank that was kept.
+    #[error("node {id} is in the bank already that StartMaster opens (line {line})")]
+    InTheBank {
+        /// The id.
+        id: NodeId,
+        /// Of the `StartMaster`.
+        line: u64,
+    },
     /// `Send` from a node to the same node.
     #[error("node {id} cannot send to itself")]
     SendToItself {
@@ -198,6 +206,21 @@ pub enum Problem {
          `StartMaster sparse` starts (line {line} says `StartMaster`)"
     )]
     NotASparseSystem {
+        /// Of the `StartMaster`.
+        line: u64,
+    },
+    /// `StartMaster sparse` where there is a full mesh.
+    #[error("the bank that StartMaster opens is a full mesh; KillAll would end it")]
+    NotASparseBank,
+    /// `Connect` for a channel that is there in a bank that was kept.
+    #[error(
+        "the channel {from} → {to} is in the bank already that StartMaster opens (line {line})"
+    )]
+    ConnectedInTheBank {
+        /// Its sender.
+        from: NodeId,
+        /// Its receiver.
+        to: NodeId,
         /// Of the `StartMaster`.
         line: u64,
     },

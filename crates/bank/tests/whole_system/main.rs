@@ -24,7 +24,7 @@ use bank::id::NodeId;
 use bank::script::{Command, Statement, read_lasting_script, read_script};
 
 use reference::interpret;
-use testing::generate::{Size, lasting_script, script};
+use testing::generate::{Size, lasting_script, pieces_of, script};
 
 use self::checks::check;
 use self::world::{Complaint, Disorder, World};
@@ -276,6 +276,8 @@ fn shrunken(
 fn lasting(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
     let statements = read_lasting_script(text.as_bytes()).unwrap();
     let mut draw = Draw::from_seed(seed ^ 0x1a57_1a57);
+    let pieces = [1, 1, 2, 4][draw.pick(4)];
+    let scripts = pieces_of(text, pieces, seed);
     let disorder = lasting::Disorder {
         deaths: 1 + draw.pick(20) as u32,
         one_in: [3, 10, 30, 100][draw.pick(4)],
@@ -287,16 +289,16 @@ fn lasting(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
         life: [30, 300, 1000][draw.pick(3)],
     };
     let schedule = seed.wrapping_mul(31).wrapping_add(schedule);
-    let mut world = lasting::World::new(statements.clone(), seed, schedule, disorder);
+    let mut world = lasting::World::new(&scripts, seed, schedule, disorder);
     world.run()?;
-    lasting::check(&world, text, seed, &deposits(&statements))?;
+    lasting::check(&world, &scripts, seed, &deposits(&statements))?;
     let in_peace = lasting::Disorder {
         deaths: 0,
         ends: 0,
         window: [1, 4, 1024][draw.pick(3)],
         ..disorder
     };
-    let mut peace = lasting::World::new(statements, seed, schedule ^ 1, in_peace);
+    let mut peace = lasting::World::new(&scripts, seed, schedule ^ 1, in_peace);
     peace.run()?;
     lasting::are_told_the_same(&world, &peace)
 }

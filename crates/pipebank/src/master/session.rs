@@ -32,7 +32,7 @@ use super::shared::{
 };
 use bank::Broken;
 use bank::master::{Awaits, Effect, Failure, Fate, Master, Process};
-use bank::script::{Command, Statement};
+use bank::script::{Command, Known, Statement};
 
 /// What the command line says of a session.
 #[derive(Debug)]
@@ -79,9 +79,9 @@ impl<'p> Session<'p> {
         teller: Teller,
     ) -> Result<Self, Stop> {
         cluster.publish()?;
-        let past = cluster.data.as_mut().and_then(DataDir::take_past);
-        let (outcomes, shown) = past.map(|past| (past.outcomes, past.shown)).unzip();
-        let results = Results::new(settings.format, shown.unwrap_or_default());
+        let past = cluster.data.as_mut().map(DataDir::take_past);
+        let past = past.unwrap_or_default();
+        let results = Results::new(settings.format, past.shown);
         let tile = match cluster.data {
             Some(_) => TILE,
             None => mesh::tile(settings.nodes)?,
@@ -93,8 +93,11 @@ impl<'p> Session<'p> {
             history: chronicle.is_some(),
             lasting: cluster.data.is_some(),
         });
-        if let Some(outcomes) = outcomes {
-            master = master.recalling(outcomes);
+        if let Some(image) = past.bank {
+            master.reopen(image);
+        }
+        if let Some(outcomes) = past.outcomes {
+            master.recall(outcomes);
         }
         Ok(Self {
             patience: cluster.patience,
@@ -266,6 +269,11 @@ impl<'p> Session<'p> {
         self.cluster.data.is_some()
     }
 
+    /// What is known of the bank that the first `StartMaster` opens.
+    pub(super) fn known(&self) -> Option<Known> {
+        self.cluster.data.as_ref().and_then(DataDir::known)
+    }
+
     fn name_of(&self, process: Process) -> String {
         let id = |node| self.master.id(node);
         match process {
@@ -375,9 +383,10 @@ impl<'p> Session<'p> {
             self.carry_out(finished)?;
         }
         self.show_everything()?;
+        let image = self.lasts().then(|| self.master.image()).flatten();
         self.end(Ending::Script, self.patience)?;
         if let Some(data) = &mut self.cluster.data {
-            data.finish()?;
+            data.finish(image)?;
         }
         self.write_history(self.patience)
     }

@@ -252,16 +252,13 @@ fn a_script_that_was_interrupted_goes_on_where_it_stopped() {
         run.wait().unwrap();
     }
     let other = folder.file("other.txt", "StartMaster\n");
-    let refused = folder.run(&["--data", "bank", other]);
-    refused.expect(
-        2,
-        "",
-        "--data: bank: s.txt was interrupted: run it again to go on where it stopped\n",
-    );
+    let again =
+        "run it again to go on where it stopped, or remove the directory to give the bank up";
+    let told = format!("--data: bank: s.txt was interrupted: {again}\n");
+    folder.run(&["--data", "bank", other]).expect(2, "", &told);
+    let told = format!("--data: bank: s.txt was interrupted (with --seed 1): {again}\n");
     let refused = folder.run(&["--seed", "2", "--data", "bank", "s.txt"]);
-    let told = "--data: bank: s.txt was interrupted (with --seed 1): run it again to go on where it \
-                stopped\n";
-    refused.expect(2, "", told);
+    refused.expect(2, "", &told);
 
     let last = appending(&folder, "out", "1").wait_with_output().unwrap();
     assert_eq!(last.status.code(), peace.status.code(), "{last:?}");
@@ -297,4 +294,30 @@ fn what_was_shown_through_a_pipe_is_not_shown_again() {
     assert!(peace.out.ends_with(&second.out), "{second:#?}");
     assert!(both.len() >= peace.out.len(), "{} bytes", both.len());
     assert!(!second.out.is_empty() || shown == peace.out);
+}
+
+#[test]
+fn a_bank_is_kept_from_script_to_script() {
+    let folder = Folder::new();
+    let first = "StartMaster\nCreateNode 1 100\nCreateNode 2 200\nSend 1 2 10\nBeginSnapshot 1\n";
+    folder.file("first.txt", first);
+    folder.file("wrong.txt", "StartMaster sparse\nCreateNode 1 5\n");
+    folder.file(
+        "second.txt",
+        "StartMaster\nReceive 2 1\nReceiveAll\nCollectState\n",
+    );
+    folder.file("third.txt", "StartMaster\nPrintSnapshot\nKillAll\n");
+    let run = |script: &str| folder.run(&["--data", "bank", script]);
+    run("first.txt").expect(0, "Started by Node 1\n", "");
+    let refused = run("wrong.txt");
+    assert!(
+        refused.err.contains("wrong.txt:1:") && refused.err.contains("wrong.txt:2:"),
+        "{refused:#?}"
+    );
+    refused.expect_status(2);
+    run("second.txt").expect(0, "1 Transfer 10\n", "");
+    let snapshot = "---Node states\nnode 1 = 90\nnode 2 = 210\n---Channel states\n\
+                    channel (1 → 2) = 0\nchannel (2 → 1) = 0\n";
+    run("third.txt").expect(0, snapshot, "");
+    assert_eq!(names(&folder.path("bank")), [""; 0]);
 }

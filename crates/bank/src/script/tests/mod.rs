@@ -1,6 +1,7 @@
 //! The language as a whole: what is accepted, and as what; what is refused, and how it looks.
 
 mod files;
+mod opening;
 mod random;
 mod refused;
 mod shown;

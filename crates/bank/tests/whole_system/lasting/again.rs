@@ -1,7 +1,9 @@
 //! Everybody has died, master too: the same script is run again, by another master, from its first line.
 
 use bank::master::{Master, Setup};
+use bank::script::{Refusal, ScriptReader};
 
+use super::super::checks::the_history_is_right;
 use super::super::world::Complaint;
 use super::{Disorder, World};
 
@@ -31,30 +33,90 @@ impl World {
         }
     }
 
+    /// The next script begins.
+    pub(super) fn begin(&mut self) -> Result<(), Complaint> {
+        let text = self.next.pop_front().ok_or("no script")?;
+        let reader = ScriptReader::default().lasting(true);
+        let reader = match &self.image {
+            Some(image) => reader.opening(image.known()),
+            None => reader,
+        };
+        let refused = |refusals: Vec<Refusal>| format!("it is refused: {refusals:?}\n{text}");
+        self.script = reader.read(text.as_bytes()).map_err(refused)?;
+        self.run_script(false);
+        Ok(())
+    }
+
+    fn run_script(&mut self, again: bool) {
+        self.nodes.clear();
+        self.ends.clear();
+        self.observer = None;
+        self.stdout.clear();
+        self.failures.clear();
+        self.history.clear();
+        self.statements = self.script.clone().into();
+        (self.finished, self.is_master_dead) = (false, false);
+        (self.is_open, self.round) = (false, self.ended);
+        self.master = master(self.seed, self.disorder);
+        if let Some(image) = &self.image {
+            self.master.reopen(image.clone());
+        }
+        if again {
+            self.master.recall(self.outcomes.iter().cloned());
+        }
+    }
+
+    /// The script is over: everybody ends, and what is left of the bank is kept for the next one.
+    pub(super) fn close(&mut self) -> Result<(), Complaint> {
+        self.master_may_die(true);
+        if self.is_master_dead {
+            return Ok(());
+        }
+        shows_what_was_shown(&self.stdout, &self.shown)?;
+        the_history_is_right(&self.history)?;
+        let failed = self.failures.iter().map(|(line, _)| *line).collect();
+        let shown = std::mem::take(&mut self.stdout);
+        self.earlier.push((shown, failed));
+        self.shown.clear();
+        self.outcomes.clear();
+        self.image = self.master.image();
+        self.ended = self.round - u64::from(self.is_open);
+        self.kept.retain(|round, _| *round > self.ended);
+        self.begin()
+    }
+
     /// Those that are left die too, and everything begins again.
     pub(super) fn begin_again(&mut self) -> Result<(), Complaint> {
         for place in self.nodes.keys().copied().collect::<Vec<_>>() {
             self.kill(place);
         }
-        self.nodes.clear();
-        self.ends.clear();
-        self.observer = None;
         let shown = std::mem::take(&mut self.stdout);
         if !self.shown.starts_with(&shown) {
             shows_what_was_shown(&shown, &self.shown)?;
             self.shown = shown;
         }
-        self.failures.clear();
-        self.history.clear();
         // Another master may be in more of a hurry.
         self.disorder.window = [1, 4, 64, 1024][self.draw.pick(4)];
-        let master = master(self.seed, self.disorder);
-        self.master = master.recalling(self.outcomes.iter().cloned());
-        self.is_master_dead = false;
-        self.statements = self.script.clone().into();
-        (self.finished, self.round) = (false, 0);
+        self.run_script(true);
         self.runs += 1;
         Ok(())
+    }
+
+    /// A bank is begun or, where there is one, opened.
+    pub(super) fn open(&mut self) {
+        self.round += 1;
+        self.is_open = true;
+    }
+
+    /// A bank is over. What this script has not begun is kept until it is over, as it may be run again.
+    pub(super) fn end_bank(&mut self) {
+        if !self.is_open && self.image.is_some() {
+            self.round += 1;
+        }
+        if self.image.is_none() || self.round > self.ended + 1 {
+            self.kept.remove(&self.round);
+        }
+        self.is_open = false;
     }
 }
 

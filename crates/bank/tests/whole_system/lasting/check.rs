@@ -4,30 +4,33 @@ use bank::account::{Incoming, Outgoing};
 use bank::id::{NodeId, Place};
 use bank::member::Frame;
 use bank::node::Node;
-use reference::interpret_lasting;
+use reference::interpret_in_turn;
 
 use super::World;
 use crate::checks::{the_history_is_right, transfers};
 use crate::world::Complaint;
 
-/// Everything that must hold after a script, whoever died; these are the deposits of its last bank.
+/// Everything that must hold after these scripts, whoever died; these are the deposits of the last bank.
 pub fn check(
     world: &World,
-    text: &str,
+    scripts: &[String],
     seed: u64,
     deposits: &[(NodeId, u64)],
 ) -> Result<(), Complaint> {
-    let expected = interpret_lasting(text, seed);
-    if world.stdout != expected.stdout {
-        return Err(format!(
-            "stdout is\n{}and must be\n{}",
-            world.stdout, expected.stdout
-        ));
-    }
-    let failed: Vec<u64> = world.failures.iter().map(|(line, _)| *line).collect();
-    let must: Vec<u64> = expected.failures.iter().map(|it| it.line as u64).collect();
-    if failed != must {
-        return Err(format!("lines {failed:?} failed, and lines {must:?} must"));
+    let failed = world.failures.iter().map(|(line, _)| *line).collect();
+    let last = (world.stdout.clone(), failed);
+    let runs = world.earlier.iter().chain([&last]);
+    for ((stdout, failed), expected) in runs.zip(interpret_in_turn(scripts, seed)) {
+        if *stdout != expected.stdout {
+            return Err(format!(
+                "stdout is\n{stdout}and must be\n{}",
+                expected.stdout
+            ));
+        }
+        let must: Vec<u64> = expected.failures.iter().map(|it| it.line as u64).collect();
+        if *failed != must {
+            return Err(format!("lines {failed:?} failed, and lines {must:?} must"));
+        }
     }
     nothing_is_lost(world, deposits)?;
     the_history_is_right(&world.history)
@@ -50,8 +53,8 @@ pub fn are_told_the_same(one: &World, other: &World) -> Result<(), Complaint> {
 fn nothing_is_lost(world: &World, deposits: &[(NodeId, u64)]) -> Result<(), Complaint> {
     let mut money = 0;
     let mut nodes = Vec::new();
-    let Some(kept) = world.kept.get(&world.round) else {
-        // KillAll was the last.
+    // Where KillAll was the last, there is none.
+    let Some(kept) = { world.kept.get(&world.round) }.filter(|_| world.is_open) else {
         return Ok(());
     };
     for place in kept.keys() {

@@ -64,7 +64,7 @@ impl World {
                 });
             }
             Effect::StartObserver => {
-                self.round += 1;
+                self.open();
                 self.start_observer();
             }
             Effect::Keep(kept) => self.outcomes.push(*kept),
@@ -116,7 +116,7 @@ impl World {
             Effect::Kill(place) => self.kill(place),
             Effect::EndAll => {
                 self.nodes.clear();
-                self.kept.remove(&self.round);
+                self.end_bank();
                 self.ends.clear();
                 self.observer = None;
             }

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bank::account::{Incoming, Outgoing};
 use bank::draw::Draw;
 use bank::id::{NodeId, Place};
-use bank::master::{self, Awaits, Effect, Failure, Fate, LastWords, Master, Process};
+use bank::master::{self, Awaits, Effect, Failure, Fate, Image, LastWords, Master, Process};
 use bank::member::Frame;
 use bank::messages::{Announcement, Answer, Instruction, Order, Reply, Report, Request};
 use bank::node::{self, Node, Resending, Restoring};
@@ -66,6 +66,7 @@ enum Move {
     Request,
     Report(Place),
     Kill,
+    Close,
     BeginAgain,
 }
 
@@ -131,13 +132,19 @@ pub struct World {
     left: usize,
     /// Who has lost master goes on as long as there is something to do.
     is_tenacious: bool,
+    /// Scripts that follow, and the bank that the last one has left.
+    next: VecDeque<String>,
+    image: Option<Image>,
     script: Vec<Statement>,
     statements: VecDeque<Statement>,
     finished: bool,
     nodes: BTreeMap<Place, NodeProcess>,
-    /// How many banks this run of the script has begun.
+    /// The number of the last bank, and of the last one before this script that is no more.
     round: u64,
-    /// By round.
+    ended: u64,
+    /// Master has one.
+    is_open: bool,
+    /// By the bank's number.
     pub kept: BTreeMap<u64, BTreeMap<Place, Kept>>,
     /// What master has kept.
     outcomes: Vec<master::Kept>,
@@ -152,6 +159,8 @@ pub struct World {
     shown: String,
     pub failures: Vec<(u64, Failure)>,
     pub history: Vec<Event>,
+    /// What earlier scripts have shown, and which of their lines have failed.
+    pub earlier: Vec<(String, Vec<u64>)>,
     pub restarts: u32,
     /// How often the script was run again.
     pub runs: u32,
@@ -159,7 +168,8 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(statements: Vec<Statement>, seed: u64, schedule: u64, disorder: Disorder) -> Self {
+    /// Scripts are run one after the other.
+    pub fn new(scripts: &[String], seed: u64, schedule: u64, disorder: Disorder) -> Self {
         let mut draw = Draw::from_seed(schedule);
         Self {
             left: 1 + draw.pick(disorder.life),
@@ -169,11 +179,15 @@ impl World {
             master: master(seed, disorder),
             is_master_dead: false,
             is_tenacious: false,
-            statements: statements.clone().into(),
-            script: statements,
+            statements: VecDeque::new(),
+            next: scripts.iter().cloned().collect(),
+            image: None,
+            script: Vec::new(),
             finished: false,
             nodes: BTreeMap::new(),
             round: 0,
+            ended: 0,
+            is_open: false,
             kept: BTreeMap::new(),
             outcomes: Vec::new(),
             observer: None,
@@ -185,6 +199,7 @@ impl World {
             shown: String::new(),
             failures: Vec::new(),
             history: Vec::new(),
+            earlier: Vec::new(),
             restarts: 0,
             runs: 0,
             moves: 0,
@@ -194,6 +209,7 @@ impl World {
     /// Runs until the script is over and nothing moves any more.
     pub fn run(&mut self) -> Result<(), Complaint> {
         let mut moves = Vec::new();
+        self.begin()?;
         loop {
             moves.clear();
             self.possible_moves(&mut moves);
@@ -252,6 +268,8 @@ impl World {
                 moves.push(Move::Pause);
             } else if !self.finished {
                 moves.push(Move::Finish);
+            } else if self.master.is_idle() && !self.next.is_empty() {
+                moves.push(Move::Close);
             }
         }
         if let Awaits::Word(process) = self.master.awaits() {
@@ -428,6 +446,7 @@ impl World {
                 self.step_observer(observer::Input::Report(place, report))?;
             }
             Move::Kill => self.kill_somebody(),
+            Move::Close => self.close()?,
             Move::BeginAgain => self.begin_again()?,
         }
         Ok(())

@@ -21,7 +21,7 @@ use self::options::Placement;
 use crate::master::chronicle::{Chronicle, HistoryFile, Kept};
 use crate::master::cluster::Cluster;
 use crate::master::finish;
-use crate::master::lasting::{DataDir, Script, StandardOutput};
+use crate::master::lasting::{DataDir, Opened, Script, StandardOutput};
 use crate::master::pictures::{self, Picture};
 use crate::master::results::Format;
 use crate::master::session::{Session, Settings};
@@ -51,14 +51,25 @@ fn run_within(options: ScriptOptions, patience: &Patience) -> Result<u8, Error> 
     let is_recorded =
         options.history.is_some() || !options.diagram.is_empty() || options.data.is_some();
     let digest = is_recorded.then(Sha256::new);
-    let lasts = options.data.is_some();
+    let lasts = options.data.as_deref();
+    let survives = match options.sync {
+        true => Survives::Failure,
+        false => Survives::Death,
+    };
+    // Where only the script is checked, nothing is made.
+    let lives = lasts.filter(|path| !options.check || path.exists());
+    let data = lives.map(|path| Opened::at(path, survives)).transpose()?;
+    let mut reader = ScriptReader::default().lasting(lasts.is_some());
+    if let Some(known) = data.as_ref().and_then(Opened::known) {
+        reader = reader.opening(known);
+    }
     let mut files = Files::default();
     let (source, sha256) = match file {
         None => {
             files.add(io::stdin(), "the script (standard input)");
             files.add_streams()?;
             match options.check {
-                true => read_script(io::stdin(), &path, None, lasts, patience)?,
+                true => read_script(io::stdin(), &path, None, reader, patience)?,
                 false => (Source::Input, None),
             }
         }
@@ -67,7 +78,7 @@ fn run_within(options: ScriptOptions, patience: &Patience) -> Result<u8, Error> 
             let opened = opened.map_err(|error| Error::Io(error).in_file(&path))?;
             files.add(&opened, format!("the script {path}"));
             files.add_streams()?;
-            read_script(opened, &path, digest, lasts, patience)?
+            read_script(opened, &path, digest, reader, patience)?
         }
     };
     if options.check {
@@ -79,7 +90,8 @@ fn run_within(options: ScriptOptions, patience: &Patience) -> Result<u8, Error> 
         sha256: sha256.map(Into::into),
         ..Header::default()
     };
-    let (session, source, pictures) = prepare(options, path, source, header, files, patience)?;
+    let (session, source, pictures) =
+        prepare(options, path, source, header, (files, data), patience)?;
     Ok(to_its_end(session, source, &pictures))
 }
 
@@ -88,14 +100,13 @@ fn read_script(
     input: impl AsFd,
     path: &str,
     mut digest: Option<Sha256>,
-    lasts: bool,
+    mut reader: ScriptReader,
     patience: &Patience,
 ) -> Result<(Source, Option<String>), Error> {
     let refused = |refusals: Vec<Refusal>| Error::Refused {
         path: path.to_owned(),
         refusals,
     };
-    let mut reader = ScriptReader::default().lasting(lasts);
     let mut buffer = vec![0; PIECE];
     loop {
         let read = pipes::read_patiently(&input, &mut buffer, patience);
@@ -127,7 +138,7 @@ fn prepare(
     path: String,
     mut source: Source,
     mut header: Header,
-    mut files: Files,
+    (mut files, data): (Files, Option<Opened>),
     patience: &Patience,
 ) -> Result<(Session<'_>, Source, Vec<Picture>), Error> {
     let programs = options.system.programs()?;
@@ -150,11 +161,6 @@ fn prepare(
         let _ = pipes::stay_on_this_cpu();
     }
     // Before the prompt, whose editor has a thread of its own.
-    let data = options.data.as_deref();
-    let survives = match options.sync {
-        true => Survives::Failure,
-        false => Survives::Death,
-    };
     let script = Script {
         name: path.clone(),
         sha256: header.sha256.as_ref().map(ToString::to_string),
@@ -162,8 +168,7 @@ fn prepare(
         drawn_seed: header.seed.unwrap_or_default(),
     };
     let out = StandardOutput::of_this_process();
-    let data = data.map(|data| DataDir::open(data, survives, script, &out));
-    let data = data.transpose()?;
+    let data = data.map(|data| data.take_up(script, &out)).transpose()?;
     header.seed = data.as_ref().map(DataDir::seed).or(header.seed);
     let cluster = Cluster::new(programs, options.system.run_dir()?, patience);
     let cluster = cluster.map_err(Error::not_started)?.lasting(data);

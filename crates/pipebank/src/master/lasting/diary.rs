@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 
-use bank::master::Kept;
+use bank::master::{Image, Kept};
 use journal::{Directory, Identity, Journal, Settings, Survives};
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ pub(crate) struct Script {
     pub(crate) drawn_seed: u64,
 }
 
-/// With what it begins.
+/// With what a script begins: the image at the beginning of a segment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct About {
     run: u64,
@@ -35,6 +35,16 @@ struct About {
     sha256: Option<String>,
     seed: u64,
     out: StandardOutput,
+    /// The bank that it opens.
+    bank: Option<Bank>,
+}
+
+/// A bank that a script has left.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Bank {
+    pub(super) image: Image,
+    /// Which system of those scripts it is.
+    pub(super) round: u64,
 }
 
 /// What follows, in order.
@@ -46,8 +56,21 @@ pub(super) enum Entry {
     Shown(u64),
     /// This system of the script was ended by `KillAll`.
     Over(u64),
-    /// The script is over.
-    Finished,
+    /// The script is over, and has left this.
+    Finished(Bank),
+}
+
+impl About {
+    fn of(run: u64, script: Script, out: &StandardOutput, bank: Option<Bank>) -> Self {
+        Self {
+            run,
+            script: script.name,
+            sha256: script.sha256,
+            seed: script.seed.unwrap_or(script.drawn_seed),
+            out: out.clone(),
+            bank,
+        }
+    }
 }
 
 /// Master's journal.
@@ -77,6 +100,11 @@ impl Diary {
         let mut entries = Vec::new();
         for record in past.records() {
             match record.is_image {
+                // Of a script that was over when it began, and was not removed.
+                true if about.is_some() => {
+                    entries.clear();
+                    about = Some(pipes::from_bytes(record.bytes).map_err(unreadable)?);
+                }
                 true => about = Some(pipes::from_bytes(record.bytes).map_err(unreadable)?),
                 false => entries.push(pipes::from_bytes(record.bytes).map_err(unreadable)?),
             }
@@ -92,7 +120,7 @@ impl Diary {
         }))
     }
 
-    /// Begins one.
+    /// Begins one, with the first script of a bank.
     pub(super) fn begin(
         directory: &'static Directory,
         survives: Survives,
@@ -100,13 +128,8 @@ impl Diary {
         script: Script,
         out: &StandardOutput,
     ) -> Result<Self, DataError> {
-        let about = About {
-            run: RandomState::new().hash_one(std::process::id()),
-            script: script.name,
-            sha256: script.sha256,
-            seed: script.seed.unwrap_or(script.drawn_seed),
-            out: out.clone(),
-        };
+        let run = RandomState::new().hash_one(std::process::id());
+        let about = About::of(run, script, out, None);
         let path = path.to_owned();
         let image = bytes(&about, &path)?;
         let settings = Settings::new(survives);
@@ -116,6 +139,26 @@ impl Diary {
             about,
             journal,
         })
+    }
+
+    /// The next script begins, with the bank that the one before has left.
+    pub(super) fn go_on(
+        &mut self,
+        script: Script,
+        out: &StandardOutput,
+        bank: Bank,
+    ) -> Result<(), DataError> {
+        let about = About::of(self.about.run, script, out, Some(bank));
+        let image = bytes(&about, &self.path)?;
+        let segment = self.journal.begin_segment(&image)?;
+        self.journal.drop_before(segment)?;
+        self.about = about;
+        Ok(())
+    }
+
+    /// The bank that the script opens.
+    pub(super) fn bank(&self) -> Option<&Bank> {
+        self.about.bank.as_ref()
     }
 
     /// An error where another script is under way than this one.
@@ -135,13 +178,6 @@ impl Diary {
         })
     }
 
-    pub(super) fn holds_a_bank(&self) -> DataError {
-        DataError::HoldsABank {
-            path: self.path.clone(),
-            script: self.about.script.clone(),
-        }
-    }
-
     pub(super) fn run(&self) -> u64 {
         self.about.run
     }
@@ -152,11 +188,6 @@ impl Diary {
 
     pub(super) fn out(&self) -> &StandardOutput {
         &self.about.out
-    }
-
-    /// Whether a journal of this name is master's.
-    pub(super) fn is_called(name: &str) -> bool {
-        name == NAME
     }
 
     /// Writes something down: from here on it is there.

@@ -17,10 +17,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bank::id::Place;
-use bank::master::Kept;
+use bank::master::{Image, Kept};
+use bank::script::Known;
 use journal::{Directory, Survives};
 
-use self::diary::{Diary, Entry};
+use self::diary::{Bank, Diary, Entry};
 
 pub(super) use self::diary::Script;
 pub(super) use self::shown::{Shown, StandardOutput};
@@ -41,7 +42,8 @@ pub(crate) enum DataError {
     #[error("{} holds journals of nodes, and not what belongs to them", .path.display())]
     Headless { path: PathBuf },
     #[error(
-        "{}: {script} was interrupted{seed}: run it again to go on where it stopped",
+        "{}: {script} was interrupted{seed}: run it again to go on where it stopped, or remove the \
+         directory to give the bank up",
         .path.display()
     )]
     Interrupted {
@@ -49,8 +51,6 @@ pub(crate) enum DataError {
         script: String,
         seed: String,
     },
-    #[error("{} holds the bank that {script} has left", .path.display())]
-    HoldsABank { path: PathBuf, script: String },
 }
 
 /// Where a bank that lasts lives.
@@ -59,69 +59,122 @@ pub(super) struct DataDir {
     directory: &'static Directory,
     survives: Survives,
     diary: Diary,
-    past: Option<Past>,
+    past: Past,
     /// Which system of the script this is.
     round: u64,
 }
 
-/// What is known of the run that was interrupted.
+/// What is known of what was before this run.
 #[derive(Debug, Default)]
 pub(super) struct Past {
-    /// How its collections ended, in order.
-    pub(super) outcomes: Vec<Kept>,
+    /// The bank that the script opens.
+    pub(super) bank: Option<Image>,
+    /// Where the script was interrupted, how its collections ended, in order.
+    pub(super) outcomes: Option<Vec<Kept>>,
     /// What it had shown.
     pub(super) shown: Shown,
 }
 
-impl DataDir {
-    /// Opens and locks the directory, or makes it; goes on with the bank in it where that belongs to this
-    /// script, which was interrupted.
-    pub(super) fn open(
-        path: &Path,
-        survives: Survives,
+/// A directory that is locked and was read, before it is known for which script.
+#[derive(Debug)]
+pub(super) struct Opened {
+    path: PathBuf,
+    directory: &'static Directory,
+    survives: Survives,
+    there: Option<(Diary, Vec<Entry>)>,
+}
+
+impl Opened {
+    /// Locks the directory, or makes it.
+    pub(super) fn at(path: &Path, survives: Survives) -> Result<Self, DataError> {
+        let directory: &'static Directory = Box::leak(Box::new(lock(path)?));
+        let there = Diary::open(directory, survives, path)?;
+        let path = path.to_owned();
+        if there.is_none() && !journal::journals(directory)?.is_empty() {
+            return Err(DataError::Headless { path });
+        }
+        Ok(Self {
+            path,
+            directory,
+            survives,
+            there,
+        })
+    }
+
+    /// The bank that the script will open, if it does not go on.
+    fn bank(&self) -> Option<&Bank> {
+        let (diary, entries) = self.there.as_ref()?;
+        match entries.last() {
+            Some(Entry::Finished(bank)) => Some(bank),
+            _ => diary.bank(),
+        }
+    }
+
+    /// What the check of the script must know.
+    pub(super) fn known(&self) -> Option<Known> {
+        self.bank().map(|bank| bank.image.known())
+    }
+
+    /// Goes on with the script, where it was interrupted, or begins it; an error where another one was
+    /// interrupted.
+    pub(super) fn take_up(
+        self,
         script: Script,
         out: &StandardOutput,
-    ) -> Result<Self, DataError> {
-        let directory: &'static Directory = Box::leak(Box::new(lock(path)?));
-        let opened = Diary::open(directory, survives, path)?;
-        let journals = journal::journals(directory)?;
-        let (diary, past) = match opened {
-            None if journals.is_empty() => {
-                let diary = Diary::begin(directory, survives, path, script, out)?;
-                (diary, None)
-            }
-            None => {
-                let path = path.to_owned();
-                return Err(DataError::Headless { path });
-            }
-            Some((diary, entries)) => {
-                diary.is_for(&script)?;
-                let mut past = Past::default();
-                let mut shown = None;
-                for entry in entries {
-                    match entry {
-                        Entry::Kept(kept) => past.outcomes.push(kept),
-                        Entry::Shown(bytes) => shown = Some(bytes),
-                        Entry::Over(round) => remove_round(directory, round, survives)?,
-                        Entry::Finished => return Err(diary.holds_a_bank()),
+    ) -> Result<DataDir, DataError> {
+        let Self {
+            path,
+            directory,
+            survives,
+            there,
+        } = self;
+        let mut past = Past::default();
+        let diary = match there {
+            None => Diary::begin(directory, survives, &path, script, out)?,
+            Some((mut diary, mut entries)) => {
+                if let Some(Entry::Finished(bank)) =
+                    entries.pop_if(|it| matches!(it, Entry::Finished(_)))
+                {
+                    diary.go_on(script, out, bank)?;
+                } else {
+                    diary.is_for(&script)?;
+                    let (mut outcomes, mut noted) = (Vec::new(), 0);
+                    for entry in entries {
+                        match entry {
+                            Entry::Kept(kept) => outcomes.push(kept),
+                            Entry::Shown(bytes) => noted = bytes,
+                            Entry::Over(round) => remove_round(directory, round, survives)?,
+                            Entry::Finished(_) => {}
+                        }
                     }
+                    past.outcomes = Some(outcomes);
+                    past.shown = Shown::before(diary.out(), noted, out);
                 }
-                past.shown = Shown::before(diary.out(), shown.unwrap_or(0), out);
-                (diary, Some(past))
+                diary
             }
         };
-        Ok(Self {
+        past.bank = diary.bank().map(|bank| bank.image.clone());
+        // The first system of the script is the one that is opened.
+        let round = diary.bank().map_or(0, |bank| bank.round - 1);
+        Ok(DataDir {
             directory,
             survives,
             diary,
             past,
-            round: 0,
+            round,
         })
     }
+}
 
-    /// What is known of the run that was interrupted, if there was one.
-    pub(super) fn take_past(&mut self) -> Option<Past> {
-        self.past.take()
+impl DataDir {
+    /// What is known of what was before this run.
+    pub(super) fn take_past(&mut self) -> Past {
+        std::mem::take(&mut self.past)
+    }
+
+    /// What is known of the bank that the script opens.
+    pub(super) fn known(&self) -> Option<Known> {
+        self.diary.bank().map(|bank| bank.image.known())
     }
 
     /// The seed of the script.
@@ -171,13 +224,16 @@ impl DataDir {
         remove_round(self.directory, self.round, self.survives)
     }
 
-    /// The script is over. Where nothing is left of its bank, nothing is kept.
-    pub(super) fn finish(&mut self) -> Result<(), DataError> {
-        let journals = journal::journals(self.directory)?;
-        if journals.iter().all(|name| Diary::is_called(name)) {
-            self.diary.remove(self.directory, self.survives)
-        } else {
-            self.diary.write(&Entry::Finished)
+    /// The script is over, and has left this; where that is nothing, nothing is kept.
+    pub(super) fn finish(&mut self, image: Option<Image>) -> Result<(), DataError> {
+        match image {
+            Some(image) => {
+                // Perhaps this script has not even opened it.
+                let opened = self.diary.bank().map_or(1, |bank| bank.round);
+                let round = self.round.max(opened);
+                self.diary.write(&Entry::Finished(Bank { image, round }))
+            }
+            None => self.diary.remove(self.directory, self.survives),
         }
     }
 }

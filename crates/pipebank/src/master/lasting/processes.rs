@@ -57,6 +57,8 @@ impl Cluster<'_> {
                 let child = self.spawn_node(place, id, deposit, Some(answered))?;
                 let process = Incarnation::new(child, token_of(place), &self.poller)?;
                 let before = self.node(place).map_or(0, |node| node.incarnation);
+                let places = self.nodes.len().max(place.index() + 1);
+                self.nodes.resize_with(places, || None);
                 self.nodes[place.index()] = Some(Node {
                     id,
                     incarnation: before + 1,

@@ -55,7 +55,10 @@ struct Before {
 impl Before {
     fn new(session: &Session) -> Self {
         Self {
-            checker: Checker::new().lasting(session.lasts()),
+            checker: match session.known() {
+                Some(known) => Checker::new().lasting(session.lasts()).opening(known),
+                None => Checker::new().lasting(session.lasts()),
+            },
             said: None,
         }
     }
