@@ -97,15 +97,24 @@ impl Node {
             if outgoing.is_closed() || outgoing.pending() >= OUTBOX_LIMIT {
                 continue;
             }
-            outgoing.swap_storage(&mut self.writing);
+            // Nothing may leave before it is kept: that is done for the whole round.
+            let is_kept_first = self.lasting.is_some();
+            if !is_kept_first {
+                outgoing.swap_storage(&mut self.writing);
+            }
             let pushed = self
                 .value
                 .make_batch(&round, Outgoing(to), |batch| outgoing.push_all(batch));
             pushed.transpose().map_err(on("channels"))?;
             busy = true;
-            let flushed = outgoing.flush().map_err(on("channels"))?;
-            outgoing.swap_storage(&mut self.writing);
-            if flushed == Flush::Full && !channel.dirty {
+            let is_left = if is_kept_first {
+                true
+            } else {
+                let flushed = outgoing.flush().map_err(on("channels"))?;
+                outgoing.swap_storage(&mut self.writing);
+                flushed == Flush::Full
+            };
+            if is_left && !channel.dirty {
                 channel.dirty = true;
                 self.dirty.push(to);
             }
@@ -119,6 +128,10 @@ impl Node {
         let mut set = WaitSet::new();
         let instructions = set.read(&self.instructions);
         let orders = set.read(&self.orders);
+        let hatch = match self.lasting {
+            Some(_) => set.read_hatch(&self.hatch),
+            None => None,
+        };
         if busy {
             set.look().map_err(on("pipes"))?;
         } else {
@@ -137,6 +150,9 @@ impl Node {
             set.wait().map_err(on("pipes"))?;
         }
         let (instructions, orders) = (set.is_ready(instructions), set.is_ready(orders));
+        if set.is_ready(hatch) {
+            self.take_what_was_announced()?;
+        }
         self.hear(instructions, orders)
     }
 }

@@ -16,7 +16,6 @@
 //! * `load/run.rs`, `load/set_up.rs`, `load/heard.rs`: the run, how it is set up, and what is heard of it;
 //! * `load/progress.rs`, `load/summary.rs`: what is shown of it.
 
-mod heard;
 mod options;
 mod progress;
 mod run;
@@ -25,12 +24,16 @@ mod summary;
 
 use std::io;
 
+use bank::master::Fate;
+use journal::Survives;
 use pipes::{Patience, write_patiently};
 
 use self::run::Run;
 use self::summary::{Outcome, Summary};
 use crate::master::cluster::Cluster;
 use crate::master::ending::{Ended, Ending};
+use crate::master::lasting::{DataError, Opened, Script, StandardOutput, TILE};
+use crate::master::mesh;
 use crate::master::shared::{Error, Stop, inherit_little, status, status_of};
 
 pub(crate) use self::options::LoadOptions;
@@ -64,9 +67,33 @@ fn prepare(options: LoadOptions, patience: &Patience) -> Result<Run<'_>, Error> 
     Cluster::check_room(size, format!("master: {} nodes", size.nodes))?;
     let programs = options.system.programs()?;
     let cluster = Cluster::new(programs, options.system.run_dir()?, patience);
-    let cluster = cluster.map_err(Error::not_started)?;
-    let seed = options.system.seed();
-    Ok(Run::new(options, deposits, seed, patience, cluster))
+    let mut cluster = cluster.map_err(Error::not_started)?;
+    let mut seed = options.system.seed();
+    if let Some(path) = options.data.as_deref() {
+        let survives = match options.sync {
+            true => Survives::Failure,
+            false => Survives::Death,
+        };
+        let load = Script {
+            name: "a load".to_owned(),
+            sha256: Some(options.identity()),
+            seed: options.system.given_seed(),
+            drawn_seed: seed,
+        };
+        let data = Opened::at(path, survives)?;
+        if data.known().is_some() {
+            let path = path.to_owned();
+            return Err(DataError::OfScripts { path }.into());
+        }
+        let data = data.take_up(load, &StandardOutput::of_this_process())?;
+        seed = data.seed();
+        cluster = cluster.lasting(Some(data));
+    }
+    let tile = match cluster.data {
+        Some(_) => TILE,
+        None => mesh::tile(Some(size.nodes)).map_err(Error::not_started)?,
+    };
+    Ok(Run::new(options, deposits, seed, patience, cluster, tile))
 }
 
 fn to_its_end(run: &mut Run<'_>, json: bool) -> Result<u8, Error> {
@@ -79,6 +106,11 @@ fn to_its_end(run: &mut Run<'_>, json: bool) -> Result<u8, Error> {
         _ => Ending::Script,
     });
     let outcome = outcome?;
+    if let Some(data) = run.cluster.data.as_mut().filter(|_| run.caught.is_none()) {
+        // Whatever there was has come to rest, and has ended.
+        data.remove().map_err(Stop::from)?;
+        data.finish(None).map_err(Stop::from)?;
+    }
     if let Some(died) = &outcome.died {
         let status = died.status();
         run.tell(&died.to_string())?;
@@ -98,6 +130,10 @@ fn to_its_end(run: &mut Run<'_>, json: bool) -> Result<u8, Error> {
 fn complain(run: &mut Run<'_>, ended: &Ended) -> Result<u8, Error> {
     let mut standing = status::DONE;
     for unclean in &ended.unclean {
+        // Who was killed has kept everything.
+        if run.cluster.data.is_some() && matches!(unclean.fate, Some(Fate::Signal(_))) {
+            continue;
+        }
         run.tell(&unclean.to_string())?;
         standing = standing.max(unclean.fate.as_ref().map_or(status::DONE, status_of));
     }

@@ -41,6 +41,8 @@ pub(crate) enum DataError {
     Unreadable { path: PathBuf, source: pipes::Error },
     #[error("{} holds journals of nodes, and not what belongs to them", .path.display())]
     Headless { path: PathBuf },
+    #[error("{} holds the bank of a script, which a load would not leave as it is", .path.display())]
+    OfScripts { path: PathBuf },
     #[error(
         "{}: {script} was interrupted{seed}: run it again to go on where it stopped, or remove the \
          directory to give the bank up",

@@ -1,5 +1,6 @@
 //! The command line of `master load`.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -118,6 +119,16 @@ pub(crate) struct LoadOptions {
     /// Keep each node on one CPU, the nodes in turn on those that master may use
     #[arg(long)]
     pub(super) pin: bool,
+    /// A bank that lasts: it lives in this directory, and who dies is started again
+    ///
+    /// Whoever is killed goes on where he was. Where everybody is, master too, the same command goes on with
+    /// all the money in the bank. Snapshots that have passed their audit keep the journals short. A load
+    /// that came to its end leaves nothing.
+    #[arg(long, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
+    /// With --data: what was kept survives the failure of the machine too (fdatasync)
+    #[arg(long, requires = "data")]
+    pub(super) sync: bool,
     #[command(flatten)]
     pub(crate) system: SystemOptions,
 }
@@ -154,6 +165,12 @@ impl LoadOptions {
             true => Err(Error::TooFewNodes { shape, nodes }),
             false => Ok(shape.size(nodes.into())),
         }
+    }
+
+    /// What tells one load from another that is to go on.
+    pub(super) fn identity(&self) -> String {
+        let (nodes, topology, balance) = (self.nodes, self.topology, self.balance);
+        format!("{nodes} nodes, {topology}, {balance}, {:?}", self.transfers)
     }
 
     /// All the money there is; an error where it does not fit into one account.

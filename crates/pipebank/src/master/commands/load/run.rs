@@ -4,15 +4,15 @@ use std::time::{Duration, Instant};
 
 use pipes::Patience;
 
-use super::heard::{Count, Heard};
-use super::options::{Extent, LoadOptions, SnapshotEvery};
+use super::options::{Extent, LoadOptions};
 use super::progress::Progress;
 use super::summary::{Outcome, Snapshots};
 use crate::master::cluster::{Cluster, SIGNALS};
+use crate::master::lasting::DataDir;
 use crate::master::shared::{Error, LAST_WORDS, Painter, Stop};
 use bank::id::{NodeId, Place};
-use bank::master::Process;
-use bank::messages::{Answer, CHUNK, Instruction, Reply, Request};
+use bank::master::{Effect, Fate, Load, Master, Process, Setup};
+use bank::messages::{Answer, Reply};
 
 /// How long a load that a signal has ended may take to come to rest: who has not by then never will.
 const GRACE: Duration = Duration::from_secs(5);
@@ -35,9 +35,11 @@ pub(super) struct Run<'p> {
     grace: Option<Instant>,
     painter: Painter,
     pub(super) nodes: usize,
-    /// By place: to whom the node has channels.
-    pub(super) peers: Vec<Vec<Place>>,
-    heard: Heard,
+    pub(super) master: Master,
+    /// The load, once everybody is there.
+    pub(super) load: Option<Load>,
+    /// Who has come back, and was not told of the load.
+    pub(super) restarted: Vec<Process>,
 }
 
 impl<'p> Run<'p> {
@@ -46,10 +48,25 @@ impl<'p> Run<'p> {
         deposits: u64,
         seed: u64,
         patience: &'p Patience,
-        cluster: Cluster<'p>,
+        mut cluster: Cluster<'p>,
+        tile: usize,
     ) -> Self {
         let nodes = options.nodes as usize;
+        let mut master = Master::new(Setup {
+            seed,
+            window: usize::MAX,
+            tile,
+            history: false,
+            lasting: cluster.data.is_some(),
+        });
+        let past = cluster.data.as_mut().map(DataDir::take_past);
+        if let Some(outcomes) = past.and_then(|past| past.outcomes) {
+            master.recall(outcomes);
+        }
         Self {
+            master,
+            load: None,
+            restarted: Vec::new(),
             deposits,
             seed,
             patience,
@@ -60,13 +77,6 @@ impl<'p> Run<'p> {
             grace: None,
             painter: options.system.painter(),
             nodes,
-            peers: Vec::new(),
-            heard: Heard {
-                told: vec![0; nodes],
-                owed: vec![0; nodes],
-                counts: vec![Count::default(); nodes],
-                ..Heard::default()
-            },
             options,
         }
     }
@@ -99,9 +109,7 @@ impl<'p> Run<'p> {
         self.narrate("nobody sends any more")?;
         self.come_to_rest()?;
         let elapsed = began.elapsed();
-        self.wait_until("the observer to finish its snapshots", |heard, run| {
-            heard.rested || run.options.snapshot_every == SnapshotEvery::Never
-        })?;
+        self.wait_until("the observer to finish its snapshots", Load::has_rested)?;
         Ok(elapsed)
     }
 
@@ -110,7 +118,7 @@ impl<'p> Run<'p> {
     fn count_the_rest(&mut self) -> Result<(), Error> {
         let until = Instant::now() + GRACE;
         self.ask_for_counts()?;
-        while !self.heard.is_counted() && self.caught.is_none() {
+        while !self.load.as_ref().is_none_or(Load::is_counted) && self.caught.is_none() {
             if Instant::now() >= until || self.patience.is_late() {
                 break;
             }
@@ -123,24 +131,20 @@ impl<'p> Run<'p> {
 
     /// Has everybody begin.
     fn begin(&mut self) -> Result<(), Error> {
-        if let SnapshotEvery::Millis(every_ms) = self.options.snapshot_every {
-            self.cluster.request(&Request::Watch {
-                nodes: self.options.nodes,
-                every_ms,
-                concurrent: self.options.concurrent,
-            })?;
-        }
-        for place in self.places() {
-            let load = Instruction::Load {
-                seed: self.seed,
-                quota: self.options.quota(place.index()),
-                others: self.options.nodes - 1,
-                pin: self.options.pin.then_some(place.0),
-            };
-            self.cluster.instruct(place, &load)?;
-        }
+        self.have(|load, effects| load.begin(effects))?;
         self.progress = Progress::begin(self.options.extent());
         Ok(())
+    }
+
+    /// Has the load say what is to be done, and does it.
+    fn have<R>(
+        &mut self,
+        what: impl FnOnce(&mut Load, &mut Vec<Effect>) -> R,
+    ) -> Result<Option<R>, Error> {
+        let mut effects = Vec::new();
+        let outcome = self.load.as_mut().map(|load| what(load, &mut effects));
+        self.do_all(effects)?;
+        Ok(outcome)
     }
 
     /// Waits until nobody generates any more.
@@ -150,12 +154,12 @@ impl<'p> Run<'p> {
             Extent::Transfers(_) => None,
         };
         let mut told_to_rest = false;
-        while self.heard.generated < self.nodes {
+        while !self.load.as_ref().is_none_or(Load::has_generated) {
             let over = end.is_some_and(|end| Instant::now() >= end) || self.caught.is_some();
             if over && !told_to_rest {
                 told_to_rest = true;
                 end = None;
-                self.instruct_everybody(&Instruction::Rest)?;
+                self.have(Load::rest)?;
                 self.narrate("the nodes are told to rest")?;
             }
             if self
@@ -164,9 +168,7 @@ impl<'p> Run<'p> {
                 .is_some_and(|next| Instant::now() >= next)
             {
                 self.progress.asked();
-                if self.heard.is_counted() {
-                    self.ask_for_counts()?;
-                }
+                self.ask_for_counts()?;
             }
             let wake = [end, self.progress.next()].into_iter().flatten().min();
             self.hear(wake, "the nodes to stop generating")?;
@@ -174,34 +176,18 @@ impl<'p> Run<'p> {
         Ok(())
     }
 
-    /// Tells each node how much is still to come, and waits until it has come.
+    /// Waits until everything has come that was sent.
     fn come_to_rest(&mut self) -> Result<(), Error> {
-        self.cluster.request(&Request::Rest)?;
-        for place in self.places() {
-            for peers in self.peers[place.index()].chunks(CHUNK) {
-                let peers = peers.to_vec();
-                self.cluster
-                    .instruct(place, &Instruction::SentTo { peers })?;
-            }
-        }
-        self.wait_until("the nodes to say what they have sent", |heard, run| {
-            let peers = run.peers.iter().map(Vec::len);
-            heard.told.iter().copied().eq(peers)
-        })?;
-        for place in self.places() {
-            let transfers = self.heard.owed[place.index()];
-            self.cluster
-                .instruct(place, &Instruction::Settle { transfers })?;
-        }
-        self.wait_until("the nodes to receive what is in transit", |heard, run| {
-            heard.settled == run.nodes
+        self.wait_until("the nodes to receive what is in transit", |load| {
+            load.balances().is_some()
         })
     }
 
     /// The final audit: nothing is in transit, so the balances are all there is.
     fn balance_the_books(&self) -> Result<(), Error> {
-        let (received, balances) = (self.heard.received(), self.heard.balances);
-        let sent = self.heard.owed.iter().sum();
+        let load = self.load.as_ref();
+        let balances = load.and_then(Load::balances).unwrap_or(0);
+        let (received, sent) = load.map_or((0, 0), |load| (load.received(), load.sent()));
         if received != sent {
             return Err(Error::Transfers { sent, received });
         }
@@ -220,7 +206,7 @@ impl<'p> Run<'p> {
             topology: self.options.topology,
             balance: self.options.balance,
             seed: self.seed,
-            transfers: self.heard.received(),
+            transfers: self.load.as_ref().map_or(0, Load::received),
             elapsed,
             total: self.deposits,
             cpu: Duration::ZERO,
@@ -253,26 +239,16 @@ impl<'p> Run<'p> {
         (0..self.nodes).map(Place::at)
     }
 
-    fn instruct_everybody(&mut self, instruction: &Instruction) -> Result<(), Error> {
-        for place in self.places() {
-            self.cluster.instruct(place, instruction)?;
-        }
-        Ok(())
-    }
-
     fn ask_for_counts(&mut self) -> Result<(), Error> {
-        for count in &mut self.heard.counts {
-            count.asked += 1;
-        }
-        self.instruct_everybody(&Instruction::Count)
+        self.have(Load::count).map(drop)
     }
 
     fn wait_until(
         &mut self,
         waited_for: &str,
-        is_done: impl Fn(&Heard, &Self) -> bool,
+        is_done: impl Fn(&Load) -> bool,
     ) -> Result<(), Error> {
-        while !is_done(&self.heard, self) {
+        while !self.load.as_ref().is_none_or(&is_done) {
             self.hear(None, waited_for)?;
         }
         Ok(())
@@ -352,25 +328,46 @@ impl<'p> Run<'p> {
         }
     }
 
-    /// The first of those that have died since it was asked last.
+    /// The first of those that have died since it was asked last. In a bank that lasts they come back.
     fn next_death(&mut self) -> Option<Error> {
         let mut first = None;
         for (dead, fate) in self.cluster.take_news() {
-            let who = match dead {
-                Process::Node(place) => {
-                    self.heard.counts[place.index()].is_dead = true;
-                    format!("node {}", id_of(place))
+            if self.cluster.data.is_some() {
+                if let Err(error) = self.bring_back(dead, fate) {
+                    first.get_or_insert(error);
                 }
-                Process::Observer => "the observer".to_owned(),
-            };
+                continue;
+            }
+            if let Some(load) = &mut self.load {
+                load.lost(dead);
+            }
+            let who = who(dead);
             first.get_or_insert(Error::Died { who, fate });
         }
         first
     }
 
+    /// Somebody has died, and what he has said still counts.
+    fn bring_back(&mut self, dead: Process, fate: Fate) -> Result<(), Error> {
+        let mut left = self.cluster.last_words(dead)?;
+        if let (Process::Node(place), Some(_)) = (dead, &self.load) {
+            for reply in std::mem::take(&mut left.replies) {
+                self.take_reply(place, reply)?;
+            }
+        }
+        self.master.died(dead, fate, left)?;
+        self.carry_out()
+    }
+
     fn take_answer(&mut self, answer: Answer) -> Result<(), Error> {
+        if matches!(answer, Answer::Started | Answer::Joined) {
+            self.master.hear_observer(answer)?;
+            return Ok(());
+        }
+        let load = self.load.as_mut();
+        let is_news = load.map_or(Ok(true), |load| load.hear_observer(&answer))?;
         match answer {
-            Answer::Rested => self.heard.rested = true,
+            _ if !is_news => {}
             Answer::Watched {
                 snapshot,
                 nanoseconds,
@@ -390,47 +387,33 @@ impl<'p> Run<'p> {
                 return Err(Error::Unsound { snapshot, reason });
             }
             // Master hears of the death itself too, and how it was.
-            Answer::NodeGone { .. } => {}
-            answer => {
-                let what = format!("the observer says what nobody asked for: {answer:?}");
-                return Err(Stop::Internal(what).into());
-            }
+            _ => {}
         }
         Ok(())
     }
 
     fn take_reply(&mut self, place: Place, reply: Reply) -> Result<(), Error> {
-        let heard = &mut self.heard;
-        match reply {
-            Reply::Generated => heard.generated += 1,
-            Reply::Counted { received } => {
-                let count = &mut heard.counts[place.index()];
-                count.answered += 1;
-                count.received = received;
-                if heard.is_counted() {
-                    self.progress.show(heard.received(), &self.snapshots);
-                }
-            }
-            Reply::SentTo { transfers } => {
-                let told = heard.told[place.index()];
-                heard.told[place.index()] += transfers.len();
-                let peers = self.peers[place.index()].iter().skip(told);
-                for (peer, transfers) in peers.zip(transfers) {
-                    heard.owed[peer.index()] += transfers;
-                }
-            }
-            Reply::Settled { received, balance } => {
-                heard.settled += 1;
-                heard.counts[place.index()].received = received;
-                heard.balances += u128::from(balance);
-            }
-            reply => {
-                let who = id_of(place);
-                let what = format!("node {who} says what nobody asked for: {reply:?}");
-                return Err(Stop::Internal(what).into());
-            }
+        if matches!(reply, Reply::Received { .. } | Reply::Restored) {
+            self.master.hear(place, reply)?;
+            return self.carry_out();
+        }
+        let is_count = matches!(reply, Reply::Counted { .. });
+        self.have(|load, effects| load.hear(place, reply, effects))?
+            .transpose()?;
+        if let Some(load) = self.load.as_ref().filter(|_| is_count)
+            && load.is_counted()
+        {
+            self.progress.show(load.received(), &self.snapshots);
         }
         Ok(())
+    }
+}
+
+/// What a process is called.
+pub(super) fn who(process: Process) -> String {
+    match process {
+        Process::Node(place) => format!("node {}", id_of(place)),
+        Process::Observer => "the observer".to_owned(),
     }
 }
 
