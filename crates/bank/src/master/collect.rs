@@ -263,6 +263,7 @@ impl Master {
                 self.bank.leave_out_the_unreachable(&mut waiting);
                 self.fail(statement, Failure::Incomplete(waiting));
             }
+            kept @ Kept::NotStarted { .. } => return Err(Broken::NotAskedFor(format!("{kept:?}"))),
         }
         Ok(())
     }

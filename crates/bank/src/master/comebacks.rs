@@ -172,8 +172,10 @@ impl Master {
     pub(super) fn restart(&mut self, process: Process, fate: Option<&Fate>, tries: u32) {
         let (answered, account) = match process {
             Process::Node(node) => {
-                let it = &self.bank.nodes[node];
-                (self.answered(node), (it.id, it.deposit))
+                let answered = self.answered(node);
+                let it = &mut self.bank.nodes[node];
+                it.be_started();
+                (answered, (it.id, it.deposit))
             }
             Process::Observer => (0, (NodeId(0), 0)),
         };
@@ -275,10 +277,8 @@ impl Master {
         let channels: Vec<(Place, Place)> = outgoing.chain(incoming).collect();
         for (from, to) in channels {
             self.lay(from, to);
-            if to == node {
-                self.wake(from, node);
-            }
         }
+        self.wake_senders(node);
         if let Some((_, Stage::Killing(_))) = self.current {
             self.comebacks.bereft.push(node);
         }
@@ -345,11 +345,18 @@ impl Master {
         }
     }
 
+    /// Who is dead for the script, and has sent something to a node, is to send it again.
+    fn wake_senders(&mut self, node: Place) {
+        for from in self.bank.topology.incoming(node).to_vec() {
+            self.wake(from, node);
+        }
+    }
+
     /// Who is dead for the script is to send again what somebody has lost.
     fn wake(&mut self, dead: Place, reader: Place) {
         let is_wanted = |entry: &super::Entry| matches!(entry.step, Step::Receive { node, from, .. } if (from, node) == (dead, reader));
         let node = &self.bank.nodes[dead];
-        if !node.is_running()
+        if node.is_at_rest()
             && let Some(fate) = node.fate().cloned()
             && (self.bank.channels.len(dead, reader) > 0 || self.in_flight.iter().any(is_wanted))
         {
@@ -380,6 +387,8 @@ impl Master {
             // It is there already, to send something again.
             let (id, incarnation, line) = (it.id, it.next_incarnation(), Some(statement.line));
             self.tell_of_restart(line, Some(id), incarnation);
+            // Nothing was read ahead for it when they were killed.
+            self.wake_senders(node);
             self.comes_to_life(statement, node);
             return Ok(Issue::Done);
         }

@@ -52,7 +52,8 @@ pub enum Effect {
     /// Start the observer.
     StartObserver,
     /// Start a node and, unless the bank lasts, connect it to the observer; then say how that went
-    /// ([`Master::started`](super::Master::started)).
+    /// ([`Master::started`](super::Master::started)). It goes on from its journal where it has one: the
+    /// script is run again, and nothing that it has replied was heard in this run.
     StartNode {
         /// Its place.
         place: Place,
@@ -104,7 +105,9 @@ pub enum Effect {
     },
     /// Kill a node with SIGKILL.
     Kill(Place),
-    /// End every process, and wait until they have ended.
+    /// End every process, and wait until they have ended. In a bank that lasts, what was kept of its nodes
+    /// goes, all of it or none; but that of a bank which this script has not begun stays until the script
+    /// is over, since it may be run again.
     EndAll,
 }
 

@@ -92,7 +92,7 @@ pub enum Failure {
 }
 
 /// Why a process could not be started, in the words of whoever was to start it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{0}")]
 pub struct NotStarted(pub String);
 

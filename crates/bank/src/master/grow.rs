@@ -4,7 +4,7 @@
 //! opened for itself.
 
 use super::issue::{Issue, Stage};
-use super::{Broken, Effect, Failure, Master, NotStarted, Step};
+use super::{Broken, Effect, Failure, Kept, Master, NotStarted, Step};
 use crate::id::{NodeId, Place};
 use crate::messages::{Instruction, Opening, Peer, Request};
 use crate::script::Statement;
@@ -38,8 +38,12 @@ impl Master {
         size
     }
 
-    pub(super) fn create_node(&mut self, id: NodeId, amount: u64) -> Issue {
+    pub(super) fn create_node(&mut self, statement: &Statement, id: NodeId, amount: u64) -> Issue {
         let place = self.bank.nodes.start(id, amount);
+        if let Some(reason) = self.recalled.not_started(statement.line) {
+            self.not_started(statement, place, reason);
+            return Issue::Done;
+        }
         self.effects.push(Effect::StartNode {
             place,
             id,
@@ -59,15 +63,17 @@ impl Master {
         };
         let (line, bank) = (statement.line, &mut self.bank);
         let (id, deposit) = (bank.nodes[place].id, bank.nodes[place].deposit);
-        bank.channels.join(id);
         match outcome {
             Err(reason) => {
-                bank.topology.join();
-                bank.nodes.started(place, Some(line));
-                let failure = Failure::NotStarted(reason);
-                self.push(&statement, Step::Known(Box::new(Err(failure))));
+                if self.setup.lasting {
+                    let reason = reason.clone();
+                    let kept = Kept::NotStarted { line, reason };
+                    self.effects.push(Effect::Keep(Box::new(kept)));
+                }
+                self.not_started(&statement, place, reason);
             }
             Ok(()) => {
+                bank.channels.join(id);
                 if bank.sparse {
                     bank.topology.join();
                 } else {
@@ -95,6 +101,16 @@ impl Master {
             }
         }
         self.go_on()
+    }
+
+    /// A node could not be started: it has its place all the same.
+    fn not_started(&mut self, statement: &Statement, place: Place, reason: NotStarted) {
+        let bank = &mut self.bank;
+        bank.channels.join(bank.nodes[place].id);
+        bank.topology.join();
+        bank.nodes.started(place, Some(statement.line));
+        let failure = Failure::NotStarted(reason);
+        self.push(statement, Step::Known(Box::new(Err(failure))));
     }
 
     /// Connects the nodes that were created and are not connected yet: those of consecutive lines
@@ -215,7 +231,8 @@ impl Master {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::master::Setup;
+    use crate::master::{Awaits, Process, Setup};
+    use crate::messages::Answer;
     use crate::script::read_script;
 
     /// How large a system is while the nodes of a script are being started, and in the end: nodes and
@@ -242,6 +259,54 @@ mod tests {
         }
         note(&master);
         sizes
+    }
+
+    #[test]
+    fn a_node_that_could_not_be_started_is_not_started_when_the_script_is_run_again() {
+        let setup = Setup {
+            seed: 1,
+            window: 100,
+            tile: 4,
+            history: false,
+            lasting: true,
+        };
+        let full = NotStarted("no room".to_owned());
+        let run = |master: &mut Master, outcomes: &[Result<(), NotStarted>]| {
+            let mut outcomes = outcomes.iter().cloned();
+            let (mut kept, mut failed) = (Vec::new(), Vec::new());
+            let script = b"StartMaster\nCreateNode 1 0\nCreateNode 2 0\n";
+            for statement in read_script(script).unwrap() {
+                master.execute(statement).unwrap();
+                let (mut effects, mut more) = (Vec::new(), Vec::new());
+                master.swap_effects(&mut effects);
+                if effects
+                    .iter()
+                    .any(|it| matches!(it, Effect::StartNode { .. }))
+                {
+                    master.started(outcomes.next().unwrap()).unwrap();
+                }
+                // The observer welcomes the first.
+                while master.awaits() == Awaits::Word(Process::Observer) {
+                    master.hear_observer(Answer::Joined).unwrap();
+                }
+                master.swap_effects(&mut more);
+                for effect in effects.into_iter().chain(more) {
+                    match effect {
+                        Effect::Keep(it) => kept.push(*it),
+                        Effect::Fail { line, failed: it } => failed.push((line, it.1)),
+                        _ => {}
+                    }
+                }
+            }
+            (kept, failed)
+        };
+        let outcomes = [Ok(()), Err(full.clone())];
+        let (kept, failed) = run(&mut Master::new(setup), &outcomes);
+        let (line, reason) = (3, full.clone());
+        assert_eq!(kept, [Kept::NotStarted { line, reason }]);
+        assert_eq!(failed, [(3, Failure::NotStarted(full))]);
+        let mut again = Master::new(setup).recalling(kept);
+        assert_eq!(run(&mut again, &[Ok(())]), (Vec::new(), failed));
     }
 
     #[test]

@@ -101,9 +101,11 @@ impl Master {
     /// The first `StartMaster` opens this bank. Before the first command.
     ///
     /// No history is made of it: what it would begin with is in an earlier one.
-    pub fn reopen(&mut self, image: Image) {
+    #[must_use]
+    pub fn reopening(mut self, image: Image) -> Self {
         self.image = Some(Box::new(image));
         self.events = None;
+        self
     }
 
     /// The bank there is, to be kept for the next script, once the script is [over](Self::finish) and

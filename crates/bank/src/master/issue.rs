@@ -60,7 +60,7 @@ impl Master {
         let issued = match statement.command {
             Command::StartMaster { sparse } => Ok(self.start(statement, sparse)),
             Command::KillAll => Ok(self.kill_all(statement)),
-            Command::CreateNode { id, amount } => Ok(self.create_node(id, amount)),
+            Command::CreateNode { id, amount } => Ok(self.create_node(statement, id, amount)),
             Command::Connect { from, to } => self.open_channel(statement, from, to),
             Command::Send { from, to, amount } => self.send(statement, from, to, amount),
             Command::Receive {

@@ -1,20 +1,20 @@
-//! What master keeps in a bank that lasts: how its collections ended.
+//! What master keeps in a bank that lasts: how its collections ended, and which nodes could not be started.
 //!
 //! Everything else that master does follows from script and seed. When everybody has died, master too, the
 //! script is run again from its first line, and the nodes answer from their journals what they have carried
 //! out. But they are as they were at the end: of an earlier moment they cannot be asked, and the parts of
 //! snapshots that were collected are gone. So an outcome is kept before anything follows from it, and
-//! [recalled](Master::recall) in its turn.
+//! [recalled](Master::recalling) in its turn.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use snapshot::SnapshotId;
 
-use super::{Master, Waiting};
+use super::{Master, NotStarted, Waiting};
 use crate::audit::{GlobalSnapshot, Unsound};
 
-/// How a collection ended.
+/// How something ended that does not follow from script and seed: a collection, but for the last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kept {
     /// All of the snapshots that had begun were collected.
@@ -28,6 +28,13 @@ pub enum Kept {
         /// Why.
         reason: Unsound,
     },
+    /// A node could not be started.
+    NotStarted {
+        /// The line that was to create it.
+        line: u64,
+        /// Why.
+        reason: NotStarted,
+    },
 }
 
 /// What is known of an earlier run of the same script.
@@ -39,12 +46,28 @@ pub(super) struct Recalled {
     pub(super) outcomes: VecDeque<Kept>,
 }
 
+impl Recalled {
+    /// Why the node of this line could not be started, if so.
+    pub(super) fn not_started(&mut self, line: u64) -> Option<NotStarted> {
+        match self.outcomes.front() {
+            Some(Kept::NotStarted { line: it, reason }) if *it == line => {
+                let reason = reason.clone();
+                self.outcomes.pop_front();
+                Some(reason)
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Master {
     /// The same script was interrupted: how its collections ended, in order. Before the first command.
-    pub fn recall(&mut self, outcomes: impl IntoIterator<Item = Kept>) {
+    #[must_use]
+    pub fn recalling(mut self, outcomes: impl IntoIterator<Item = Kept>) -> Self {
         self.recalled = Recalled {
             is_any: true,
             outcomes: outcomes.into_iter().collect(),
         };
+        self
     }
 }

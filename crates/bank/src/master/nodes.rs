@@ -52,6 +52,8 @@ pub(super) struct Node {
 struct Process {
     /// It is dead, or not started yet.
     is_down: bool,
+    /// It was ordered to be started.
+    is_coming: bool,
     /// How many there were before it, of which people were told.
     earlier: u64,
     /// How the last one died that was not started again.
@@ -96,6 +98,7 @@ impl Nodes {
             state: State::Starting,
             process: Process {
                 is_down: true,
+                is_coming: false,
                 earlier: 0,
                 fate: None,
                 tries: 0,
@@ -223,6 +226,16 @@ impl Node {
         !self.process.is_down
     }
 
+    /// Whether it has none, and none is being started.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.process.is_down && !self.process.is_coming
+    }
+
+    /// Its next process is being started.
+    pub(super) fn be_started(&mut self) {
+        self.process.is_coming = true;
+    }
+
     /// Which process it has, or had last, from 1.
     pub(super) fn incarnation(&self) -> u64 {
         self.process.earlier + 1
@@ -232,7 +245,7 @@ impl Node {
     /// last time that it had.
     pub(super) fn fall(&mut self, fate: Fate, has_spoken: bool) -> u32 {
         let process = &mut self.process;
-        process.is_down = true;
+        (process.is_down, process.is_coming) = (true, false);
         process.fate = Some(fate);
         process.tries = 1 + if has_spoken { 0 } else { process.tries };
         process.tries
@@ -240,7 +253,7 @@ impl Node {
 
     /// It has another process: how the one before died.
     pub(super) fn rise(&mut self) -> Option<Fate> {
-        self.process.is_down = false;
+        (self.process.is_down, self.process.is_coming) = (false, false);
         self.process.fate.take()
     }
 

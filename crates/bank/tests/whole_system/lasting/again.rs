@@ -2,6 +2,7 @@
 
 use bank::master::{Master, Setup};
 use bank::script::{Refusal, ScriptReader};
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::super::checks::the_history_is_right;
 use super::super::world::Complaint;
@@ -57,13 +58,14 @@ impl World {
         self.statements = self.script.clone().into();
         (self.finished, self.is_master_dead) = (false, false);
         (self.is_open, self.round) = (false, self.ended);
-        self.master = master(self.seed, self.disorder);
+        let mut master = master(self.seed, self.disorder);
         if let Some(image) = &self.image {
-            self.master.reopen(image.clone());
+            master = master.reopening(image.clone());
         }
         if again {
-            self.master.recall(self.outcomes.iter().cloned());
+            master = master.recalling(self.outcomes.iter().cloned());
         }
+        self.master = master;
     }
 
     /// The script is over: everybody ends, and what is left of the bank is kept for the next one.
@@ -79,7 +81,7 @@ impl World {
         self.earlier.push((shown, failed));
         self.shown.clear();
         self.outcomes.clear();
-        self.image = self.master.image();
+        self.image = self.master.image().map(written_and_read).transpose()?;
         self.ended = self.round - u64::from(self.is_open);
         self.kept.retain(|round, _| *round > self.ended);
         self.begin()
@@ -118,6 +120,12 @@ impl World {
         }
         self.is_open = false;
     }
+}
+
+/// What comes out of a file.
+pub(super) fn written_and_read<T: Serialize + DeserializeOwned>(value: T) -> Result<T, Complaint> {
+    let bytes = pipes::to_bytes(&value).map_err(|error| error.to_string())?;
+    pipes::from_bytes(&bytes).map_err(|error| error.to_string())
 }
 
 /// What earlier runs have shown, this one has shown too.

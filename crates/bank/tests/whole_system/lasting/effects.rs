@@ -11,6 +11,7 @@ use bank::observer::Observer;
 use history::Event;
 
 use super::super::world::{Complaint, Pipe, show};
+use super::again::written_and_read;
 use super::{Kept, Line, NodeProcess, ObserverProcess, World};
 
 impl World {
@@ -67,7 +68,7 @@ impl World {
                 self.open();
                 self.start_observer();
             }
-            Effect::Keep(kept) => self.outcomes.push(*kept),
+            Effect::Keep(kept) => self.outcomes.push(written_and_read(*kept)?),
             Effect::StartNode { place, id, deposit } => {
                 let kept = self.kept.entry(self.round).or_default();
                 kept.entry(place).or_insert_with(|| Kept {
@@ -100,6 +101,9 @@ impl World {
                 ..
             } => {
                 self.restarts += 1;
+                if self.nodes.get(&place).is_some_and(|it| !it.is_dead) {
+                    return Err(format!("{place} runs, and is started again"));
+                }
                 self.start_node(place, answered)?;
                 self.process(place).replies.push(Reply::Restored);
                 says(self.master.restarted(Process::Node(place)))?;
