@@ -94,10 +94,10 @@ impl<'p> Session<'p> {
             lasting: cluster.data.is_some(),
         });
         if let Some(image) = past.bank {
-            master.reopen(image);
+            master = master.reopening(image);
         }
         if let Some(outcomes) = past.outcomes {
-            master.recall(outcomes);
+            master = master.recalling(outcomes);
         }
         Ok(Self {
             patience: cluster.patience,

@@ -170,7 +170,9 @@ fn a_directory_that_cannot_be_had_is_refused_before_anything_starts() {
         "{refused:#?}"
     );
     refused.expect_status(2);
-    let refused = folder.run(&["--sync", "s.txt"]);
+    folder.run(&["--sync", "s.txt"]).expect_status(2);
+    let refused = folder.run(&["load", "--data", "bank", "--snapshot-every", "none"]);
+    assert!(refused.err.contains("grow without end"), "{refused:#?}");
     refused.expect_status(2);
 
     let mut first = three_nodes();
@@ -319,5 +321,65 @@ fn a_bank_is_kept_from_script_to_script() {
     let snapshot = "---Node states\nnode 1 = 90\nnode 2 = 210\n---Channel states\n\
                     channel (1 → 2) = 0\nchannel (2 → 1) = 0\n";
     run("third.txt").expect(0, snapshot, "");
+    assert_eq!(names(&folder.path("bank")), [""; 0]);
+}
+
+/// A load of a bank that lasts, until so many transfers were made.
+const LOAD: [&str; 8] = [
+    "load",
+    "--data",
+    "bank",
+    "--nodes=3",
+    "--transfers=300000",
+    "--snapshot-every=5",
+    "--seed=7",
+    "--json",
+];
+
+#[test]
+fn a_load_goes_on_with_all_the_money_whoever_is_killed() {
+    let folder = Folder::new();
+    let pids = |folder: &Folder| -> Option<serde_json::Value> {
+        serde_json::from_slice(&fs::read(folder.path("run/pids.json")).ok()?).ok()
+    };
+    let start = || {
+        Command::new(master())
+            .args(LOAD)
+            .args(["--run-dir", "run"])
+            .current_dir(folder.path("."))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("master starts")
+    };
+    // First everybody is killed, then one after the other.
+    let mut first = start();
+    assert!(until(
+        || pids(&folder).is_some_and(|it| it["nodes"]["3"].is_u64())
+    ));
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let second = start();
+    for node in ["1", "2", "3"] {
+        let pid = |it: &serde_json::Value| it["nodes"][node].as_u64();
+        let Some(pid) = pids(&folder).as_ref().and_then(pid) else {
+            continue;
+        };
+        signal(u32::try_from(pid).unwrap(), SIGKILL);
+        // It has come back, or the load is over.
+        assert!(until(|| {
+            let now = pids(&folder);
+            now.is_none_or(|it| it["incarnations"][node].as_u64() > Some(1))
+        }));
+    }
+    let ended = second.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    let summary: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!(summary["transfers"], 300_000);
+    assert_eq!(summary["total"], 3000);
+    assert!(
+        summary["journal_bytes"]["most"].as_u64() > Some(0),
+        "{summary}"
+    );
     assert_eq!(names(&folder.path("bank")), [""; 0]);
 }

@@ -71,8 +71,7 @@ impl World {
         self.restarted.clear();
         self.observer = None;
         let (master, statements) = set_up(self.seed, self.disorder);
-        self.master = master;
-        self.master.recall([]);
+        self.master = master.recalling([]);
         self.statements = statements;
         self.load = None;
         (self.is_finished, self.is_resting, self.forgets) = (false, false, true);

@@ -28,6 +28,7 @@ use bank::master::Fate;
 use journal::Survives;
 use pipes::{Patience, write_patiently};
 
+use self::options::SnapshotEvery;
 use self::run::Run;
 use self::summary::{Outcome, Summary};
 use crate::master::cluster::Cluster;
@@ -70,6 +71,9 @@ fn prepare(options: LoadOptions, patience: &Patience) -> Result<Run<'_>, Error> 
     let mut cluster = cluster.map_err(Error::not_started)?;
     let mut seed = options.system.seed();
     if let Some(path) = options.data.as_deref() {
+        if options.snapshot_every == SnapshotEvery::Never {
+            return Err(Error::JournalsWithoutEnd);
+        }
         let survives = match options.sync {
             true => Survives::Failure,
             false => Survives::Death,

@@ -12,6 +12,8 @@ mod diary;
 mod processes;
 mod shown;
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -58,6 +60,7 @@ pub(crate) enum DataError {
 /// Where a bank that lasts lives.
 #[derive(Debug)]
 pub(super) struct DataDir {
+    path: PathBuf,
     directory: &'static Directory,
     survives: Survives,
     diary: Diary,
@@ -159,6 +162,7 @@ impl Opened {
         // The first system of the script is the one that is opened.
         let round = diary.bank().map_or(0, |bank| bank.round - 1);
         Ok(DataDir {
+            path,
             directory,
             survives,
             diary,
@@ -205,6 +209,15 @@ impl DataDir {
         }
         arguments.extend(answered.map(|answered| format!("--answered={answered}")));
         arguments
+    }
+
+    /// How much the journals take on the disk, with the room that they have ahead, as far as can be seen.
+    pub(super) fn bytes(&self) -> u64 {
+        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let blocks = entries
+            .flat_map(|entry| entry.metadata())
+            .map(|it| it.blocks());
+        blocks.sum::<u64>() * 512
     }
 
     /// Keeps how a collection ended.

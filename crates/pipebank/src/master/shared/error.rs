@@ -203,6 +203,11 @@ pub(crate) enum Error {
     Prompt(#[from] ReadlineError),
     #[error("{0}")]
     RunDir(#[from] RunDirError),
+    #[error(
+        "master: --data with --snapshot-every none: snapshots are what keeps the journals short, and without \
+         them these grow without end"
+    )]
+    JournalsWithoutEnd,
     #[error("--data: {0}")]
     Data(#[from] DataError),
     #[error("master: {0}")]

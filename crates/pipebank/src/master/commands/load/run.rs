@@ -6,7 +6,7 @@ use pipes::Patience;
 
 use super::options::{Extent, LoadOptions};
 use super::progress::Progress;
-use super::summary::{Outcome, Snapshots};
+use super::summary::{Journals, Outcome, Snapshots};
 use crate::master::cluster::{Cluster, SIGNALS};
 use crate::master::lasting::DataDir;
 use crate::master::shared::{Error, LAST_WORDS, Painter, Stop};
@@ -29,6 +29,7 @@ pub(super) struct Run<'p> {
     pub(super) cluster: Cluster<'p>,
     pub(super) snapshots: Snapshots,
     pub(super) progress: Progress,
+    journals: Journals,
     /// The signal that ends it early.
     pub(super) caught: Option<i32>,
     /// Until when everybody has to have come to rest after that.
@@ -61,7 +62,7 @@ impl<'p> Run<'p> {
         });
         let past = cluster.data.as_mut().map(DataDir::take_past);
         if let Some(outcomes) = past.and_then(|past| past.outcomes) {
-            master.recall(outcomes);
+            master = master.recalling(outcomes);
         }
         Self {
             master,
@@ -73,6 +74,7 @@ impl<'p> Run<'p> {
             cluster,
             snapshots: Snapshots::default(),
             progress: Progress::none(),
+            journals: Journals::default(),
             caught: None,
             grace: None,
             painter: options.system.painter(),
@@ -183,8 +185,15 @@ impl<'p> Run<'p> {
         })
     }
 
+    fn measure_journals(&mut self) {
+        if let Some(data) = &self.cluster.data {
+            self.journals.take(data.bytes());
+        }
+    }
+
     /// The final audit: nothing is in transit, so the balances are all there is.
-    fn balance_the_books(&self) -> Result<(), Error> {
+    fn balance_the_books(&mut self) -> Result<(), Error> {
+        self.measure_journals();
         let load = self.load.as_ref();
         let balances = load.and_then(Load::balances).unwrap_or(0);
         let (received, sent) = load.map_or((0, 0), |load| (load.received(), load.sent()));
@@ -210,6 +219,7 @@ impl<'p> Run<'p> {
             elapsed,
             total: self.deposits,
             cpu: Duration::ZERO,
+            journals: self.cluster.data.as_ref().map(|_| self.journals),
             died,
         }
     }
@@ -382,6 +392,7 @@ impl<'p> Run<'p> {
                     return Err(Stop::Internal(what).into());
                 };
                 self.snapshots.add(nanoseconds, money, transfers);
+                self.measure_journals();
             }
             Answer::Unsound { snapshot, reason } => {
                 return Err(Error::Unsound { snapshot, reason });

@@ -39,6 +39,21 @@ impl Snapshots {
     }
 }
 
+/// What the journals of a bank that lasts take on the disk, in bytes.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(super) struct Journals {
+    most: u64,
+    end: u64,
+}
+
+impl Journals {
+    /// So much it is now.
+    pub(super) fn take(&mut self, bytes: u64) {
+        self.most = self.most.max(bytes);
+        self.end = bytes;
+    }
+}
+
 /// A load run that went well, or up to the death of a process.
 #[derive(Debug, Serialize)]
 pub(super) struct Summary {
@@ -58,6 +73,9 @@ pub(super) struct Summary {
     total: u64,
     cpu_seconds: f64,
     seed: u64,
+    /// Where the bank lasts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    journal_bytes: Option<Journals>,
     /// Who died and how, where that ended the run: what the dead had received is not known, and the
     /// last balances are not.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,6 +115,7 @@ pub(super) struct Outcome {
     pub(super) elapsed: Duration,
     pub(super) total: u64,
     pub(super) cpu: Duration,
+    pub(super) journals: Option<Journals>,
     /// The death that ended it.
     pub(super) died: Option<Error>,
 }
@@ -138,6 +157,7 @@ impl Summary {
             total: outcome.total,
             cpu_seconds: outcome.cpu.as_secs_f64(),
             seed: outcome.seed,
+            journal_bytes: outcome.journals,
             died: match outcome.died {
                 Some(Error::Died { who, fate }) => Some(format!("{who} died ({fate})")),
                 _ => None,
@@ -211,6 +231,12 @@ impl Summary {
         };
         let total = format!("{}, {seen}", HumanCount(self.total));
         rows.push(("total", total));
+        if let Some(Journals { most, end }) = self.journal_bytes {
+            let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+            let (most, end) = (mebibytes(most), mebibytes(end));
+            let bytes = format!("at most {most:.1} MiB on the disk, {end:.1} MiB at the end");
+            rows.push(("journals", bytes));
+        }
         rows.push(("CPU", format!("{:.2} s", self.cpu_seconds)));
         rows.push(("seed", self.seed.to_string()));
         let mut text = String::new();
