@@ -124,7 +124,7 @@ pub struct World {
     watched: usize,
     /// All that were.
     audited: BTreeSet<SnapshotId>,
-    /// Whether the observer has died when it had rested: who should forget is not told then.
+    /// Whether everybody will be told what is over: not where the observer dies once it has rested.
     forgets: bool,
 }
 

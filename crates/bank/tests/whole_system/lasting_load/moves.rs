@@ -311,7 +311,6 @@ impl World {
         for line in observer.lines.values() {
             self.lines[*line].orders.cut_off(&mut self.draw);
         }
-        self.forgets &= !self.is_resting;
     }
 
     /// `is_whole`: not in the middle of the beginning of a segment.
@@ -371,6 +370,9 @@ impl World {
                         self.hear_observer(answer)?;
                     }
                 }
+                // Then the next one is not told to watch.
+                let load = self.load.as_ref();
+                self.forgets &= !load.is_some_and(|load| load.has_rested());
             }
         }
         let heard = self.master.died(process, Fate::Signal(9), left);
