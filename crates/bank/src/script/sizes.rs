@@ -2,19 +2,25 @@
 
 use std::collections::HashSet;
 
-use super::{Command, Statement};
+use super::{Command, Known, Statement};
 use crate::id::Place;
 use crate::topology::Size;
 
 /// How large the systems of a script become: of all that lives at once, where none of it is within
-/// anything else. Empty where no system is started.
+/// anything else. The first system may be one that is known, of a bank that lasts. Empty where no
+/// system is started.
 #[must_use]
-pub fn largest(statements: &[Statement]) -> Vec<Size> {
+pub fn largest(statements: &[Statement], mut known: Option<&Known>) -> Vec<Size> {
     let mut largest: Vec<Size> = Vec::new();
     let mut system = Living::default();
     for statement in statements {
         match statement.command {
-            Command::StartMaster { sparse } => system = Living::begin(sparse),
+            Command::StartMaster { sparse } => {
+                system = match known.take() {
+                    Some(known) => Living::open(known),
+                    None => Living::begin(sparse),
+                }
+            }
             Command::KillAll => {
                 system = Living::default();
                 continue;
@@ -51,6 +57,16 @@ impl Living {
             is_sparse,
             ..Self::default()
         }
+    }
+
+    /// All of them live, as far as is known here.
+    fn open(known: &Known) -> Self {
+        let mut living = Self::begin(known.channels.is_some());
+        known.nodes.iter().for_each(|_| living.create());
+        for (from, to) in known.channels.iter().flatten() {
+            living.connect(*from, *to);
+        }
+        living
     }
 
     fn create(&mut self) {
@@ -98,14 +114,33 @@ impl Living {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::script::read_lasting_script;
+    use crate::id::NodeId;
+    use crate::script::{ScriptReader, read_lasting_script};
 
     /// Of a script, whose lines are divided by `;` here: nodes and channels.
     fn sizes(lines: &str) -> Vec<(u64, u64)> {
         let text = lines.replace("; ", "\n");
         let statements = read_lasting_script(text.as_bytes()).unwrap();
-        let sizes = largest(&statements).into_iter();
+        let sizes = largest(&statements, None).into_iter();
         sizes.map(|size| (size.nodes, size.channels)).collect()
+    }
+
+    #[test]
+    fn a_bank_that_is_opened_is_counted_with_what_is_in_it() {
+        let known = Known {
+            nodes: vec![(NodeId(1), 5), (NodeId(2), 5)],
+            channels: Some(vec![(Place(0), Place(1))]),
+        };
+        let text =
+            b"StartMaster\nCreateNode 3 5\nConnect 1 3\nKillAll\nStartMaster\nCreateNode 1 0\n";
+        let mut reader = ScriptReader::default().lasting(true).opening(known.clone());
+        reader.push(text).unwrap();
+        let statements = reader.finish().unwrap();
+        let (nodes, channels) = (3, 2);
+        assert_eq!(
+            largest(&statements, Some(&known)),
+            [Size { nodes, channels }]
+        );
     }
 
     #[test]

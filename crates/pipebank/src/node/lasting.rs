@@ -7,6 +7,7 @@
 //! and made again from the journal once there is one.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 
 use journal::{Directory, Identity, Journal, Settings, Survives};
 use pipes::{RawEnd, Receiver, Sender};
@@ -136,14 +137,14 @@ impl Node {
             let announced = match self.hatch.next::<Announcement>() {
                 Ok(Some(announced)) => announced,
                 Ok(None) => break,
-                Err(error) => {
-                    // Master closes the instructions first, when it wants this to end.
-                    self.instructions.fill().map_err(on("instructions"))?;
-                    match self.instructions.is_ended() {
-                        true => return Ok(()),
-                        false => return Err(on("hatch")(error)),
-                    }
+                // Master is gone, or wants this to end.
+                Err(pipes::Error::System { source, .. })
+                    if source.kind() == ErrorKind::UnexpectedEof =>
+                {
+                    self.instructions.close();
+                    return Ok(());
                 }
+                Err(error) => return Err(on("hatch")(error)),
             };
             let (announcement, ends) = announced;
             self.take_ends(announcement, ends)?;

@@ -148,7 +148,8 @@ fn prepare(
     let pictures = Picture::open_all(&options.diagram, options.image, &mut files, patience)?;
     inherit_little()?;
     if let Source::Script(statements) = &source {
-        for size in script::largest(statements) {
+        let known = data.as_ref().and_then(Opened::known);
+        for size in script::largest(statements, known.as_ref()) {
             let who = match size.nodes {
                 1 => format!("{path}: this script and its node"),
                 nodes => format!("{path}: the {nodes} nodes of this script"),

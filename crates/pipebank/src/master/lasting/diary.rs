@@ -170,10 +170,17 @@ impl Diary {
         }
         Err(DataError::Interrupted {
             path: self.path.clone(),
-            script: self.about.script.clone(),
+            script: match sha256 {
+                Some(_) => self.about.script.clone(),
+                None => "what was read from standard input".to_owned(),
+            },
             seed: match is_same {
                 true => format!(" (with --seed {seed})"),
                 false => String::new(),
+            },
+            again: match sha256 {
+                Some(_) => "run it again to go on where it stopped, or",
+                None => "it cannot be read again;",
             },
         })
     }

@@ -46,14 +46,14 @@ pub(crate) enum DataError {
     #[error("{} holds the bank of a script, which a load would not leave as it is", .path.display())]
     OfScripts { path: PathBuf },
     #[error(
-        "{}: {script} was interrupted{seed}: run it again to go on where it stopped, or remove the \
-         directory to give the bank up",
+        "{}: {script} was interrupted{seed}: {again} remove the directory to give the bank up",
         .path.display()
     )]
     Interrupted {
         path: PathBuf,
         script: String,
         seed: String,
+        again: &'static str,
     },
 }
 
