@@ -3,31 +3,32 @@
 use super::{Bug, NODE, SNAPSHOTS};
 
 const LASTS: &str = "crates/bank/src/node/lasting.rs";
+const FOLD: &str = "crates/bank/src/node/fold.rs";
 const OBSERVER: &str = "crates/bank/src/observer/mod.rs";
 const COMEBACKS: &str = "crates/bank/src/master/comebacks.rs";
 
 pub(super) const LASTING: &[Bug] = &[
     // What is kept.
     Bug {
-        name: "markers-before-their-record",
-        breaks: "a state is recorded and its markers sent before that is in the journal",
+        name: "beginning-not-kept",
+        breaks: "that a snapshot was begun is not in the journal",
         file: SNAPSHOTS,
-        before: "self.keep(effects, || Record::Begin { snapshot });\n        let markers = self.member.begin(snapshot)?;\n        self.broadcast(markers, effects);",
-        after: "let markers = self.member.begin(snapshot)?;\n        self.broadcast(markers, effects);\n        self.keep(effects, || Record::Begin { snapshot });",
+        before: "self.keep(|| Record::Begin { snapshot });",
+        after: "let _ = snapshot;",
     },
     Bug {
-        name: "sent-before-its-record",
-        breaks: "a transfer is sent before it is in the journal",
+        name: "refusal-not-kept",
+        breaks: "that a transfer was refused is not in the journal",
         file: NODE,
-        before: "self.keep(effects, || Record::Send { to, amount });\n        let to = Outgoing(self.to.get(to)?);\n        let sent = self.member.send(to, amount);",
-        after: "let place = to;\n        let to = Outgoing(self.to.get(to)?);\n        let sent = self.member.send(to, amount);\n        if let Some(frame) = sent {\n            effects.push(Effect::Frame(to, frame));\n        }\n        self.keep(effects, || Record::Send { to: place, amount });\n        if sent.is_some() {\n            effects.push(Effect::Reply(Reply::Sent { balance: self.member.account().balance() }));\n            return Ok(());\n        }",
+        before: "self.keep(|| Record::Send { to, amount });",
+        after: "if amount <= self.member.account().balance() {\n            self.keep(|| Record::Send { to, amount });\n        }",
     },
     Bug {
         name: "marker-not-kept",
         breaks: "a marker that comes is not in the journal",
         file: NODE,
-        before: "self.keep(effects, || Record::Receive { from: peer, frame });",
-        after: "if let Frame::Message(_) = frame {\n            self.keep(effects, || Record::Receive { from: peer, frame });\n        }",
+        before: "self.keep(|| Record::Receive { from: peer, frame });",
+        after: "if let Frame::Message(_) = frame {\n            self.keep(|| Record::Receive { from: peer, frame });\n        }",
     },
     Bug {
         name: "part-gone-when-given",
@@ -61,9 +62,9 @@ pub(super) const LASTING: &[Bug] = &[
     Bug {
         name: "last-received-sent-again",
         breaks: "the last frame that was received is sent again",
-        file: LASTS,
-        before: ".is_some_and(|received| *sent > received)",
-        after: ".is_some_and(|received| *sent >= received)",
+        file: FOLD,
+        before: "*sent > unwanted",
+        after: "*sent >= unwanted",
     },
     Bug {
         name: "everything-sent-again",
@@ -80,6 +81,13 @@ pub(super) const LASTING: &[Bug] = &[
         after: "self.effects.push(Effect::Lay { from, to, laying });\n            self.comebacks.layings.remove(&(from, to));\n            self.effects.push(Effect::Attach { from, to, received: 0 });",
     },
     Bug {
+        name: "stale-laying-believed",
+        breaks: "what was received is believed although the channel was laid anew since",
+        file: COMEBACKS,
+        before: "self.comebacks.layings.get(&(from, to)) == Some(&laying)",
+        after: "{ let _ = laying; self.comebacks.layings.contains_key(&(from, to)) }",
+    },
+    Bug {
         name: "old-words-of-the-dead",
         breaks: "what somebody who died had said of its channels is taken for a reply",
         file: COMEBACKS,
@@ -90,16 +98,16 @@ pub(super) const LASTING: &[Bug] = &[
     Bug {
         name: "carried-out-twice",
         breaks: "what somebody has done and not answered before its death is done once more",
-        file: LASTS,
-        before: "lasting.echoes.extend(reply.map(|reply| (kept, reply)));",
-        after: "let _ = (reply, kept, lasting);",
+        file: FOLD,
+        before: "self.lasting.echoes.extend(echo);",
+        after: "drop(echo);",
     },
     Bug {
         name: "answered-twice",
         breaks: "the last reply that master has heard is said again",
-        file: LASTS,
-        before: "(self.records > self.answered)",
-        after: "(self.records >= self.answered)",
+        file: FOLD,
+        before: "self.lasting.answers > self.answered;",
+        after: "self.lasting.answers >= self.answered;",
     },
     Bug {
         name: "unheard-not-counted",
