@@ -305,7 +305,8 @@ mod tests {
         let (line, reason) = (3, full.clone());
         assert_eq!(kept, [Kept::NotStarted { line, reason }]);
         assert_eq!(failed, [(3, Failure::NotStarted(full))]);
-        let mut again = Master::new(setup).recalling(kept);
+        let mut again = Master::new(setup);
+        again.recall(kept);
         assert_eq!(run(&mut again, &[Ok(())]), (Vec::new(), failed));
     }
 

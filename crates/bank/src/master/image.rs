@@ -101,11 +101,9 @@ impl Master {
     /// The first `StartMaster` opens this bank. Before the first command.
     ///
     /// No history is made of it: what it would begin with is in an earlier one.
-    #[must_use]
-    pub fn reopening(mut self, image: Image) -> Self {
+    pub fn reopen(&mut self, image: Image) {
         self.image = Some(Box::new(image));
         self.events = None;
-        self
     }
 
     /// The bank there is, to be kept for the next script, once the script is [over](Self::finish) and

@@ -4,7 +4,7 @@
 //! script is run again from its first line, and the nodes answer from their journals what they have carried
 //! out. But they are as they were at the end: of an earlier moment they cannot be asked, and the parts of
 //! snapshots that were collected are gone. So an outcome is kept before anything follows from it, and
-//! [recalled](Master::recalling) in its turn.
+//! [recalled](Master::recall) in its turn.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -62,12 +62,10 @@ impl Recalled {
 
 impl Master {
     /// The same script was interrupted: how its collections ended, in order. Before the first command.
-    #[must_use]
-    pub fn recalling(mut self, outcomes: impl IntoIterator<Item = Kept>) -> Self {
+    pub fn recall(&mut self, outcomes: impl IntoIterator<Item = Kept>) {
         self.recalled = Recalled {
             is_any: true,
             outcomes: outcomes.into_iter().collect(),
         };
-        self
     }
 }

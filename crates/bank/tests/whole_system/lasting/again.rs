@@ -60,10 +60,10 @@ impl World {
         (self.is_open, self.round) = (false, self.ended);
         let mut master = master(self.seed, self.disorder);
         if let Some(image) = &self.image {
-            master = master.reopening(image.clone());
+            master.reopen(image.clone());
         }
         if again {
-            master = master.recalling(self.outcomes.iter().cloned());
+            master.recall(self.outcomes.iter().cloned());
         }
         self.master = master;
     }
