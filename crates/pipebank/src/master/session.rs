@@ -94,10 +94,10 @@ impl<'p> Session<'p> {
             lasting: cluster.data.is_some(),
         });
         if let Some(image) = past.bank {
-            master = master.reopening(image);
+            master.reopen(image);
         }
         if let Some(outcomes) = past.outcomes {
-            master = master.recalling(outcomes);
+            master.recall(outcomes);
         }
         Ok(Self {
             patience: cluster.patience,

@@ -71,7 +71,8 @@ impl World {
         self.restarted.clear();
         self.observer = None;
         let (master, statements) = set_up(self.seed, self.disorder);
-        self.master = master.recalling([]);
+        self.master = master;
+        self.master.recall([]);
         self.statements = statements;
         self.load = None;
         (self.is_finished, self.is_resting, self.forgets) = (false, false, true);

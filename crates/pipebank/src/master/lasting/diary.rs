@@ -58,6 +58,8 @@ pub(super) enum Entry {
     Over(u64),
     /// The script is over, and has left this.
     Finished(Bank),
+    /// The script is over, and has left nothing: all of this goes.
+    Gone,
 }
 
 impl About {
@@ -156,6 +158,11 @@ impl Diary {
         Ok(())
     }
 
+    /// Whether the script opens this system.
+    pub(super) fn opens(&self, round: u64) -> bool {
+        self.bank().is_some_and(|bank| bank.round == round)
+    }
+
     /// The bank that the script opens.
     pub(super) fn bank(&self) -> Option<&Bank> {
         self.about.bank.as_ref()
@@ -204,12 +211,22 @@ impl Diary {
         Ok(self.journal.commit()?)
     }
 
-    /// Nothing is left of which it could tell.
-    pub(super) fn remove(
+    /// Whether a journal of this name is master's.
+    pub(super) fn is_called(name: &str) -> bool {
+        name == NAME
+    }
+
+    /// Removes every journal, and this last.
+    pub(super) fn remove_all(
         &mut self,
         directory: &'static Directory,
         survives: Survives,
     ) -> Result<(), DataError> {
+        for name in journal::journals(directory)? {
+            if name != NAME {
+                journal::remove(&directory, &name, survives)?;
+            }
+        }
         Ok(journal::remove(&directory, NAME, survives)?)
     }
 }

@@ -134,12 +134,22 @@ impl Opened {
             there,
         } = self;
         let mut past = Past::default();
+        // It was left while everything was being removed.
+        let is_gone = |entries: &[Entry]| matches!(entries.last(), Some(Entry::Gone));
+        let there = match there {
+            Some((mut diary, entries)) if is_gone(&entries) => {
+                diary.remove_all(directory, survives)?;
+                None
+            }
+            there => there,
+        };
         let diary = match there {
             None => Diary::begin(directory, survives, &path, script, out)?,
             Some((mut diary, mut entries)) => {
                 if let Some(Entry::Finished(bank)) =
                     entries.pop_if(|it| matches!(it, Entry::Finished(_)))
                 {
+                    keep_only(directory, bank.round, survives)?;
                     diary.go_on(script, out, bank)?;
                 } else {
                     diary.is_for(&script)?;
@@ -148,8 +158,10 @@ impl Opened {
                         match entry {
                             Entry::Kept(kept) => outcomes.push(kept),
                             Entry::Shown(bytes) => noted = bytes,
-                            Entry::Over(round) => remove_round(directory, round, survives)?,
-                            Entry::Finished(_) => {}
+                            Entry::Over(round) if !diary.opens(round) => {
+                                remove_round(directory, round, survives)?;
+                            }
+                            Entry::Over(_) | Entry::Finished(_) | Entry::Gone => {}
                         }
                     }
                     past.outcomes = Some(outcomes);
@@ -233,10 +245,16 @@ impl DataDir {
         }
     }
 
-    /// The system is no more, nor is what was kept of it.
+    /// The system is no more, nor is what was kept of it. One that the script has opened stays until the
+    /// script is over: if that is interrupted, it will be opened again.
     pub(super) fn remove(&mut self) -> Result<(), DataError> {
+        let opened = self.diary.bank().map_or(1, |bank| bank.round);
+        self.round = self.round.max(opened);
         self.diary.write(&Entry::Over(self.round))?;
-        remove_round(self.directory, self.round, self.survives)
+        match self.diary.opens(self.round) {
+            true => Ok(()),
+            false => remove_round(self.directory, self.round, self.survives),
+        }
     }
 
     /// The script is over, and has left this; where that is nothing, nothing is kept.
@@ -246,17 +264,41 @@ impl DataDir {
                 // Perhaps this script has not even opened it.
                 let opened = self.diary.bank().map_or(1, |bank| bank.round);
                 let round = self.round.max(opened);
-                self.diary.write(&Entry::Finished(Bank { image, round }))
+                self.diary.write(&Entry::Finished(Bank { image, round }))?;
+                keep_only(self.directory, round, self.survives)
             }
-            None => self.diary.remove(self.directory, self.survives),
+            None => {
+                self.diary.write(&Entry::Gone)?;
+                self.diary.remove_all(self.directory, self.survives)
+            }
         }
     }
 }
 
+/// Removes the journals of the nodes of a system.
 fn remove_round(directory: &Directory, round: u64, survives: Survives) -> Result<(), DataError> {
-    let prefix = format!("{round}-node-");
+    let prefix = prefix_of(round);
+    remove_those(directory, |name| name.starts_with(&prefix), survives)
+}
+
+/// Removes the journals of the nodes of all other systems.
+fn keep_only(directory: &Directory, round: u64, survives: Survives) -> Result<(), DataError> {
+    let prefix = prefix_of(round);
+    let is_another = |name: &str| !name.starts_with(&prefix) && !Diary::is_called(name);
+    remove_those(directory, is_another, survives)
+}
+
+fn prefix_of(round: u64) -> String {
+    format!("{round}-node-")
+}
+
+fn remove_those(
+    directory: &Directory,
+    which: impl Fn(&str) -> bool,
+    survives: Survives,
+) -> Result<(), DataError> {
     for name in journal::journals(directory)? {
-        if name.starts_with(&prefix) {
+        if which(&name) {
             journal::remove(&directory, &name, survives)?;
         }
     }

@@ -62,7 +62,7 @@ impl<'p> Run<'p> {
         });
         let past = cluster.data.as_mut().map(DataDir::take_past);
         if let Some(outcomes) = past.and_then(|past| past.outcomes) {
-            master = master.recalling(outcomes);
+            master.recall(outcomes);
         }
         Self {
             master,
