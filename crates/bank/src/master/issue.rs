@@ -20,6 +20,8 @@ pub(super) enum Stage {
     Killing(Place),
     /// This node is being started again.
     Restarting(Place),
+    /// The nodes of a bank that was kept are being started again.
+    Opening,
 }
 
 /// Whether a statement could be issued.
@@ -36,8 +38,10 @@ pub(super) enum Issue {
 impl Master {
     /// Issues a statement, or as much of it as can be issued now.
     pub(super) fn issue(&mut self, statement: &Statement, stage: Stage) -> Issue {
-        if let Stage::Starting(_) | Stage::Restarting(_) = stage {
-            return Issue::Stalled(stage);
+        match stage {
+            Stage::Starting(_) | Stage::Restarting(_) => return Issue::Stalled(stage),
+            Stage::Opening => return self.wait_for_everybody(),
+            _ => {}
         }
         // Commands that concern everybody find everything before them done, but for nodes and channels of
         // the lines just before; nodes are connected together with those.
@@ -86,7 +90,7 @@ impl Master {
         self.effects.push(Effect::StartObserver);
         if let Some(image) = self.image.take() {
             self.open_bank(statement, *image);
-            return Issue::Done;
+            return self.wait_for_everybody();
         }
         self.bank = Bank {
             is_begun: true,
@@ -95,6 +99,15 @@ impl Master {
         };
         self.log(|events, out| events.started(statement.line, sparse, out));
         Issue::Done
+    }
+
+    /// A bank is open once everybody is there: the observer may not be asked of anybody before.
+    fn wait_for_everybody(&self) -> Issue {
+        let nodes = &self.bank.nodes;
+        match nodes.living().all(|node| nodes[node].is_running()) {
+            true => Issue::Done,
+            false => Issue::Stalled(Stage::Opening),
+        }
     }
 
     fn kill_all(&mut self, statement: &Statement) -> Issue {
