@@ -171,6 +171,15 @@ fn a_directory_that_cannot_be_had_is_refused_before_anything_starts() {
     );
     refused.expect_status(2);
     folder.run(&["--sync", "s.txt"]).expect_status(2);
+    let told = "--data: . holds no bank, and other things (";
+    let refused = folder.run(&["--data", ".", "s.txt"]);
+    assert!(refused.err.starts_with(told), "{refused:#?}");
+    refused.expect_status(2);
+    assert_eq!(names(&folder.path(".")).len(), 2, "nothing was made");
+    fs::create_dir(folder.path("open")).unwrap();
+    folder.run(&["--data", "open", "s.txt"]).expect(0, "", "");
+    let mode = fs::metadata(folder.path("open")).unwrap().permissions();
+    assert_eq!(mode.mode() & 0o7777, 0o700);
     let refused = folder.run(&["load", "--data", "bank", "--snapshot-every", "none"]);
     assert!(refused.err.contains("grow without end"), "{refused:#?}");
     refused.expect_status(2);

@@ -102,12 +102,11 @@ impl Diary {
         let mut entries = Vec::new();
         for record in past.records() {
             match record.is_image {
-                // Of a script that was over when it began, and was not removed.
-                true if about.is_some() => {
+                true => {
+                    // What is before it is of a script that was over, and was not removed.
                     entries.clear();
                     about = Some(pipes::from_bytes(record.bytes).map_err(unreadable)?);
                 }
-                true => about = Some(pipes::from_bytes(record.bytes).map_err(unreadable)?),
                 false => entries.push(pipes::from_bytes(record.bytes).map_err(unreadable)?),
             }
         }

@@ -12,7 +12,9 @@ mod diary;
 mod processes;
 mod shown;
 
+use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -31,6 +33,9 @@ pub(super) use self::shown::{Shown, StandardOutput};
 /// How long it may take until the processes of a master that was killed have followed it.
 const FOLLOWING: Duration = Duration::from_secs(1);
 
+/// For us alone.
+const PRIVATE: u32 = 0o700;
+
 /// With how many others a new node is connected at once. It never changes: nodes remember it.
 pub(super) const TILE: usize = 4;
 
@@ -43,6 +48,14 @@ pub(crate) enum DataError {
     Unreadable { path: PathBuf, source: pipes::Error },
     #[error("{} holds journals of nodes, and not what belongs to them", .path.display())]
     Headless { path: PathBuf },
+    #[error(
+        "{} holds no bank, and other things ({}): give a directory that is empty, or not there",
+        .path.display(),
+        .name.display()
+    )]
+    NotEmpty { path: PathBuf, name: OsString },
+    #[error("{} cannot be used: {source}", .path.display())]
+    Unusable { path: PathBuf, source: io::Error },
     #[error("{} holds the bank of a script, which a load would not leave as it is", .path.display())]
     OfScripts { path: PathBuf },
     #[error(
@@ -93,10 +106,32 @@ impl Opened {
     /// Locks the directory, or makes it.
     pub(super) fn at(path: &Path, survives: Survives) -> Result<Self, DataError> {
         let directory: &'static Directory = Box::leak(Box::new(lock(path)?));
-        let there = Diary::open(directory, survives, path)?;
+        let mut there = Diary::open(directory, survives, path)?;
+        // Everything was being removed when it was left.
+        let is_gone =
+            |(_, entries): &mut (Diary, Vec<Entry>)| matches!(entries.last(), Some(Entry::Gone));
+        if let Some((mut diary, _)) = there.take_if(is_gone) {
+            diary.remove_all(directory, survives)?;
+        }
         let path = path.to_owned();
-        if there.is_none() && !journal::journals(directory)?.is_empty() {
-            return Err(DataError::Headless { path });
+        if there.is_none() {
+            if !journal::journals(directory)?.is_empty() {
+                return Err(DataError::Headless { path });
+            }
+            let found = fs::read_dir(&path).and_then(|mut entries| entries.next().transpose());
+            let found = found.and_then(|found| match found {
+                // Whoever made it may have left it open to others.
+                None => directory.held().set_mode(PRIVATE).map(|()| None),
+                found => Ok(found),
+            });
+            match found {
+                Ok(None) => {}
+                Ok(Some(entry)) => {
+                    let name = entry.file_name();
+                    return Err(DataError::NotEmpty { path, name });
+                }
+                Err(source) => return Err(DataError::Unusable { path, source }),
+            }
         }
         Ok(Self {
             path,
@@ -134,15 +169,6 @@ impl Opened {
             there,
         } = self;
         let mut past = Past::default();
-        // It was left while everything was being removed.
-        let is_gone = |entries: &[Entry]| matches!(entries.last(), Some(Entry::Gone));
-        let there = match there {
-            Some((mut diary, entries)) if is_gone(&entries) => {
-                diary.remove_all(directory, survives)?;
-                None
-            }
-            there => there,
-        };
         let diary = match there {
             None => Diary::begin(directory, survives, &path, script, out)?,
             Some((mut diary, mut entries)) => {
