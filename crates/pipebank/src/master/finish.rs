@@ -13,6 +13,7 @@ pub(super) fn to_its_end<'p>(
 ) -> u8 {
     let seed = session.settings.seed;
     let ran = session.narrate(|| format!("the seed is {seed}"));
+    let ran = ran.and_then(|()| session.tell_of_interruption());
     let ran = ran.and_then(|()| run(session));
     match ran.and_then(|()| session.finish()) {
         Ok(()) => standing(session),

@@ -33,8 +33,8 @@ pub(super) struct Results {
     buffer: Vec<u8>,
     /// What was shown by a run that was interrupted, and is not shown again.
     before: Shown,
-    /// How many bytes were shown, with those.
-    shown: u64,
+    /// How many bytes were shown, with those, and how many lines.
+    shown: (u64, u64),
 }
 
 impl Results {
@@ -42,7 +42,7 @@ impl Results {
         Self {
             format,
             before,
-            shown: 0,
+            shown: (0, 0),
             buffer: Vec::with_capacity(BUFFER + 1024),
         }
     }
@@ -57,14 +57,22 @@ impl Results {
         Ok(self.buffer.len() >= BUFFER)
     }
 
-    /// How many bytes were shown.
-    pub(super) fn shown(&self) -> u64 {
+    /// How many bytes were shown, and how many lines.
+    pub(super) fn shown(&self) -> (u64, u64) {
         self.shown
     }
 
     /// Forgets what is buffered: nobody takes it.
     pub(super) fn give_up(&mut self) {
         self.buffer.clear();
+    }
+
+    /// So many bytes were shown.
+    fn take_off(&mut self, count: usize) {
+        let lines = self.buffer[..count].iter().filter(|byte| **byte == b'\n');
+        let lines = lines.count() as u64;
+        self.buffer.drain(..count);
+        self.shown = (self.shown.0 + count as u64, self.shown.1 + lines);
     }
 
     /// Writes what is buffered, as long as `patience` lasts.
@@ -74,15 +82,13 @@ impl Results {
         }
         let before = self.before.of_these(&self.buffer);
         let before = before.map_err(|at| Stop::ShownOtherwise { at })?;
-        self.buffer.drain(..before);
-        self.shown += before as u64;
+        self.take_off(before);
         if self.buffer.is_empty() {
             return Ok(());
         }
         match pipes::write_patiently(io::stdout(), &self.buffer, patience) {
             Ok(count) => {
-                self.shown += count as u64;
-                self.buffer.drain(..count);
+                self.take_off(count);
             }
             Err(error) => {
                 self.buffer.clear();

@@ -62,6 +62,8 @@ pub(super) struct Session<'p> {
     tile: usize,
     cluster: Cluster<'p>,
     pub(super) results: Results,
+    /// From which line on results are shown that may have been shown before.
+    from_line: Option<u64>,
     /// The history, where somebody wants it.
     pub(super) chronicle: Option<Chronicle>,
     /// A command failed, or a process died.
@@ -100,6 +102,7 @@ impl<'p> Session<'p> {
             master.recall(outcomes);
         }
         Ok(Self {
+            from_line: past.from_line,
             patience: cluster.patience,
             master,
             effects: Vec::new(),
@@ -236,7 +239,7 @@ impl<'p> Session<'p> {
         let flushed = self.results.flush(patience);
         let shown = self.results.shown();
         if let Some(data) = self.cluster.data.as_mut().filter(|_| shown > before) {
-            data.note_shown(shown)?;
+            data.note_shown(shown.0, shown.1)?;
         }
         flushed
     }
@@ -267,6 +270,18 @@ impl<'p> Session<'p> {
     /// Whether the bank lasts.
     pub(super) fn lasts(&self) -> bool {
         self.cluster.data.is_some()
+    }
+
+    /// Where a script that was interrupted is taken up, and standard output is not the file that it was,
+    /// says from which line on results are shown.
+    pub(super) fn tell_of_interruption(&mut self) -> Result<(), Stop> {
+        match self.from_line {
+            None => Ok(()),
+            Some(line) => self.tell(&format!(
+                "master: the script was interrupted, and goes on; results are shown from their line {line} on, \
+                 and the last of those before may be among them"
+            )),
+        }
     }
 
     /// What is known of the bank that the first `StartMaster` opens.

@@ -300,6 +300,13 @@ fn what_was_shown_through_a_pipe_is_not_shown_again() {
     out.read_to_string(&mut shown).unwrap();
     let second = folder.run(&arguments);
     second.expect_status(peace.status.code().unwrap());
+    let told = second.err.lines().next().unwrap_or_default();
+    let line = told.strip_prefix(
+        "master: the script was interrupted, and goes on; results are shown from their line ",
+    );
+    let line = line.and_then(|rest| rest.split(' ').next()?.parse::<usize>().ok());
+    let before = peace.out.lines().count() - second.out.lines().count();
+    assert_eq!(line, Some(before + 1), "{told}");
     let both = shown.clone() + &second.out;
     // At most one write is repeated, and that is whole lines here.
     assert!(peace.out.ends_with(&second.out), "{second:#?}");
@@ -391,4 +398,29 @@ fn a_load_goes_on_with_all_the_money_whoever_is_killed() {
         "{summary}"
     );
     assert_eq!(names(&folder.path("bank")), [""; 0]);
+}
+
+#[test]
+fn a_script_that_ended_the_bank_it_had_opened_can_be_interrupted_too() {
+    let folder = Folder::new();
+    folder.file(
+        "first.txt",
+        "StartMaster\nCreateNode 1 100\nCreateNode 2 200\nSend 1 2 10\n",
+    );
+    let opens = "StartMaster\nReceive 2 1\nSend 2 1 5\nBeginSnapshot 1\nKillAll\n";
+    folder.file("s.txt", format!("{opens}{}", long_script()));
+    for bank in ["peace", "bank"] {
+        folder.run(&["--data", bank, "first.txt"]).expect(0, "", "");
+    }
+    let peace = folder.run(&["--seed", "1", "--data", "peace", "s.txt"]);
+    let whole = peace.out.len() as u64;
+    for part in [1, 4] {
+        let mut run = appending(&folder, "out", "1");
+        assert!(until(|| length(&folder, "out") >= part * whole / 8));
+        run.kill().unwrap();
+        run.wait().unwrap();
+    }
+    let last = appending(&folder, "out", "1").wait_with_output().unwrap();
+    assert_eq!(last.status.code(), peace.status.code(), "{last:?}");
+    assert_eq!(fs::read_to_string(folder.path("out")).unwrap(), peace.out);
 }

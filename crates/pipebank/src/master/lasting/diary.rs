@@ -52,8 +52,8 @@ pub(super) struct Bank {
 pub(super) enum Entry {
     /// A collection has ended.
     Kept(Kept),
-    /// So many bytes were shown in all.
-    Shown(u64),
+    /// So much was shown in all.
+    Shown { bytes: u64, lines: u64 },
     /// This system of the script was ended by `KillAll`.
     Over(u64),
     /// The script is over, and has left this.

@@ -91,6 +91,8 @@ pub(super) struct Past {
     pub(super) outcomes: Option<Vec<Kept>>,
     /// What it had shown.
     pub(super) shown: Shown,
+    /// From which line on results are shown, where some may have been shown before.
+    pub(super) from_line: Option<u64>,
 }
 
 /// A directory that is locked and was read, before it is known for which script.
@@ -179,11 +181,11 @@ impl Opened {
                     diary.go_on(script, out, bank)?;
                 } else {
                     diary.is_for(&script)?;
-                    let (mut outcomes, mut noted) = (Vec::new(), 0);
+                    let (mut outcomes, mut noted) = (Vec::new(), (0, 0));
                     for entry in entries {
                         match entry {
                             Entry::Kept(kept) => outcomes.push(kept),
-                            Entry::Shown(bytes) => noted = bytes,
+                            Entry::Shown { bytes, lines } => noted = (bytes, lines),
                             Entry::Over(round) if !diary.opens(round) => {
                                 remove_round(directory, round, survives)?;
                             }
@@ -191,7 +193,12 @@ impl Opened {
                         }
                     }
                     past.outcomes = Some(outcomes);
-                    past.shown = Shown::before(diary.out(), noted, out);
+                    past.shown = Shown::before(diary.out(), noted.0, out);
+                    past.from_line = match past.shown {
+                        Shown::Bytes(..) => None,
+                        Shown::Count(_) => Some(noted.1 + 1),
+                        Shown::Nothing => (!diary.out().is_empty_still(out)).then_some(1),
+                    };
                 }
                 diary
             }
@@ -264,9 +271,9 @@ impl DataDir {
     }
 
     /// Keeps how much was shown in all, where that cannot be seen.
-    pub(super) fn note_shown(&mut self, bytes: u64) -> Result<(), DataError> {
+    pub(super) fn note_shown(&mut self, bytes: u64, lines: u64) -> Result<(), DataError> {
         match self.diary.out().is_stream() {
-            true => self.diary.write(&Entry::Shown(bytes)),
+            true => self.diary.write(&Entry::Shown { bytes, lines }),
             false => Ok(()),
         }
     }

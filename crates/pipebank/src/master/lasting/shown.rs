@@ -31,6 +31,21 @@ impl StandardOutput {
         }
     }
 
+    /// Whether this is the same file, and nothing was written, or all of that was removed.
+    pub(super) fn is_empty_still(&self, now: &Self) -> bool {
+        match (self, now) {
+            (
+                Self::File { dev, ino, length },
+                Self::File {
+                    dev: same_dev,
+                    ino: same_ino,
+                    length: shorter,
+                },
+            ) => (dev, ino) == (same_dev, same_ino) && shorter <= length,
+            _ => false,
+        }
+    }
+
     /// Whether how much was shown is to be written down.
     pub(crate) fn is_stream(&self) -> bool {
         *self == Self::Stream
