@@ -1,0 +1,224 @@
+//! What may happen next, and what then happens.
+
+use super::*;
+
+impl World {
+    pub(super) fn possible_moves(&mut self, moves: &mut Vec<Move>) {
+        self.all_moves(moves);
+        let is_notice = |chosen: &Move| matches!(chosen, Move::NoticeDeath(_));
+        if self.disorder.is_noticed_late && !moves.iter().all(is_notice) {
+            moves.retain(|chosen| !is_notice(chosen));
+        }
+        if self.disorder.deaths > 0 && self.draw.pick(self.disorder.one_in) == 0 {
+            moves.clear();
+            moves.push(Move::Kill);
+        }
+    }
+
+    pub(super) fn all_moves(&self, moves: &mut Vec<Move>) {
+        if !self.is_master_dead {
+            self.moves_of_master(moves);
+        }
+        for (place, process) in &self.nodes {
+            if self.master.hears_everybody() && !process.replies.written.is_empty() {
+                moves.push(Move::Hear(Process::Node(*place)));
+            }
+            self.moves_of_node(*place, process, moves);
+        }
+        self.moves_of_observer(moves);
+        if self.is_master_dead && (moves.is_empty() || !self.is_tenacious) {
+            moves.push(Move::BeginAgain);
+        }
+    }
+
+    pub(super) fn moves_of_master(&self, moves: &mut Vec<Move>) {
+        if self.master.is_ready() {
+            if !self.statements.is_empty() {
+                moves.extend([Move::Execute; 3]);
+                moves.push(Move::Pause);
+            } else if !self.finished {
+                moves.push(Move::Finish);
+            } else if self.master.is_idle() && !self.next.is_empty() {
+                moves.push(Move::Close);
+            }
+        }
+        if let Awaits::Word(process) = self.master.awaits() {
+            let has_said_something = match process {
+                Process::Observer => {
+                    let observer = self.observer.as_ref();
+                    observer.is_some_and(|it| !it.answers.written.is_empty())
+                }
+                Process::Node(node) => !self.nodes[&node].replies.written.is_empty(),
+            };
+            if has_said_something {
+                moves.extend([Move::Hear(process); 2]);
+            }
+        }
+        for (place, process) in &self.nodes {
+            if process.is_dead && !process.is_noticed {
+                moves.push(Move::NoticeDeath(Process::Node(*place)));
+            }
+        }
+        if self.observer.as_ref().is_some_and(|it| it.is_dead) {
+            moves.push(Move::NoticeDeath(Process::Observer));
+        }
+    }
+
+    pub(super) fn moves_of_observer(&self, moves: &mut Vec<Move>) {
+        let Some(observer) = &self.observer else {
+            return;
+        };
+        if observer.is_dead {
+            return;
+        }
+        if !observer.requests.is_empty() {
+            moves.push(Move::Request);
+        }
+        if !observer.answers.outbox.is_empty() {
+            moves.push(Move::WriteAnswers);
+        }
+        for (place, line) in &observer.lines {
+            if !self.lines[*line].orders.outbox.is_empty() {
+                moves.push(Move::WriteOrders(*place));
+            }
+            if !self.lines[*line].reports.written.is_empty() {
+                moves.push(Move::Report(*place));
+            }
+        }
+    }
+
+    pub(super) fn moves_of_node(&self, place: Place, process: &NodeProcess, moves: &mut Vec<Move>) {
+        if process.is_dead {
+            return;
+        }
+        if !process.instructions.is_empty() && !process.node.is_waiting() {
+            moves.push(Move::Instruction(place));
+        }
+        if self.can_be_had(process) {
+            moves.push(Move::Asked(place));
+        }
+        if !process.announced.is_empty() {
+            moves.push(Move::Announced(place));
+        }
+        let line = process.line.map(|line| &self.lines[line]);
+        if line.is_some_and(|line| !line.orders.written.is_empty()) {
+            moves.push(Move::Order(place));
+        }
+        if !process.unkept.is_empty() {
+            moves.push(Move::Keep(place));
+            return;
+        }
+        let withholds = self.disorder.withholding && process.node.is_waiting();
+        let is_urgent = |reply: &Reply| matches!(reply, Reply::Received { .. });
+        let replies = &process.replies.outbox;
+        if !replies.is_empty() && (!withholds || replies.iter().any(is_urgent)) {
+            moves.push(Move::WriteReplies(place));
+        }
+        if line.is_some_and(|line| !line.reports.outbox.is_empty()) {
+            moves.push(Move::WriteReports(place));
+        }
+        for (to, pipe) in &process.write_ends {
+            if !self.pipes[*pipe].outbox.is_empty() {
+                moves.push(Move::WriteChannel(place, *to));
+            }
+        }
+    }
+
+    /// Whether what a node asked for is there.
+    pub(super) fn can_be_had(&self, process: &NodeProcess) -> bool {
+        let Some(asked) = process.asked else {
+            return false;
+        };
+        let (from, wanted) = match asked {
+            Asked::Take(from) => (from, 1),
+            Asked::Ahead(from, frames) => (from, frames as usize),
+        };
+        let from = process.node.member().account().incoming()[from.0].peer;
+        let pipe = process.read_ends.get(&from);
+        pipe.is_some_and(|pipe| self.pipes[*pipe].written.len() >= wanted)
+    }
+
+    pub(super) fn make(&mut self, chosen: Move) -> Result<(), Complaint> {
+        match chosen {
+            Move::Execute => {
+                if let Some(statement) = self.statements.pop_front() {
+                    let executed = self.master.execute(statement);
+                    self.after(executed)?;
+                }
+            }
+            Move::Pause => {
+                let paused = self.master.pause();
+                self.after(paused)?;
+            }
+            Move::Finish => {
+                self.finished = true;
+                let finished = self.master.finish();
+                self.after(finished)?;
+            }
+            Move::Hear(Process::Node(place)) => {
+                let reply = self.process(place).replies.written.pop_front();
+                let heard = self.master.hear(place, reply.ok_or("no reply")?);
+                self.after(heard)?;
+            }
+            Move::Hear(Process::Observer) => {
+                let observer = self.observer.as_mut().ok_or("no observer")?;
+                let answer = observer.answers.written.pop_front();
+                let heard = self.master.hear_observer(answer.ok_or("no answer")?);
+                self.after(heard)?;
+            }
+            Move::NoticeDeath(process) => self.notice(process)?,
+            Move::Instruction(place) => {
+                let instruction = self.process(place).instructions.pop_front();
+                let instruction = instruction.ok_or("no instruction")?;
+                self.step(place, node::Input::Instruction(instruction))?;
+            }
+            Move::Order(place) => {
+                let line = self.process(place).line.ok_or("no line")?;
+                let order = self.lines[line].orders.written.pop_front();
+                self.step(place, node::Input::Order(order.ok_or("no order")?))?;
+            }
+            Move::Asked(place) => self.have(place)?,
+            Move::Announced(place) => self.take_what_was_announced(place)?,
+            Move::Keep(place) => self.keep(place),
+            Move::WriteReplies(place) => {
+                let draw = &mut self.draw;
+                let replies = &mut self.nodes.get_mut(&place).ok_or("nobody")?.replies;
+                replies.write(1 + draw.pick(replies.outbox.len()));
+            }
+            Move::WriteReports(place) => {
+                let line = self.process(place).line.ok_or("no line")?;
+                let reports = &mut self.lines[line].reports;
+                reports.write(1 + self.draw.pick(reports.outbox.len()));
+            }
+            Move::WriteChannel(from, to) => {
+                let pipe = self.process(from).write_ends[&to];
+                let pipe = &mut self.pipes[pipe];
+                pipe.write(1 + self.draw.pick(pipe.outbox.len()));
+            }
+            Move::WriteOrders(place) => {
+                let line = self.observer.as_ref().ok_or("no observer")?.lines[&place];
+                let orders = &mut self.lines[line].orders;
+                orders.write(1 + self.draw.pick(orders.outbox.len()));
+            }
+            Move::WriteAnswers => {
+                let answers = &mut self.observer.as_mut().ok_or("no observer")?.answers;
+                answers.write(1 + self.draw.pick(answers.outbox.len()));
+            }
+            Move::Request => {
+                let observer = self.observer.as_mut().ok_or("no observer")?;
+                let request = observer.requests.pop_front().ok_or("no request")?;
+                self.step_observer(observer::Input::Request(request))?;
+            }
+            Move::Report(place) => {
+                let line = self.observer.as_ref().ok_or("no observer")?.lines[&place];
+                let report = self.lines[line].reports.written.pop_front();
+                let report = report.ok_or("no report")?;
+                self.step_observer(observer::Input::Report(place, report))?;
+            }
+            Move::Kill => self.kill_somebody(),
+            Move::Close => self.close()?,
+            Move::BeginAgain => self.begin_again()?,
+        }
+        Ok(())
+    }
+}
