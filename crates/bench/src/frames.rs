@@ -60,7 +60,7 @@ pub(crate) fn measure(
     child.sender.close();
     let counted = next()?;
     let seconds = began.elapsed().as_secs_f64();
-    child.wait()?;
+    child.process.wait()?;
     cpus.anywhere()?;
     match counted {
         Some(counted) if counted == frames => Ok(frames as f64 / seconds),

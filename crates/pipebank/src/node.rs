@@ -16,9 +16,10 @@
 //! outboxes, nor the observer's orders. A node ends at the end of file of its instructions, whatever
 //! it waits for.
 //!
-//! `node/load.rs` is the loop of a node that runs freely; `node/lasting.rs` what is done besides in a bank
-//! that lasts.
+//! `node/incoming.rs` looks for what is wanted; `node/load.rs` is the loop of a node that runs freely;
+//! `node/lasting.rs` what is done besides in a bank that lasts.
 
+mod incoming;
 mod lasting;
 mod load;
 
@@ -33,6 +34,7 @@ use bank::member::Frame;
 use bank::messages::{Instruction, Order, Reply, Report};
 use bank::node::{Effect, Input};
 
+use self::incoming::{next_frame, read_ahead, read_to_end};
 use self::lasting::Lasting;
 
 pub use self::lasting::Keeping;
@@ -131,6 +133,8 @@ pub struct Node {
     reading: Scratch,
     /// What batches are written into.
     writing: Scratch,
+    /// Channels may come from other hosts: all of what was written is on its way before their end.
+    has_far_channels: bool,
     /// Its journal, in a bank that lasts.
     lasting: Option<Box<Lasting>>,
 }
@@ -191,6 +195,7 @@ impl Node {
             runs_freely: false,
             reading: Scratch::default(),
             writing: Scratch::default(),
+            has_far_channels: false,
             lasting,
         };
         if let Some(keeping) = keeping {
@@ -200,6 +205,15 @@ impl Node {
             }
         }
         Ok(node)
+    }
+
+    /// The same, where channels come from other hosts too.
+    #[must_use]
+    pub fn with_far_channels(self, has_far_channels: bool) -> Self {
+        Self {
+            has_far_channels,
+            ..self
+        }
     }
 
     /// Runs until the end of file of the instructions.
@@ -323,7 +337,7 @@ impl Node {
         let found = match wanted {
             Wanted::Frame(_) => next_frame(incoming),
             Wanted::Ahead(_, frames) => read_ahead(incoming, frames),
-            Wanted::ToEnd(_) => read_to_end(incoming),
+            Wanted::ToEnd(_) => read_to_end(incoming, self.has_far_channels),
         };
         let found = found.map_err(|source| NodeError::Pipe {
             on: format!("channel from node {}", self.value.sender(from)),
@@ -445,39 +459,6 @@ impl Node {
         }
         Ok(())
     }
-}
-
-fn next_frame(incoming: &mut Receiver<Frame>) -> Result<Option<Input>, pipes::Error> {
-    loop {
-        if let Some(frame) = incoming.next_frame()? {
-            return Ok(Some(Input::Frame(frame)));
-        }
-        match incoming.fill()? {
-            Fill::More => {}
-            Fill::Empty => return Ok(None),
-            Fill::Ended => return Ok(Some(Input::End)),
-        }
-    }
-}
-
-fn read_ahead(incoming: &mut Receiver<Frame>, frames: u64) -> Result<Option<Input>, pipes::Error> {
-    /// What every frame between nodes takes at least: they are counted only where there are enough.
-    const SMALLEST_FRAME: u64 = 14;
-    while incoming.fill()? == Fill::More {}
-    let there_may_be = incoming.buffered() as u64 / SMALLEST_FRAME;
-    if there_may_be < frames && !incoming.is_ended() {
-        return Ok(None);
-    }
-    let there_are = incoming.frames_ahead()?.len() as u64;
-    let is_over = there_are >= frames || incoming.is_ended();
-    Ok(is_over.then_some(Input::Ahead(there_are)))
-}
-
-/// Reads what a dead node has left: all of that is in the pipe, whose end of file may never come, where
-/// somebody else holds it open. A part of a frame at the end was never sent.
-fn read_to_end(incoming: &mut Receiver<Frame>) -> Result<Option<Input>, pipes::Error> {
-    while incoming.fill()? == Fill::More {}
-    Ok(Some(Input::Found(incoming.frames_ahead()?)))
 }
 
 fn on(pipe: &'static str) -> impl Fn(pipes::Error) -> NodeError {

@@ -114,7 +114,7 @@ impl Node {
     fn end(mut self) {
         self.child.sender.close();
         while next(&mut self.child.receiver).is_some() {}
-        assert_eq!(self.child.wait().unwrap(), Death::Exit(0));
+        assert_eq!(self.child.process.wait().unwrap(), Death::Exit(0));
     }
 }
 
@@ -146,7 +146,7 @@ impl Observer {
     fn end(mut self) {
         self.0.sender.close();
         while next(&mut self.0.receiver).is_some() {}
-        assert_eq!(self.0.wait().unwrap(), Death::Exit(0));
+        assert_eq!(self.0.process.wait().unwrap(), Death::Exit(0));
     }
 }
 
@@ -337,8 +337,8 @@ fn a_snapshot_is_collected_when_it_is_complete_and_never_again_after_a_death() {
     assert_eq!(observer.answer(), transit);
     assert_eq!(observer.answer(), Answer::Collected);
 
-    nodes[1].child.kill();
-    nodes[1].child.wait().unwrap();
+    nodes[1].child.process.kill();
+    nodes[1].child.process.wait().unwrap();
     observer.request(&Request::Collect { first, last });
     let node = Place(1);
     assert_eq!(observer.answer(), Answer::NodeGone { node });

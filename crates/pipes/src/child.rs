@@ -25,7 +25,7 @@ use nix::sys::stat::SFlag;
 use nix::unistd;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Directory, Error, Hatch, Receiver, Sender, hatch, limits, sys};
+use crate::{Directory, Error, Hatch, RawEnd, Receiver, Sender, hatch, limits, sys};
 
 /// How a child learns the numbers of its hatch, of a directory it is handed, and of its parent.
 const HATCH: &str = "PIPES_HATCH";
@@ -50,8 +50,26 @@ pub struct Child<O, I> {
     pub receiver: Receiver<I>,
     /// Pipe ends to the child.
     pub hatch: Hatch,
-    process: std::process::Child,
+    /// The child itself.
+    pub process: Process,
 }
+
+/// A running child whose pipes are for somebody else to read and write.
+#[derive(Debug)]
+pub struct Started {
+    /// The write end of the child's standard input.
+    pub input: RawEnd,
+    /// The read end of the child's standard output.
+    pub output: RawEnd,
+    /// Pipe ends to the child.
+    pub hatch: Hatch,
+    /// The child itself.
+    pub process: Process,
+}
+
+/// A child without its pipes.
+#[derive(Debug)]
+pub struct Process(std::process::Child);
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,27 +98,27 @@ impl From<ExitStatus> for Death {
     }
 }
 
-impl<O, I> Child<O, I> {
+impl Process {
     /// The child's process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.process.id()
+        self.0.id()
     }
 
-    /// Kills the child with SIGKILL, if it still runs; [`Child::wait`] tells how it really ended.
+    /// Kills the child with SIGKILL, if it still runs; [`Process::wait`] tells how it really ended.
     pub fn kill(&mut self) {
         // It fails only where the child was waited for already, and then there is nobody to kill.
-        let _ = self.process.kill();
+        let _ = self.0.kill();
     }
 
     /// Waits until the child has ended. To be called after the end of file on its replies, after
-    /// [`Child::kill`], or when it is known to have: else it waits as long as the child likes.
+    /// [`Process::kill`], or when it is known to have: else it waits as long as the child likes.
     ///
     /// # Errors
     ///
     /// The kernel knows no such child.
     pub fn wait(&mut self) -> Result<Death, Error> {
-        let status = self.process.wait();
+        let status = self.0.wait();
         let status = status.map_err(|source| Error::system("wait for a child", source))?;
         Ok(Death::from(status))
     }
@@ -122,6 +140,25 @@ where
     O: Serialize,
     I: DeserializeOwned,
 {
+    let started = start(program, arguments, held)?;
+    Ok(Child {
+        sender: started.input.into_sender(),
+        receiver: started.output.into_receiver(),
+        hatch: started.hatch,
+        process: started.process,
+    })
+}
+
+/// Starts `program` as [`spawn`] does, for somebody who carries frames and does not read them.
+///
+/// # Errors
+///
+/// As for [`spawn`].
+pub fn start(
+    program: &Path,
+    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    held: Option<&Directory>,
+) -> Result<Started, Error> {
     /// What passes an exec by its number passes every exec, so children are started one at a time.
     /// Whoever starts others (`Command`), in another thread meanwhile, would lend them what is for
     /// this child.
@@ -151,11 +188,22 @@ where
             program: program.display().to_string(),
             source,
         })?;
-    Ok(Child {
-        sender: commands.write.into_sender(),
-        receiver: replies.read.into_receiver(),
+    Ok(Started {
+        input: commands.write,
+        output: replies.read,
         hatch: ours,
-        process,
+        process: Process(process),
+    })
+}
+
+/// Ignores the signals that ask a whole group to end: somebody else ends this process in order.
+///
+/// # Errors
+///
+/// The kernel refused.
+pub fn leave_signals_to_others() -> Result<(), Error> {
+    LEFT_TO_THE_PARENT.into_iter().try_for_each(|signal| {
+        sys::ignore(signal).map_err(|errno| Error::system("ignore a signal", errno))
     })
 }
 
@@ -207,9 +255,7 @@ where
     if unistd::getppid().as_raw() != parent {
         return Err(Error::NotAChild);
     }
-    for signal in LEFT_TO_THE_PARENT {
-        sys::ignore(signal).map_err(|errno| Error::system("ignore a signal", errno))?;
-    }
+    leave_signals_to_others()?;
     limits::outlive_the_file_size_limit()?;
     // The parent may hold signals back (`Patience::hold`), and a child inherits that. Not before they
     // are ignored: one that came meanwhile would still end it.
@@ -248,6 +294,12 @@ pub fn close_inherited_on_exec() -> Result<(), Error> {
         let _ = sys::set_close_on_exec(fd, true);
     }
     Ok(())
+}
+
+/// The pid of this process's parent; another one from the moment on at which that has died.
+#[must_use]
+pub fn parent_pid() -> u32 {
+    unistd::getppid().as_raw().unsigned_abs()
 }
 
 /// The number that the parent has left in the environment, if it has.

@@ -143,6 +143,24 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Option<(T, usize)>, E
     Ok(Some((value, HEADER + used)))
 }
 
+/// How many of these bytes are whole frames, from the first on. What cannot be a frame counts as one, to
+/// its end: whoever reads it will say so.
+#[must_use]
+pub fn whole_frames(bytes: &[u8]) -> usize {
+    let mut whole = 0;
+    while let Some((header, _)) = bytes[whole..].split_first_chunk::<HEADER>() {
+        let length = usize::from(u16::from_le_bytes(*header));
+        if !(HEADER..=MAX_FRAME).contains(&length) {
+            return bytes.len();
+        }
+        if length > bytes.len() - whole {
+            break;
+        }
+        whole += length;
+    }
+    whole
+}
+
 /// A value by itself, of any length, for a place that says how long it is.
 ///
 /// # Errors
@@ -216,6 +234,22 @@ mod tests {
         encode(&7u64, &mut bytes).unwrap();
         for part in 0..bytes.len() {
             assert!(decode::<u64>(&bytes[..part]).unwrap().is_none());
+        }
+    }
+
+    #[test]
+    fn whole_frames_end_where_a_part_of_one_begins() {
+        let mut bytes = Vec::new();
+        encode(&7u64, &mut bytes).unwrap();
+        let one = bytes.len();
+        encode(&8u64, &mut bytes).unwrap();
+        for part in 0..=bytes.len() {
+            let whole = whole_frames(&bytes[..part]);
+            assert_eq!(whole, part / one * one, "of {part} bytes");
+        }
+        for no_frame in [[0xff, 0xff, 1], [1, 0, 1], [0, 0, 1]] {
+            let bytes = [&bytes[..one], &no_frame].concat();
+            assert_eq!(whole_frames(&bytes), bytes.len());
         }
     }
 

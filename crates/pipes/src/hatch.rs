@@ -18,28 +18,10 @@ use nix::unistd;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::frame::{self, MAX_FRAME};
-use crate::{Error, WaitSet, sys};
+use crate::{Error, RawEnd, WaitSet, sys};
 
 /// The most descriptors that one message carries (the kernel's `SCM_MAX_FD`).
 pub const MAX_DESCRIPTORS: usize = 253;
-
-/// A pipe end on its way to the process that will use it: whoever carries it cannot read or write.
-#[derive(Debug)]
-pub struct RawEnd(pub(crate) OwnedFd);
-
-impl RawEnd {
-    /// Makes it the sending end that it is.
-    #[must_use]
-    pub fn into_sender<T: Serialize>(self) -> crate::Sender<T> {
-        crate::Sender::new(self.0)
-    }
-
-    /// Makes it the receiving end that it is.
-    #[must_use]
-    pub fn into_receiver<T: DeserializeOwned>(self) -> crate::Receiver<T> {
-        crate::Receiver::new(self.0)
-    }
-}
 
 /// Both ends of a new pipe.
 #[derive(Debug)]
@@ -119,7 +101,16 @@ impl Hatch {
     pub fn announce<T: Serialize>(&self, what: &T, ends: Vec<RawEnd>) -> Result<HandOver, Error> {
         let mut room = [0; MAX_FRAME];
         let length = frame::encode_at(what, &mut room)?;
-        let frame = [IoSlice::new(&room[..length])];
+        self.announce_frame(&room[..length], ends)
+    }
+
+    /// Hands `ends` over as [`Hatch::announce`] does, where what they are for is a frame already.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Hatch::announce`].
+    pub fn announce_frame(&self, frame: &[u8], ends: Vec<RawEnd>) -> Result<HandOver, Error> {
+        let frame = [IoSlice::new(frame)];
         let raw: Vec<RawFd> = ends.iter().map(|end| end.0.as_raw_fd()).collect();
         let rights = [ControlMessage::ScmRights(&raw)];
         let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;

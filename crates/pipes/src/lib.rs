@@ -25,6 +25,7 @@ mod needs;
 mod patience;
 mod placement;
 mod poller;
+mod raw;
 mod stream;
 #[allow(unsafe_code)]
 mod sys;
@@ -34,12 +35,15 @@ use std::io;
 
 use nix::errno::Errno;
 
-pub use child::{Child, Death, Parent, close_inherited_on_exec, parent, spawn};
+pub use child::{
+    Child, Death, Parent, Process, Started, close_inherited_on_exec, leave_signals_to_others,
+    parent, parent_pid, spawn, start,
+};
 pub use deaths::Deaths;
 pub use directory::{Directory, is_ours};
 pub use end::{Fill, Flush, Frames, Receiver, Scratch, Sender};
-pub use frame::{MAX_FRAME, decode, encode, from_bytes, to_bytes};
-pub use hatch::{HandOver, Hatch, MAX_DESCRIPTORS, PipeEnds, RawEnd, pipe};
+pub use frame::{MAX_FRAME, decode, encode, from_bytes, to_bytes, whole_frames};
+pub use hatch::{HandOver, Hatch, MAX_DESCRIPTORS, PipeEnds, pipe};
 pub use limits::{
     DescriptorLimit, cpu_time, descriptor_limit, outlive_the_file_size_limit,
     raise_descriptor_limit,
@@ -49,6 +53,7 @@ pub use needs::{Needs, Shortage};
 pub use patience::{Caught, Patience};
 pub use placement::{Yielder, give_way, share_a_place_among, stay_on_cpu, stay_on_this_cpu};
 pub use poller::{Poller, Token};
+pub use raw::{Moved, RawEnd};
 pub use stream::{
     Input, Read, Terminal, has_room, open_to_read, open_to_write, read_patiently, write_patiently,
 };

@@ -82,6 +82,12 @@ impl Patience {
             .is_some_and(|deadline| Instant::now() >= deadline)
     }
 
+    /// Whether there is any left: no signal waits to be read, and the time is not over.
+    #[must_use]
+    pub fn is_left(&self) -> bool {
+        self.pause(Duration::ZERO).unwrap_or(true)
+    }
+
     /// The next signal that has arrived, if any.
     ///
     /// # Errors

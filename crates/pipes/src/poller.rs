@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use crate::Error;
@@ -62,6 +63,20 @@ impl Poller {
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(Error::system("wait for a pipe", errno)),
             }
+        }
+    }
+
+    /// Waits as [`Poller::wait`] does, but no longer than this, also where that is less than a
+    /// millisecond.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refused.
+    pub fn wait_briefly(&self, ready: &mut Vec<Token>, pause: Duration) -> Result<(), Error> {
+        let mut waits = [PollFd::new(self.0.0.as_fd(), PollFlags::POLLIN)];
+        match ppoll(&mut waits, Some(pause.into()), None) {
+            Ok(_) | Err(Errno::EINTR) => self.wait(ready, Some(Instant::now())),
+            Err(errno) => Err(Error::system("wait for a pipe", errno)),
         }
     }
 

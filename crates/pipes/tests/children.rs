@@ -119,7 +119,7 @@ fn ask(child: &mut Started, what: Ask) -> Report {
 fn end(mut child: Started) -> Death {
     child.sender.close();
     while next(&mut child.receiver).is_some() {}
-    child.wait().unwrap()
+    child.process.wait().unwrap()
 }
 
 /// The directories that a process has open.
@@ -299,7 +299,7 @@ fn be_parent(path: &Path) {
     let _children = [(); 2].map(|()| {
         let mut child = start("survivor", Some(&directory));
         ask(&mut child, Ask::Report);
-        println!("{}", child.pid());
+        println!("{}", child.process.pid());
         child
     });
     loop {

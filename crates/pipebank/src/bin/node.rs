@@ -13,7 +13,7 @@ const BY_HAND: &str = "\
 node: this program holds one account of the bank, and is started by master, which gives it its
 pipes; it does nothing by itself. Run `master SCRIPT`, or `master --help`.";
 
-/// `node ID DEPOSIT [--verbose]`, as master calls it; in a bank that lasts also `--journal=NAME --run=N
+/// `node ID DEPOSIT [--verbose] [--hosts]`, as master calls it; in a bank that lasts also `--journal=NAME --run=N
 /// --writer=N [--sync]` and, where it is started again, `--answered=N`.
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -30,6 +30,8 @@ fn main() -> ExitCode {
     let verbose = options.iter().any(|option| option == "--verbose");
     let keeping = keeping(options);
     let node = Node::new(NodeId(id), deposit, verbose, parent, keeping.as_ref());
+    let has_far_channels = options.iter().any(|option| option == "--hosts");
+    let node = node.map(|node| node.with_far_channels(has_far_channels));
     match node.and_then(Node::run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

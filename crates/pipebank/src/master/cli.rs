@@ -59,14 +59,16 @@ pub(super) enum Sub {
 }
 
 impl Cli {
-    /// The command line, or the exit of a process that was asked for help or misused.
-    pub(super) fn from_command_line() -> Self {
+    /// The command line, or the exit of a process that was asked for help or misused: silent, where
+    /// another one says so.
+    pub(super) fn from_command_line(is_to_speak: bool) -> Self {
         let arguments: Vec<OsString> = env::args_os().collect();
         let cli = match Self::try_parse_from(&arguments) {
             Ok(cli) => cli,
+            Err(error) if !is_to_speak => process::exit(error.exit_code()),
             Err(error) => refuse(&arguments, &error),
         };
-        if let Some(script) = &cli.script.script {
+        if let Some(script) = cli.script.script.as_ref().filter(|_| is_to_speak) {
             must_be_no_subcommand(script);
         }
         cli

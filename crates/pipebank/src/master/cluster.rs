@@ -5,6 +5,7 @@
 
 use std::time::Instant;
 
+use hosts::Hosts;
 use pipes::{Deaths, Needs, Patience, Poller, Token};
 
 use super::lasting::DataDir;
@@ -24,6 +25,7 @@ pub(super) const OTHER_DESCRIPTORS: u64 = 24;
 pub(super) const SIGNALS: Token = 0;
 pub(super) const INPUT: Token = 1;
 const DEATHS: Token = 2;
+const HOSTS: Token = 3;
 const OBSERVER: Token = 4;
 const NODES: Token = 6;
 
@@ -45,6 +47,8 @@ pub(super) struct Node {
 #[derive(Debug)]
 pub(super) struct Cluster<'p> {
     pub(super) programs: Programs,
+    /// Where processes are.
+    pub(super) hosts: Hosts,
     run_dir: Option<RunDir>,
     /// Where the bank lives, if it lasts.
     pub(super) data: Option<DataDir>,
@@ -68,14 +72,17 @@ pub(super) struct Cluster<'p> {
 impl<'p> Cluster<'p> {
     pub(super) fn new(
         programs: Programs,
+        mut hosts: Hosts,
         run_dir: Option<RunDir>,
         patience: &'p Patience,
-    ) -> Result<Self, pipes::Error> {
+    ) -> Result<Self, Stop> {
         let (poller, deaths) = (Poller::new()?, Deaths::hold()?);
         patience.watch(&poller, SIGNALS)?;
         deaths.watch(&poller, DEATHS)?;
+        hosts.watch(&poller, HOSTS)?;
         Ok(Self {
             programs,
+            hosts,
             run_dir,
             data: None,
             poller,
@@ -100,8 +107,8 @@ impl<'p> Cluster<'p> {
     pub(super) fn start_observer(&mut self) -> Result<(), Stop> {
         let mut arguments = self.verbosity();
         arguments.extend(self.data.as_ref().map(|_| "--lasting".to_owned()));
-        let child = pipes::spawn(&self.programs.observer, arguments, None)?;
-        self.observer = Some(Incarnation::new(child, OBSERVER, &self.poller)?);
+        let started = pipes::start(&self.programs.observer, arguments, None)?;
+        self.observer = Some(Incarnation::new(started.into(), OBSERVER, &self.poller)?);
         self.publish()
     }
 
@@ -112,9 +119,10 @@ impl<'p> Cluster<'p> {
         id: NodeId,
         deposit: u64,
     ) -> Result<(), Stop> {
-        let (orders, reports) = (pipes::pipe()?, pipes::pipe()?);
-        let child = self.spawn_node(place, id, deposit, None)?;
-        let process = Incarnation::new(child, token_of(place), &self.poller)?;
+        let (node, observer) = (Process::Node(place), Process::Observer);
+        let (orders, reports) = (self.pipe(observer, node)?, self.pipe(node, observer)?);
+        let started = self.spawn_node(place, id, deposit, None)?;
+        let process = Incarnation::new(started, token_of(place), &self.poller)?;
         self.nodes.resize_with(place.index(), || None);
         self.nodes.push(Some(Node {
             id,
@@ -126,8 +134,8 @@ impl<'p> Cluster<'p> {
             return Ok(());
         }
         let handed = self
-            .hand_over(Process::Node(place), vec![orders.read, reports.write])
-            .and_then(|()| self.hand_over(Process::Observer, vec![orders.write, reports.read]));
+            .hand_over(node, vec![orders.1, reports.0])
+            .and_then(|()| self.hand_over(observer, vec![orders.0, reports.1]));
         if handed.is_err()
             && let Some(mut node) = self.nodes.pop().flatten()
         {
@@ -192,7 +200,7 @@ impl<'p> Cluster<'p> {
 
     /// The next reply of a node that has been read.
     #[inline]
-    pub(super) fn reply(&mut self, node: Place) -> Result<Option<Reply>, pipes::Error> {
+    pub(super) fn reply(&mut self, node: Place) -> Result<Option<Reply>, hosts::Error> {
         let Some(Some(Node { process, .. })) = self.nodes.get_mut(node.index()) else {
             return Ok(None);
         };
@@ -205,7 +213,7 @@ impl<'p> Cluster<'p> {
     }
 
     /// The next answer of the observer that has been read.
-    pub(super) fn answer(&mut self) -> Result<Option<Answer>, pipes::Error> {
+    pub(super) fn answer(&mut self) -> Result<Option<Answer>, hosts::Error> {
         let Some(observer) = &mut self.observer else {
             return Ok(None);
         };
@@ -267,7 +275,7 @@ impl<'p> Cluster<'p> {
 
     /// The pid of a node; 0 where it could not be started.
     pub(super) fn pid(&self, place: Place) -> u32 {
-        self.node(place).map_or(0, |node| node.process.child.pid())
+        self.node(place).map_or(0, |node| node.process.pid())
     }
 
     /// Writes what was appended.
@@ -304,7 +312,13 @@ impl<'p> Cluster<'p> {
 
     /// Reads from a process what is there, or writes what it has room for. What a node of before
     /// the last KillAll had to say is of no interest.
-    pub(super) fn serve(&mut self, token: Token) -> Result<(), pipes::Error> {
+    pub(super) fn serve(&mut self, token: Token) -> Result<(), Stop> {
+        if token == HOSTS {
+            return match self.hosts.trouble() {
+                Some(error) => Err(error.into()),
+                None => Ok(()),
+            };
+        }
         if token == DEATHS {
             return self.bury_the_dead();
         }
@@ -326,19 +340,17 @@ impl<'p> Cluster<'p> {
     }
 
     /// Takes note of those that have ended: most of them are known by the end of what they say.
-    fn bury_the_dead(&mut self) -> Result<(), pipes::Error> {
+    fn bury_the_dead(&mut self) -> Result<(), Stop> {
         while let Some(pid) = self.deaths.next()? {
-            let is_it = |node: &Option<Node>| {
-                node.as_ref()
-                    .is_some_and(|node| node.process.child.pid() == pid)
-            };
+            let is_it =
+                |node: &Option<Node>| node.as_ref().is_some_and(|node| node.process.is_here(pid));
             if let Some(index) = self.nodes.iter().position(is_it)
                 && let Some(node) = &mut self.nodes[index]
             {
                 node.process.bury()?;
                 self.news.push(Process::Node(Place::at(index)));
             } else if let Some(observer) = &mut self.observer
-                && observer.child.pid() == pid
+                && observer.is_here(pid)
             {
                 observer.bury()?;
                 self.news.push(Process::Observer);
@@ -361,7 +373,7 @@ impl<'p> Cluster<'p> {
     /// Kills a node with SIGKILL; its death is noticed like any other.
     pub(super) fn kill(&mut self, node: Place) {
         if let Some(Some(node)) = self.nodes.get_mut(node.index()) {
-            node.process.child.kill();
+            node.process.kill();
         }
     }
 
@@ -380,14 +392,17 @@ impl<'p> Cluster<'p> {
             let nodes = self.nodes.iter().flatten();
             nodes.filter(|node| node.process.fate.is_none())
         };
+        let host = |node: &Node| {
+            let host = self.hosts.name(node.process.host())?;
+            Some((node.id, host.to_owned()))
+        };
         let incarnations = || living().map(|node| (node.id, node.incarnation));
         run_dir
             .publish(&Pids {
                 master: std::process::id(),
-                observer: observer.map(|observer| observer.child.pid()),
-                nodes: living()
-                    .map(|node| (node.id, node.process.child.pid()))
-                    .collect(),
+                observer: observer.map(|observer| observer.pid()),
+                nodes: living().map(|node| (node.id, node.process.pid())).collect(),
+                hosts: (self.hosts.count() > 1).then(|| living().filter_map(host).collect()),
                 incarnations: self.data.as_ref().map(|_| incarnations().collect()),
             })
             .map_err(Stop::from)

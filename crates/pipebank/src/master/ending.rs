@@ -7,6 +7,7 @@ use pipes::Caught;
 
 use super::cluster::{Cluster, INPUT, SIGNALS};
 use super::mesh::Ends;
+use super::shared::Stop;
 use bank::master::Fate;
 
 /// How long processes have to end by themselves before they are killed.
@@ -54,17 +55,17 @@ impl fmt::Display for Unclean {
 impl Cluster<'_> {
     /// Ends every process: closes its commands, waits until it has ended, and kills it where it
     /// does not within the grace, or at once where another signal asks for it.
-    pub(super) fn end_all(&mut self, ending: Ending) -> Result<Ended, pipes::Error> {
+    pub(super) fn end_all(&mut self, ending: Ending) -> Result<Ended, Stop> {
         // Of those that are dead already, everything is known.
         self.observer.take_if(|observer| observer.fate.is_some());
         for node in &mut self.nodes {
             node.take_if(|node| node.process.fate.is_some());
         }
         for node in self.nodes.iter_mut().flatten() {
-            node.process.child.sender.close();
+            node.process.sender.close();
         }
         if let Some(observer) = &mut self.observer {
-            observer.child.sender.close();
+            observer.sender.close();
         }
         let grace = Instant::now() + GRACE;
         let deadline = self.patience.deadline();
@@ -129,10 +130,10 @@ impl Cluster<'_> {
 
     fn kill_everybody(&mut self) {
         for node in self.nodes.iter_mut().flatten() {
-            node.process.child.kill();
+            node.process.kill();
         }
         if let Some(observer) = &mut self.observer {
-            observer.child.kill();
+            observer.kill();
         }
     }
 }

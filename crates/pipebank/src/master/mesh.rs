@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use pipes::{HandOver, RawEnd};
+use hosts::End;
 use serde::Serialize;
 
 use super::cluster::{Cluster, OTHER_DESCRIPTORS};
+use super::process::Handed;
 use super::shared::Stop;
 use bank::id::Place;
 use bank::master::Process;
@@ -26,8 +27,8 @@ const UNREAD: usize = 256;
 /// The ends of channels that are not handed over yet, by (from, to).
 #[derive(Debug, Default)]
 pub(super) struct Ends {
-    pub(super) write: HashMap<(Place, Place), RawEnd>,
-    pub(super) read: HashMap<(Place, Place), RawEnd>,
+    pub(super) write: HashMap<(Place, Place), End>,
+    pub(super) read: HashMap<(Place, Place), End>,
 }
 
 /// With how many others a new node is connected at once so that descriptors suffice: where it is
@@ -49,9 +50,9 @@ impl Cluster<'_> {
         }
         self.laid += channels.len() as u64;
         for channel in channels {
-            let ends = pipes::pipe()?;
-            self.ends.write.insert(*channel, ends.write);
-            self.ends.read.insert(*channel, ends.read);
+            let (write, read) = self.pipe(Process::Node(channel.0), Process::Node(channel.1))?;
+            self.ends.write.insert(*channel, write);
+            self.ends.read.insert(*channel, read);
         }
         Ok(())
     }
@@ -64,7 +65,7 @@ impl Cluster<'_> {
         let Ends { write, read } = &mut self.ends;
         let outgoing = opening.outgoing.iter();
         let incoming = opening.incoming.iter();
-        let ends: Option<Vec<RawEnd>> = outgoing
+        let ends: Option<Vec<End>> = outgoing
             .map(|to| write.remove(&(node, to.place)))
             .chain(incoming.map(|from| read.remove(&(from.place, node))))
             .collect();
@@ -75,7 +76,7 @@ impl Cluster<'_> {
     }
 
     /// Hands pipe ends over.
-    pub(super) fn hand_over(&mut self, to: Process, ends: Vec<RawEnd>) -> Result<(), Stop> {
+    pub(super) fn hand_over(&mut self, to: Process, ends: Vec<End>) -> Result<(), Stop> {
         self.announce(to, &(), ends)
     }
 
@@ -85,22 +86,21 @@ impl Cluster<'_> {
         &mut self,
         to: Process,
         what: &impl Serialize,
-        mut ends: Vec<RawEnd>,
+        mut ends: Vec<End>,
     ) -> Result<(), Stop> {
         let give_up = Instant::now() + HAND_OVER_TIMEOUT;
         let mut ready = Vec::new();
         loop {
-            let hatch = match to {
-                Process::Node(place) => self.node(place).map(|node| &node.process.child.hatch),
-                Process::Observer => self.observer.as_ref().map(|it| &it.child.hatch),
+            let handed = match to {
+                Process::Node(place) => self
+                    .node(place)
+                    .map(|node| node.process.hand_over(what, ends)),
+                Process::Observer => self.observer.as_ref().map(|it| it.hand_over(what, ends)),
             };
-            let Some(hatch) = hatch else {
-                return Ok(());
-            };
-            match hatch.announce(what, ends)? {
-                HandOver::Later(back) if Instant::now() < give_up => ends = back,
-                HandOver::Later(_) => return Err(pipes::Error::TooManyOnTheirWay.into()),
-                HandOver::Done | HandOver::Gone => return Ok(()),
+            match handed.transpose()? {
+                Some(Handed::Later(back)) if Instant::now() < give_up => ends = back,
+                Some(Handed::Later(_)) => return Err(pipes::Error::TooManyOnTheirWay.into()),
+                Some(Handed::Done) | None => return Ok(()),
             }
             self.flush()?;
             // Nothing tells when descriptors have arrived.

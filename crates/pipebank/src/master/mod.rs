@@ -10,8 +10,9 @@
 //! [`cli`] parses the command line, [`commands`] holds what it can ask for, each by itself, and
 //! [`shared`] what they have in common. [`session`] stands between [`bank::master::Master`], who
 //! decides, and everybody else; [`cluster`] holds the processes and the pipes to them, [`mesh`] lays
-//! channels, [`ending`] ends everything, [`finish`] says how that went, [`results`] is standard output,
-//! [`show`] and [`pictures`] draw the run. Never here: what is to be
+//! channels, [`several`] meets other hosts, [`placing`] says which process is where, [`ending`] ends
+//! everything, [`finish`] says how that went, [`results`] is standard output, [`show`] and [`pictures`]
+//! draw the run. Never here: what is to be
 //! done for a command.
 
 mod chronicle;
@@ -23,9 +24,11 @@ mod finish;
 mod lasting;
 mod mesh;
 mod pictures;
+mod placing;
 mod process;
 mod results;
 mod session;
+mod several;
 mod shared;
 mod show;
 mod table;
@@ -37,6 +40,7 @@ use self::cli::{Cli, Sub};
 use self::commands::{
     completions, determine, diagram, import, judge, load, man, outcomes, script, tour, verify,
 };
+use self::several::Rank;
 use self::shared::{Error, Painter};
 
 pub use self::results::JSON_SCHEMA;
@@ -45,7 +49,11 @@ pub use self::results::JSON_SCHEMA;
 #[must_use]
 pub fn run() -> u8 {
     let limited = pipes::outlive_the_file_size_limit();
-    let cli = Cli::from_command_line();
+    let rank = Rank::of_this_process();
+    let cli = Cli::from_command_line(rank.is_none_or(|rank| rank.number == 0));
+    if let Some(rank) = rank.filter(|rank| rank.number > 0) {
+        return several::take_part(rank, &cli);
+    }
     let painter = Painter::new(cli.colour());
     let done = limited
         .map_err(Error::not_started)

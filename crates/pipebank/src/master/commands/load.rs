@@ -35,6 +35,7 @@ use crate::master::cluster::Cluster;
 use crate::master::ending::{Ended, Ending};
 use crate::master::lasting::{DataError, Opened, Script, StandardOutput, TILE};
 use crate::master::mesh;
+use crate::master::several;
 use crate::master::shared::{Error, Stop, inherit_little, status, status_of};
 
 pub(crate) use self::options::LoadOptions;
@@ -63,12 +64,13 @@ fn run_within(options: LoadOptions, patience: &Patience) -> Result<u8, Error> {
 
 /// Everything that can go wrong before anything is started.
 fn prepare(options: LoadOptions, patience: &Patience) -> Result<Run<'_>, Error> {
+    let hosts = several::meet(&options.system, patience)?;
     let (size, deposits) = (options.size()?, options.deposits()?);
     inherit_little()?;
     Cluster::check_room(size, format!("master: {} nodes", size.nodes))?;
     let programs = options.system.programs()?;
-    let cluster = Cluster::new(programs, options.system.run_dir()?, patience);
-    let mut cluster = cluster.map_err(Error::not_started)?;
+    let cluster = Cluster::new(programs, hosts, options.system.run_dir()?, patience);
+    let mut cluster = cluster.map_err(Error::NotStarted)?;
     let mut seed = options.system.seed();
     if let Some(path) = options.data.as_deref() {
         if options.snapshot_every == SnapshotEvery::Never {

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use bank::script::{self, Refusal, ScriptReader};
 use history::Header;
+use hosts::Hosts;
 use journal::Survives;
 use pipes::{Patience, Read, Terminal};
 use sha2::{Digest, Sha256};
@@ -25,6 +26,7 @@ use crate::master::lasting::{DataDir, Opened, Script, StandardOutput};
 use crate::master::pictures::{self, Picture};
 use crate::master::results::Format;
 use crate::master::session::{Session, Settings};
+use crate::master::several;
 use crate::master::shared::{
     Error, Files, Stop, Teller, inherit_little, name_of, prompt::Prompt, status,
 };
@@ -44,6 +46,10 @@ pub(crate) fn run(options: ScriptOptions) -> Result<u8, Error> {
 }
 
 fn run_within(options: ScriptOptions, patience: &Patience) -> Result<u8, Error> {
+    let hosts = match options.check {
+        true => Hosts::default(),
+        false => several::meet(&options.system, patience)?,
+    };
     let file = options.script.clone();
     let file = file.as_deref().filter(|path| *path != Path::new("-"));
     let path = file.map_or_else(|| "-".to_owned(), name_of);
@@ -90,8 +96,14 @@ fn run_within(options: ScriptOptions, patience: &Patience) -> Result<u8, Error> 
         sha256: sha256.map(Into::into),
         ..Header::default()
     };
-    let (session, source, pictures) =
-        prepare(options, path, source, header, (files, data), patience)?;
+    let (session, source, pictures) = prepare(
+        options,
+        path,
+        source,
+        header,
+        (files, data, hosts),
+        patience,
+    )?;
     Ok(to_its_end(session, source, &pictures))
 }
 
@@ -138,7 +150,7 @@ fn prepare(
     path: String,
     mut source: Source,
     mut header: Header,
-    (mut files, data): (Files, Option<Opened>),
+    (mut files, data, hosts): (Files, Option<Opened>, Hosts),
     patience: &Patience,
 ) -> Result<(Session<'_>, Source, Vec<Picture>), Error> {
     let programs = options.system.programs()?;
@@ -171,8 +183,8 @@ fn prepare(
     let out = StandardOutput::of_this_process();
     let data = data.map(|data| data.take_up(script, &out)).transpose()?;
     header.seed = data.as_ref().map(DataDir::seed).or(header.seed);
-    let cluster = Cluster::new(programs, options.system.run_dir()?, patience);
-    let cluster = cluster.map_err(Error::not_started)?.lasting(data);
+    let cluster = Cluster::new(programs, hosts, options.system.run_dir()?, patience);
+    let cluster = cluster.map_err(Error::NotStarted)?.lasting(data);
 
     let mut teller = Teller::Stream(options.system.painter());
     let at_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();

@@ -94,8 +94,13 @@ fn run_within(options: &TourOptions, patience: &Patience) -> Result<u8, Error> {
         Size::mesh(NODES),
         format!("master: the {NODES} nodes of the tour"),
     )?;
-    let cluster = Cluster::new(programs, options.system.run_dir()?, patience);
-    let cluster = cluster.map_err(Error::not_started)?;
+    let cluster = Cluster::new(
+        programs,
+        hosts::Hosts::default(),
+        options.system.run_dir()?,
+        patience,
+    );
+    let cluster = cluster.map_err(Error::NotStarted)?;
     let seed = options.system.seed();
     let header = Header {
         seed: Some(seed),

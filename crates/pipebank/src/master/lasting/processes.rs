@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use super::super::cluster::{Cluster, Node, token_of};
 use super::super::process::Incarnation;
 use super::super::shared::Stop;
-use super::DataDir;
 use bank::id::{NodeId, Place};
 use bank::master::{LastWords, Process};
 use bank::messages::{Announcement, Instruction, Opening};
@@ -20,7 +19,7 @@ impl Cluster<'_> {
     pub(in crate::master) fn last_words(
         &mut self,
         process: Process,
-    ) -> Result<LastWords, pipes::Error> {
+    ) -> Result<LastWords, hosts::Error> {
         if self.data.is_none() {
             return Ok(LastWords::default());
         }
@@ -54,8 +53,8 @@ impl Cluster<'_> {
         match process {
             Process::Observer => return self.start_observer(),
             Process::Node(place) => {
-                let child = self.spawn_node(place, id, deposit, Some(answered))?;
-                let process = Incarnation::new(child, token_of(place), &self.poller)?;
+                let started = self.spawn_node(place, id, deposit, Some(answered))?;
+                let process = Incarnation::new(started, token_of(place), &self.poller)?;
                 let before = self.node(place).map_or(0, |node| node.incarnation);
                 let places = self.nodes.len().max(place.index() + 1);
                 self.nodes.resize_with(places, || None);
@@ -82,10 +81,10 @@ impl Cluster<'_> {
 
     /// Makes pipes between a node and the observer.
     pub(in crate::master) fn introduce(&mut self, place: Place) -> Result<(), Stop> {
-        let (orders, reports) = (pipes::pipe()?, pipes::pipe()?);
-        let ends = vec![orders.read, reports.write];
-        self.announce(Process::Node(place), &Announcement::Observer, ends)?;
-        self.hand_over(Process::Observer, vec![orders.write, reports.read])
+        let (node, observer) = (Process::Node(place), Process::Observer);
+        let (orders, reports) = (self.pipe(observer, node)?, self.pipe(node, observer)?);
+        self.announce(node, &Announcement::Observer, vec![orders.1, reports.0])?;
+        self.hand_over(observer, vec![orders.0, reports.1])
     }
 
     /// Announces the ends of channels that were made, and has a node open them.
@@ -115,11 +114,11 @@ impl Cluster<'_> {
         to: Place,
         laying: u64,
     ) -> Result<(), Stop> {
-        let ends = pipes::pipe()?;
-        self.ends.write.insert((from, to), ends.write);
+        let (write, read) = self.pipe(Process::Node(from), Process::Node(to))?;
+        self.ends.write.insert((from, to), write);
         let laying = Some(laying);
         let announcement = Announcement::Incoming { from, laying };
-        self.announce(Process::Node(to), &announcement, vec![ends.read])
+        self.announce(Process::Node(to), &announcement, vec![read])
     }
 
     /// Hands over the write end of a channel that was kept.
@@ -134,22 +133,5 @@ impl Cluster<'_> {
         };
         let announcement = Announcement::Outgoing { to, received };
         self.announce(Process::Node(from), &announcement, vec![end])
-    }
-
-    /// Starts the process of a node.
-    pub(in crate::master) fn spawn_node(
-        &self,
-        place: Place,
-        id: NodeId,
-        deposit: u64,
-        answered: Option<u64>,
-    ) -> Result<pipes::Child<Instruction, bank::messages::Reply>, pipes::Error> {
-        let mut arguments = vec![id.to_string(), deposit.to_string()];
-        arguments.extend(self.verbosity());
-        if let Some(data) = &self.data {
-            arguments.extend(data.arguments(place, answered));
-        }
-        let held = self.data.as_ref().map(DataDir::held);
-        pipes::spawn(&self.programs.node, arguments, held)
     }
 }

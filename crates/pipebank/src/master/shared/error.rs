@@ -38,6 +38,9 @@ pub(crate) enum Stop {
     Stdout(io::Error),
     #[error("{0}")]
     Pipes(#[from] pipes::Error),
+    /// Another host is lost, or cannot go on.
+    #[error("{0}")]
+    Hosts(hosts::Error),
     #[error("{0}")]
     RunDir(#[from] RunDirError),
     /// A process of a bank that lasts cannot be kept alive.
@@ -54,6 +57,15 @@ pub(crate) enum Stop {
     /// An invariant of the system broke.
     #[error("internal error: {0}")]
     Internal(String),
+}
+
+impl From<hosts::Error> for Stop {
+    fn from(error: hosts::Error) -> Self {
+        match error {
+            hosts::Error::Pipes(error) => Self::Pipes(error),
+            error => Self::Hosts(error),
+        }
+    }
 }
 
 impl From<Broken> for Stop {
@@ -111,6 +123,7 @@ impl Stop {
             Self::Strict
             | Self::Stdout(_)
             | Self::Pipes(_)
+            | Self::Hosts(_)
             | Self::RunDir(_)
             | Self::Data(_)
             | Self::ShownOtherwise { .. } => status::FAILED,

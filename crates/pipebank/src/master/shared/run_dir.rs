@@ -24,6 +24,9 @@ pub(crate) struct Pids {
     pub(crate) master: u32,
     pub(crate) observer: Option<u32>,
     pub(crate) nodes: BTreeMap<NodeId, u32>,
+    /// On which host each is, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hosts: Option<BTreeMap<NodeId, String>>,
     /// Which process each has, from 1, in a bank that lasts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) incarnations: Option<BTreeMap<NodeId, u64>>,

@@ -273,11 +273,11 @@ impl<'p> Run<'p> {
 
     /// Takes in what everybody has said.
     fn take_everything(&mut self) -> Result<(), Error> {
-        while let Some(answer) = self.cluster.answer()? {
+        while let Some(answer) = self.cluster.answer().map_err(Stop::from)? {
             self.take_answer(answer)?;
         }
         for place in self.places() {
-            while let Some(reply) = self.cluster.reply(place)? {
+            while let Some(reply) = self.cluster.reply(place).map_err(Stop::from)? {
                 self.take_reply(place, reply)?;
             }
         }
@@ -359,7 +359,7 @@ impl<'p> Run<'p> {
 
     /// Somebody has died, and what he has said still counts.
     fn bring_back(&mut self, dead: Process, fate: Fate) -> Result<(), Error> {
-        let mut left = self.cluster.last_words(dead)?;
+        let mut left = self.cluster.last_words(dead).map_err(Stop::from)?;
         if let (Process::Node(place), Some(_)) = (dead, &self.load) {
             for reply in std::mem::take(&mut left.replies) {
                 self.take_reply(place, reply)?;

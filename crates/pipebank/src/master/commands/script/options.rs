@@ -69,7 +69,7 @@ pub(crate) struct ScriptOptions {
     pub(super) json: bool,
     /// Only check the script; start nothing
     #[arg(long)]
-    pub(super) check: bool,
+    pub(crate) check: bool,
     /// Write the history of the run, one JSON object an event, to this file
     ///
     /// A history that cannot be written any more ends with its last whole line: that is reported, the

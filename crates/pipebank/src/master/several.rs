@@ -1,0 +1,134 @@
+//! Several hosts: what this process is where `mpirun` has started it, and how it meets the others.
+//!
+//! Rank 0 is master. The others start nodes on their hosts and carry frames, as master says; they are
+//! given the same command line, and take from it what concerns their own host.
+
+use std::env;
+use std::fs;
+use std::path::Path;
+
+use hosts::{Hosts, Introduction};
+use pipes::Patience;
+use sha2::{Digest, Sha256};
+
+use super::cli::{Cli, Sub};
+use super::shared::{Error, Stop, SystemOptions, inherit_little, status};
+use crate::say::say;
+
+/// A process among several that were started together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rank {
+    pub(super) number: usize,
+    pub(super) of: usize,
+}
+
+impl Rank {
+    /// What the launcher says, if it has started several processes: Open MPI, or whoever speaks PMI.
+    pub(super) fn of_this_process() -> Option<Self> {
+        let number = |name: &str| env::var(name).ok()?.parse().ok();
+        let of = |size, rank| {
+            Some(Self {
+                number: number(rank)?,
+                of: number(size)?,
+            })
+        };
+        let rank = of("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK");
+        let rank = rank.or_else(|| of("PMI_SIZE", "PMI_RANK"));
+        rank.filter(|rank| rank.of > 1)
+    }
+}
+
+/// The part of a process that is not master: its exit status.
+pub(super) fn take_part(rank: Rank, cli: &Cli) -> u8 {
+    let Some(system) = system_of(cli) else {
+        // Whatever was asked for, rank 0 does.
+        return status::DONE;
+    };
+    match serve(system) {
+        Ok(()) => status::DONE,
+        Err(error) => {
+            say(format_args!("master (rank {}): {error}", rank.number));
+            status::FAILED
+        }
+    }
+}
+
+/// The options of the system that is to be started, if one is.
+fn system_of(cli: &Cli) -> Option<&SystemOptions> {
+    match &cli.subcommand {
+        None => Some(&cli.script.system).filter(|_| !cli.script.check),
+        Some(Sub::Load(options)) => Some(&options.system),
+        Some(_) => None,
+    }
+}
+
+/// All hosts, as master sees them; only this one, where master was started by itself.
+pub(super) fn meet(system: &SystemOptions, patience: &Patience) -> Result<Hosts, Error> {
+    if Rank::of_this_process().is_none() {
+        return Ok(Hosts::default());
+    }
+    // The thread that carries starts nothing, but holds descriptors.
+    inherit_little()?;
+    let met = Hosts::join(join, introduction(system), || patience.is_left());
+    met.map_err(|error| match error {
+        hosts::Error::Interrupted => Stop::interrupted(patience, "the other hosts").into(),
+        error => Error::NotStarted(error.into()),
+    })
+}
+
+#[cfg(feature = "mpi")]
+fn join() -> Result<hosts::Mpi, hosts::Error> {
+    hosts::Mpi::join()
+}
+
+#[cfg(not(feature = "mpi"))]
+fn join() -> Result<hosts::Nowhere, hosts::Error> {
+    Err(hosts::Error::NotBuiltIn)
+}
+
+/// Starts and carries as master says.
+fn serve(system: &SystemOptions) -> Result<(), hosts::Error> {
+    // Master ends this process in order.
+    pipes::leave_signals_to_others()?;
+    pipes::close_inherited_on_exec()?;
+    pipes::raise_descriptor_limit(u64::MAX)?;
+    let introduction = introduction(system);
+    let programs = system.programs().map(|programs| programs.node);
+    let programs = programs.unwrap_or_default();
+    let programs = programs.parent().map(Path::to_owned).unwrap_or_default();
+    let setup = hosts::Setup {
+        introduction,
+        programs,
+        held: None,
+    };
+    hosts::serve(join, setup)
+}
+
+/// Who this host is.
+fn introduction(system: &SystemOptions) -> Introduction {
+    let host = fs::read_to_string("/proc/sys/kernel/hostname");
+    let host = host.map_or_else(|_| "a host".to_owned(), |name| name.trim().to_owned());
+    let build = || {
+        let programs = system.programs().map_err(|error| error.to_string())?;
+        let master = env::current_exe().map_err(|error| error.to_string())?;
+        let mut digest = Sha256::new();
+        for program in [&master, &programs.node] {
+            let bytes = fs::read(program);
+            digest.update(bytes.map_err(|error| format!("{}: {error}", program.display()))?);
+        }
+        let digest = digest.finalize();
+        Ok(digest
+            .iter()
+            .take(8)
+            .fold(0, |build, byte| build << 8 | u64::from(*byte)))
+    };
+    let (build, trouble) = match build() {
+        Ok(build) => (build, None),
+        Err(trouble) => (0, Some(trouble)),
+    };
+    Introduction {
+        host,
+        build,
+        trouble,
+    }
+}
