@@ -204,10 +204,16 @@ impl Hosts {
         self.others.as_ref().map_or(1, |others| others.names.len())
     }
 
+    /// How the hosts are called; none where there is only one.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        self.others.as_ref().map_or(&[], |others| &others.names)
+    }
+
     /// How a host is called; nothing where there is only one.
     #[must_use]
     pub fn name(&self, host: Host) -> Option<&str> {
-        self.others.as_ref()?.names.get(host).map(String::as_str)
+        self.names().get(host).map(String::as_str)
     }
 
     /// Has a poller say when there is trouble.

@@ -51,14 +51,17 @@ PrintSnapshot
 ";
 
 /// Where the program `master` is, with `node` and `observer` beside it: one folder up from the test
-/// that runs, where cargo puts the programs of the package `pipebank` for that package's tests.
+/// that runs, where cargo puts the programs of the package `pipebank` for that package's tests; or
+/// whatever `PIPEBANK_MASTER` says, so that the same tests run over several hosts
+/// (`scripts/hosts-check`).
 ///
 /// # Panics
 ///
 /// If there is no such program: another package's tests have to see to it that it is built.
 pub fn master() -> &'static str {
     static PATH: LazyLock<String> = LazyLock::new(|| {
-        let path = programs().join("master");
+        let path = std::env::var_os("PIPEBANK_MASTER");
+        let path = path.map_or_else(|| programs().join("master"), PathBuf::from);
         assert!(path.exists(), "{} is not built", path.display());
         path.into_os_string().into_string().expect("UTF-8")
     });
@@ -70,6 +73,16 @@ pub fn programs() -> PathBuf {
     let own = std::env::current_exe().expect("the path of this program");
     let folder = own.parent().and_then(Path::parent);
     folder.expect("a folder above `deps`").to_owned()
+}
+
+/// How many of these are tried: as many as this variable says, where it says something.
+///
+/// # Panics
+///
+/// If that is no number.
+pub fn fewer(variable: &str, usual: u64) -> u64 {
+    let wanted = std::env::var(variable).ok();
+    wanted.map_or(usual, |wanted| wanted.parse().expect("a number"))
 }
 
 /// A file or folder of the repository, by its path from the root.

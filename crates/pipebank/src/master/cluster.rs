@@ -25,7 +25,7 @@ pub(super) const OTHER_DESCRIPTORS: u64 = 24;
 pub(super) const SIGNALS: Token = 0;
 pub(super) const INPUT: Token = 1;
 const DEATHS: Token = 2;
-const HOSTS: Token = 3;
+pub(super) const HOSTS: Token = 3;
 const OBSERVER: Token = 4;
 const NODES: Token = 6;
 

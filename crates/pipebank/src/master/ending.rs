@@ -5,13 +5,19 @@ use std::time::{Duration, Instant};
 
 use pipes::Caught;
 
-use super::cluster::{Cluster, INPUT, SIGNALS};
+use super::cluster::{Cluster, HOSTS, INPUT, SIGNALS};
 use super::mesh::Ends;
 use super::shared::Stop;
 use bank::master::Fate;
 
 /// How long processes have to end by themselves before they are killed.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// The same where several hosts are to end because of a signal: who launched them kills them after a second.
+const GRACE_OF_SEVERAL: Duration = Duration::from_millis(400);
+
+/// How long a host may take to say that what it was told to kill is dead.
+const ANSWER: Duration = Duration::from_millis(300);
 
 /// Why everything ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,11 +73,15 @@ impl Cluster<'_> {
         if let Some(observer) = &mut self.observer {
             observer.sender.close();
         }
-        let grace = Instant::now() + GRACE;
+        let grace = match self.hosts.count() > 1 && ending != Ending::Script {
+            true => GRACE_OF_SEVERAL,
+            false => GRACE,
+        };
+        let grace = Instant::now() + grace;
         let deadline = self.patience.deadline();
         let deadline = deadline.filter(|_| ending == Ending::Script);
         let deadline = deadline.map_or(grace, |deadline| deadline.min(grace));
-        let (mut killed, mut grace_was_over, mut caught) = (false, false, None);
+        let (mut killed, mut grace_was_over, mut caught) = (None, false, None);
         while self.is_anybody_alive() {
             let too_late = Instant::now() >= deadline;
             let mut at_once = ending == Ending::AtOnce;
@@ -80,17 +90,27 @@ impl Cluster<'_> {
                 at_once |= ending == Ending::Signalled || caught.is_some();
                 caught = caught.or(Some(signal));
             }
-            if !killed && (at_once || too_late) {
+            if killed.is_none() && (at_once || too_late) {
                 self.kill_everybody();
-                killed = true;
+                killed = Some(Instant::now() + ANSWER);
                 grace_was_over = too_late && !at_once;
             }
-            let deadline = (!killed).then_some(deadline);
+            if killed.is_some_and(|answer| Instant::now() >= answer) {
+                self.give_up_elsewhere();
+            }
+            let deadline = match killed {
+                None => Some(deadline),
+                Some(answer) => (self.hosts.count() > 1).then_some(answer),
+            };
             let mut ready = std::mem::take(&mut self.ready);
             self.poller.wait(&mut ready, deadline)?;
             for token in &ready {
                 match *token {
                     SIGNALS => {}
+                    HOSTS => {
+                        let _ = self.hosts.trouble();
+                        self.give_up_elsewhere();
+                    }
                     // Input that nobody reads now must not keep the loop awake.
                     INPUT => self.poller.unwatch_bytes(std::io::stdin())?,
                     token => self.serve(token)?,
@@ -108,7 +128,7 @@ impl Cluster<'_> {
         let observer = observer.map(|observer| ("the observer".to_owned(), observer.fate));
         let unclean = nodes.chain(observer).filter_map(|(who, fate)| {
             let fate = fate.filter(|fate| !fate.is_clean())?;
-            match killed && fate == Fate::Signal(9) {
+            match killed.is_some() && fate == Fate::Signal(9) {
                 false => Some(Unclean {
                     who,
                     fate: Some(fate),
@@ -126,6 +146,12 @@ impl Cluster<'_> {
         let nodes = self.nodes.iter().flatten();
         self.observer.iter().any(|it| it.fate.is_none())
             || nodes.into_iter().any(|node| node.process.fate.is_none())
+    }
+
+    fn give_up_elsewhere(&mut self) {
+        for node in self.nodes.iter_mut().flatten() {
+            node.process.give_up_elsewhere();
+        }
     }
 
     fn kill_everybody(&mut self) {

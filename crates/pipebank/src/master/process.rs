@@ -121,6 +121,15 @@ impl<O: Serialize, I: DeserializeOwned> Incarnation<O, I> {
         self.body.kill();
     }
 
+    /// What is on another host and has not answered counts as killed.
+    pub(super) fn give_up_elsewhere(&mut self) {
+        if matches!(self.body, Body::There(_)) && self.fate.is_none() {
+            self.fate = Some(Fate::Signal(9));
+            self.sender.close();
+            self.receiver.close();
+        }
+    }
+
     /// Hands it ends of pipes that are for its host, and says what they are for.
     pub(super) fn hand_over(
         &self,

@@ -46,6 +46,8 @@ pub(super) fn take_part(rank: Rank, cli: &Cli) -> u8 {
     };
     match serve(system) {
         Ok(()) => status::DONE,
+        // Rank 0 says so.
+        Err(hosts::Error::NotBuiltIn) => status::MALFORMED,
         Err(error) => {
             say(format_args!("master (rank {}): {error}", rank.number));
             status::FAILED

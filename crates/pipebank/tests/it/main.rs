@@ -15,6 +15,7 @@ mod file_size_limit;
 mod golden;
 mod held_open;
 mod history;
+mod hosts;
 mod import;
 mod judge;
 mod lasting;

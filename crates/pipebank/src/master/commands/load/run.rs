@@ -211,6 +211,7 @@ impl<'p> Run<'p> {
 
     fn outcome(&self, elapsed: Duration, died: Option<Error>) -> Outcome {
         Outcome {
+            hosts: self.cluster.hosts.names().to_vec(),
             nodes: self.options.nodes,
             topology: self.options.topology,
             balance: self.options.balance,

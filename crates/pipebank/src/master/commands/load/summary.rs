@@ -71,7 +71,10 @@ pub(super) struct Summary {
     latency_ms: Latency,
     in_transit: InTransit,
     total: u64,
+    /// On the first host.
     cpu_seconds: f64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hosts: Vec<String>,
     seed: u64,
     /// Where the bank lasts.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,6 +118,8 @@ pub(super) struct Outcome {
     pub(super) elapsed: Duration,
     pub(super) total: u64,
     pub(super) cpu: Duration,
+    /// How the hosts are called, where there are several.
+    pub(super) hosts: Vec<String>,
     pub(super) journals: Option<Journals>,
     /// The death that ended it.
     pub(super) died: Option<Error>,
@@ -156,6 +161,7 @@ impl Summary {
             },
             total: outcome.total,
             cpu_seconds: outcome.cpu.as_secs_f64(),
+            hosts: outcome.hosts,
             seed: outcome.seed,
             journal_bytes: outcome.journals,
             died: match outcome.died {
@@ -237,7 +243,14 @@ impl Summary {
             let bytes = format!("at most {most:.1} MiB on the disk, {end:.1} MiB at the end");
             rows.push(("journals", bytes));
         }
-        rows.push(("CPU", format!("{:.2} s", self.cpu_seconds)));
+        let where_it_is = match &self.hosts[..] {
+            [] => String::new(),
+            [first, ..] => format!(" on {first}"),
+        };
+        rows.push(("CPU", format!("{:.2} s{where_it_is}", self.cpu_seconds)));
+        if !self.hosts.is_empty() {
+            rows.push(("hosts", self.hosts.join(", ")));
+        }
         rows.push(("seed", self.seed.to_string()));
         let mut text = String::new();
         for (name, value) in rows {
