@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::effect::Notice;
 use super::issue::{Issue, Stage};
-use super::{Broken, Effect, Failure, Fate, Master, Process, Said, Step};
+use super::{Broken, Effect, Failure, Fate, Kept, Master, Process, Said, Step};
 use crate::id::{NodeId, Place};
 use crate::messages::{Instruction, Peer, Reply, Request};
 use crate::script::Statement;
@@ -383,7 +383,10 @@ impl Master {
         let Some(fate) = it.fate().cloned() else {
             return Err(Failure::NodeLives { node: it.id });
         };
-        if it.is_running() {
+        let is_running = it.is_running();
+        self.keep(Kept::Restarted(node));
+        let it = &mut self.bank.nodes[node];
+        if is_running {
             // It is there already, to send something again.
             let (id, incarnation, line) = (it.id, it.next_incarnation(), Some(statement.line));
             self.tell_of_restart(line, Some(id), incarnation);

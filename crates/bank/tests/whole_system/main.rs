@@ -272,13 +272,8 @@ fn shrunken(
     Err(format!("{complaint}\nshrunken:\n{small}\n{says}"))
 }
 
-/// A bank that lasts, in which people die all the time.
-fn lasting(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
-    let statements = read_lasting_script(text.as_bytes()).unwrap();
-    let mut draw = Draw::from_seed(seed ^ 0x1a57_1a57);
-    let pieces = [1, 1, 2, 4][draw.pick(4)];
-    let scripts = pieces_of(text, pieces, seed);
-    let disorder = lasting::Disorder {
+fn lasting_disorder(draw: &mut Draw) -> lasting::Disorder {
+    lasting::Disorder {
         deaths: 1 + draw.pick(20) as u32,
         one_in: [3, 10, 30, 100][draw.pick(4)],
         window: [1, 4, 16, 64, 1024, 1024][draw.pick(6)],
@@ -287,7 +282,17 @@ fn lasting(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
         withholding: draw.pick(2) == 0,
         ends: [0, 1, 2, 6][draw.pick(4)],
         life: [30, 300, 1000][draw.pick(3)],
-    };
+        is_fickle: false,
+    }
+}
+
+/// A bank that lasts, in which people die all the time.
+fn lasting(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
+    let statements = read_lasting_script(text.as_bytes()).unwrap();
+    let mut draw = Draw::from_seed(seed ^ 0x1a57_1a57);
+    let pieces = [1, 1, 2, 4][draw.pick(4)];
+    let scripts = pieces_of(text, pieces, seed);
+    let disorder = lasting_disorder(&mut draw);
     let schedule = seed.wrapping_mul(31).wrapping_add(schedule);
     let mut world = lasting::World::new(&scripts, seed, schedule, disorder);
     world.run()?;
@@ -303,23 +308,44 @@ fn lasting(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
     lasting::are_told_the_same(&world, &peace)
 }
 
+/// The same, but scripts are given up when everybody has died.
+fn given_up(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
+    let mut draw = Draw::from_seed(seed ^ 0x91fe_0b0b);
+    let scripts = pieces_of(text, 1 + draw.pick(2), seed);
+    let disorder = lasting::Disorder {
+        ends: 1 + draw.pick(6) as u32,
+        is_fickle: true,
+        ..lasting_disorder(&mut draw)
+    };
+    let schedule = seed.wrapping_mul(31).wrapping_add(schedule);
+    let mut world = lasting::World::new(&scripts, seed, schedule, disorder);
+    world.run()?;
+    lasting::check_what_follows(&world)
+}
+
+fn lasting_text(seed: u64) -> String {
+    match seed % 8 {
+        0 => crowd(seed),
+        1..4 => traffic(seed),
+        4..6 => lasting_script(
+            seed,
+            Size {
+                rounds: 3,
+                ..ONE_SYSTEM
+            },
+        ),
+        _ => lasting_system(seed),
+    }
+}
+
 #[test]
 fn in_a_bank_that_lasts_nobody_notices_a_death() {
-    each_seed(2_000, |seed| {
-        let text = match seed % 8 {
-            0 => crowd(seed),
-            1..4 => traffic(seed),
-            4..6 => lasting_script(
-                seed,
-                Size {
-                    rounds: 3,
-                    ..ONE_SYSTEM
-                },
-            ),
-            _ => lasting_system(seed),
-        };
-        shrunken(&text, seed, lasting)
-    });
+    each_seed(2_000, |seed| shrunken(&lasting_text(seed), seed, lasting));
+}
+
+#[test]
+fn a_script_that_is_given_up_leaves_a_bank_with_all_the_money() {
+    each_seed(2_000, |seed| shrunken(&lasting_text(seed), seed, given_up));
 }
 
 #[test]

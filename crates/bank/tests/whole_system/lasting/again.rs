@@ -80,6 +80,7 @@ impl World {
         let shown = std::mem::take(&mut self.stdout);
         self.earlier.push((shown, failed));
         self.shown.clear();
+        self.image_is_what_is_left()?;
         self.outcomes.clear();
         self.image = self.master.image().map(written_and_read).transpose()?;
         self.ended = self.round - u64::from(self.is_open);
@@ -96,6 +97,9 @@ impl World {
         if !self.shown.starts_with(&shown) {
             shows_what_was_shown(&shown, &self.shown)?;
             self.shown = shown;
+        }
+        if self.disorder.is_fickle && self.draw.pick(2) == 0 {
+            return self.give_up();
         }
         // Another master may be in more of a hurry.
         self.disorder.window = [1, 4, 64, 1024][self.draw.pick(4)];

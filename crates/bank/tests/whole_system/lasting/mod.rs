@@ -4,12 +4,14 @@
 //! Pipes are never mended: who is started again gets new ones, while others may still write into the old
 //! ones, or read from them.
 
+mod abandon;
 mod again;
 mod check;
 mod deaths;
 mod effects;
 mod moves;
 
+pub use self::abandon::check_what_follows;
 pub use self::check::{are_told_the_same, check};
 pub use self::deaths::CutOff;
 
@@ -46,6 +48,8 @@ pub struct Disorder {
     pub ends: u32,
     /// … of which it has at most this many.
     pub life: usize,
+    /// Now and then the script is given up then, and another one follows.
+    pub is_fickle: bool,
 }
 
 /// What may happen next.
@@ -88,7 +92,7 @@ struct Line {
 }
 
 /// What outlives the process of a node.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Kept {
     pub id: NodeId,
     pub deposit: u64,
@@ -165,6 +169,8 @@ pub struct World {
     /// What earlier scripts have shown, and which of their lines have failed.
     pub earlier: Vec<(String, Vec<u64>)>,
     pub restarts: u32,
+    /// How often a script was given up.
+    pub given_up: u32,
     /// How often the script was run again.
     pub runs: u32,
     moves: usize,
@@ -204,6 +210,7 @@ impl World {
             history: Vec::new(),
             earlier: Vec::new(),
             restarts: 0,
+            given_up: 0,
             runs: 0,
             moves: 0,
         }
