@@ -19,7 +19,7 @@ use super::issue::{Issue, Stage};
 use super::{Broken, Effect, Failure, Fate, Kept, Master, Process, Said, Step};
 use crate::id::{NodeId, Place};
 use crate::messages::{Instruction, Peer, Reply, Request};
-use crate::script::Statement;
+use crate::script::{Command, Statement};
 
 /// What a process of a bank that lasts had said when it died.
 #[derive(Clone, Debug, Default)]
@@ -279,7 +279,7 @@ impl Master {
             self.lay(from, to);
         }
         self.wake_senders(node);
-        if let Some((_, Stage::Killing(_))) = self.current {
+        if self.is_killing() {
             self.comebacks.bereft.push(node);
         }
         if let Some(statement) = by_command {
@@ -368,8 +368,19 @@ impl Master {
     pub(super) fn hear_received(&mut self, to: Place, from: Place, laying: u64, received: u64) {
         if self.comebacks.layings.get(&(from, to)) == Some(&laying) {
             self.comebacks.layings.remove(&(from, to));
+            if self.is_killing() {
+                // What it had read ahead was perhaps in the pipe before, and its sender may die before it
+                // has sent it again.
+                self.comebacks.bereft.push(to);
+            }
             self.effects.push(Effect::Attach { from, to, received });
         }
+    }
+
+    /// Whether a node is being killed, and what it has sent was, or is being, read ahead.
+    fn is_killing(&self) -> bool {
+        let is_kill = |it: &Statement| matches!(it.command, Command::KillNode { .. });
+        matches!(&self.current, Some((it, Stage::Begun | Stage::Killing(_))) if is_kill(it))
     }
 
     /// The command `RestartNode`.
