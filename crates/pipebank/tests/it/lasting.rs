@@ -263,8 +263,7 @@ fn a_script_that_was_interrupted_goes_on_where_it_stopped() {
         run.wait().unwrap();
     }
     let other = folder.file("other.txt", "StartMaster\n");
-    let again =
-        "run it again to go on where it stopped, or remove the directory to give the bank up";
+    let again = "run it again to go on where it stopped, or give it up with --abandon";
     let told = format!("--data: bank: s.txt was interrupted: {again}\n");
     folder.run(&["--data", "bank", other]).expect(2, "", &told);
     let told = format!("--data: bank: s.txt was interrupted (with --seed 1): {again}\n");
