@@ -282,6 +282,7 @@ fn lasting_disorder(draw: &mut Draw) -> lasting::Disorder {
         withholding: draw.pick(2) == 0,
         ends: [0, 1, 2, 6][draw.pick(4)],
         life: [30, 300, 1000][draw.pick(3)],
+        notes_every: [None, Some(1), Some(2 + draw.pick(10))][draw.pick(3)],
         is_fickle: false,
     }
 }
@@ -306,6 +307,24 @@ fn lasting(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
     let mut peace = lasting::World::new(&scripts, seed, schedule ^ 1, in_peace);
     peace.run()?;
     lasting::are_told_the_same(&world, &peace)
+}
+
+/// Everybody is killed again and again, always before the script could have been run from its beginning.
+fn hardly_living(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
+    let statements = read_lasting_script(text.as_bytes()).unwrap();
+    let mut draw = Draw::from_seed(seed ^ 0x5150_beef);
+    let scripts = pieces_of(text, 1 + draw.pick(2), seed);
+    let disorder = lasting::Disorder {
+        deaths: draw.pick(20) as u32,
+        ends: u32::MAX,
+        life: 600,
+        notes_every: Some(1 + draw.pick(3)),
+        ..lasting_disorder(&mut draw)
+    };
+    let schedule = seed.wrapping_mul(31).wrapping_add(schedule);
+    let mut world = lasting::World::new(&scripts, seed, schedule, disorder);
+    world.run()?;
+    lasting::check(&world, &scripts, seed, &deposits(&statements))
 }
 
 /// The same, but scripts are given up when everybody has died.
@@ -341,6 +360,11 @@ fn lasting_text(seed: u64) -> String {
 #[test]
 fn in_a_bank_that_lasts_nobody_notices_a_death() {
     each_seed(2_000, |seed| shrunken(&lasting_text(seed), seed, lasting));
+}
+
+#[test]
+fn a_bank_gets_on_however_soon_everybody_is_killed() {
+    each_seed(300, |seed| shrunken(&traffic(seed), seed, hardly_living));
 }
 
 #[test]

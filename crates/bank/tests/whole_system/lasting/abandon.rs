@@ -32,6 +32,7 @@ impl World {
             ));
         }
         self.outcomes.clear();
+        self.noted = None;
         self.kept.retain(|it, _| *it == round);
         self.ended = round - 1;
         self.next = [image
@@ -65,9 +66,9 @@ impl World {
             .outcomes
             .iter()
             .filter(|it| **it == master::Kept::Ended);
-        let round = self.ended + 1 + ended.count() as u64;
+        let round = self.first_round() + ended.count() as u64;
         let outcomes = self.outcomes.iter().cloned();
-        let Some(mut bank) = Abandoned::new(self.image.clone(), outcomes) else {
+        let Some(mut bank) = Abandoned::new(self.opened().cloned(), outcomes) else {
             return Ok((round, None));
         };
         let mut journals = self.kept.get(&round).cloned().unwrap_or_default();

@@ -48,6 +48,8 @@ pub struct Disorder {
     pub ends: u32,
     /// … of which it has at most this many.
     pub life: usize,
+    /// After so many statements master makes a note of the moment at which nothing is in flight.
+    pub notes_every: Option<usize>,
     /// Now and then the script is given up then, and another one follows.
     pub is_fickle: bool,
 }
@@ -73,8 +75,20 @@ enum Move {
     Request,
     Report(Place),
     Kill,
+    Note,
     Close,
     BeginAgain,
+}
+
+/// From where a script is run again.
+#[derive(Clone)]
+struct Noted {
+    image: Image,
+    draws: u64,
+    round: u64,
+    statements: VecDeque<Statement>,
+    stdout: String,
+    failures: Vec<(u64, Failure)>,
 }
 
 /// What a node waits for.
@@ -145,6 +159,9 @@ pub struct World {
     script: Vec<Statement>,
     statements: VecDeque<Statement>,
     finished: bool,
+    noted: Option<Noted>,
+    /// How many statements were executed since.
+    executed: usize,
     nodes: BTreeMap<Place, NodeProcess>,
     /// The number of the last bank, and of the last one before this script that is no more.
     round: u64,
@@ -171,6 +188,8 @@ pub struct World {
     pub restarts: u32,
     /// How often a script was given up.
     pub given_up: u32,
+    /// How often a note was made.
+    pub notes: u32,
     /// How often the script was run again.
     pub runs: u32,
     moves: usize,
@@ -193,6 +212,8 @@ impl World {
             image: None,
             script: Vec::new(),
             finished: false,
+            noted: None,
+            executed: 0,
             nodes: BTreeMap::new(),
             round: 0,
             ended: 0,
@@ -211,6 +232,7 @@ impl World {
             earlier: Vec::new(),
             restarts: 0,
             given_up: 0,
+            notes: 0,
             runs: 0,
             moves: 0,
         }
