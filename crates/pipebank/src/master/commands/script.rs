@@ -230,6 +230,7 @@ fn prepare(
         },
         ascii: options.ascii,
         window: options.window as usize,
+        notes_every: options.notes_every,
         nodes: source.nodes(),
     };
     let session = Session::new(settings, cluster, chronicle, teller);

@@ -33,7 +33,8 @@ pub(super) fn leave_a_bank(
         Entry::Kept(kept) => Some(kept),
         _ => None,
     });
-    let kept: Vec<Kept> = kept.collect();
+    let position = diary.position().cloned().unwrap_or_default();
+    let kept: Vec<Kept> = position.ahead.into_iter().chain(kept).collect();
     let ended = kept.iter().filter(|it| **it == Kept::Ended).count() as u64;
     let round = diary.first_round() + ended;
     let opened = diary.bank().map(|bank| bank.image.clone());

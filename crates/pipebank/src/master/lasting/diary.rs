@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bank::id::Place;
 use bank::master::{Image, Kept};
+use bank::script::Known;
 use journal::{Directory, Identity, Journal, Settings, Survives};
 use serde::{Deserialize, Serialize};
 
@@ -40,8 +41,28 @@ struct About {
     seed: u64,
     is_load: bool,
     out: StandardOutput,
-    /// The bank that it opens.
+    /// The bank that it opens, or goes on with.
     bank: Option<Bank>,
+    /// Where it goes on, if not from its beginning.
+    position: Option<Position>,
+}
+
+/// How far a script is at a moment at which nothing is in flight.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Position {
+    /// So many statements are done…
+    pub(crate) statements: u64,
+    /// … for which so often was drawn.
+    pub(crate) draws: u64,
+    /// What was kept of what comes next.
+    pub(crate) ahead: Vec<Kept>,
+    /// How much they have shown: bytes, and lines.
+    pub(crate) shown: (u64, u64),
+    /// What the status of the script is so far.
+    pub(crate) failed: bool,
+    pub(crate) broken: bool,
+    /// What the check of the script must know of the bank that it opened at first, which only the diary knows.
+    pub(crate) known: Option<Known>,
 }
 
 /// A bank that a script has left.
@@ -77,6 +98,7 @@ impl About {
             is_load: script.is_load,
             out: out.clone(),
             bank,
+            position: None,
         }
     }
 }
@@ -155,12 +177,26 @@ impl Diary {
         out: &StandardOutput,
         bank: Bank,
     ) -> Result<(), DataError> {
-        let about = About::of(self.about.run, script, out, Some(bank));
+        self.begin_again(About::of(self.about.run, script, out, Some(bank)))?;
+        Ok(())
+    }
+
+    /// The script goes on from here, whatever happens. Returns how many bytes that takes.
+    pub(super) fn note(&mut self, bank: Bank, position: Position) -> Result<u64, DataError> {
+        let known = self.known();
+        self.begin_again(About {
+            bank: Some(bank),
+            position: Some(Position { known, ..position }),
+            ..self.about.clone()
+        })
+    }
+
+    fn begin_again(&mut self, about: About) -> Result<u64, DataError> {
         let image = bytes(&about, &self.path)?;
         let segment = self.journal.begin_segment(&image)?;
         self.journal.drop_before(segment)?;
         self.about = about;
-        Ok(())
+        Ok(image.len() as u64)
     }
 
     /// Whether the script opens this system.
@@ -168,9 +204,22 @@ impl Diary {
         self.bank().is_some_and(|bank| bank.round == round)
     }
 
-    /// The bank that the script opens.
+    /// The bank that the script opens, or goes on with.
     pub(super) fn bank(&self) -> Option<&Bank> {
         self.about.bank.as_ref()
+    }
+
+    /// Where the script goes on, if not from its beginning.
+    pub(super) fn position(&self) -> Option<&Position> {
+        self.about.position.as_ref()
+    }
+
+    /// What the check of the script must know.
+    pub(super) fn known(&self) -> Option<Known> {
+        match &self.about.position {
+            Some(position) => position.known.clone(),
+            None => self.bank().map(|bank| bank.image.known()),
+        }
     }
 
     /// An error where another script is under way than this one.

@@ -30,7 +30,7 @@ use journal::{Directory, Survives};
 use self::diary::{Bank, Diary, Entry};
 use crate::node::NodeError;
 
-pub(super) use self::diary::Script;
+pub(super) use self::diary::{Position, Script};
 pub(super) use self::shown::{Shown, StandardOutput};
 
 /// How long it may take until the processes of a master that was killed have followed it.
@@ -94,6 +94,8 @@ pub(super) struct DataDir {
 pub(super) struct Past {
     /// The bank that the script opens.
     pub(super) bank: Option<Image>,
+    /// Where the script goes on, if not from its beginning.
+    pub(super) position: Option<Position>,
     /// Where the script was interrupted, how its collections ended, in order.
     pub(super) outcomes: Option<Vec<Kept>>,
     /// What it had shown.
@@ -154,23 +156,10 @@ impl Opened {
         })
     }
 
-    /// The bank that the script will open, if it does not go on.
-    fn bank(&self) -> Option<&Bank> {
-        let (diary, entries) = self.there.as_ref()?;
-        match entries.last() {
-            Some(Entry::Finished(bank)) => Some(bank),
-            _ => diary.bank(),
-        }
-    }
-
     /// Gives the script up that was interrupted, and keeps the bank as it is: how the script is called, and
     /// whether there is a bank. `None` where none was interrupted.
     pub(super) fn abandon(&mut self) -> Result<Option<(String, bool)>, DataError> {
-        if self
-            .there
-            .as_ref()
-            .is_some_and(|(diary, _)| diary.is_load())
-        {
+        if { self.there.as_ref() }.is_some_and(|(diary, _)| diary.is_load()) {
             let path = self.path.clone();
             return Err(DataError::OfLoad { path });
         }
@@ -193,7 +182,11 @@ impl Opened {
 
     /// What the check of the script must know.
     pub(super) fn known(&self) -> Option<Known> {
-        self.bank().map(|bank| bank.image.known())
+        let (diary, entries) = self.there.as_ref()?;
+        match entries.last() {
+            Some(Entry::Finished(bank)) => Some(bank.image.known()),
+            _ => diary.known(),
+        }
     }
 
     /// Goes on with the script, where it was interrupted, or begins it; an error where another one was
@@ -220,9 +213,11 @@ impl Opened {
                     diary.go_on(script, out, bank)?;
                 } else {
                     diary.is_for(&script)?;
-                    let (mut outcomes, mut noted) = (Vec::new(), (0, 0));
+                    let position = diary.position().cloned().unwrap_or_default();
+                    let (mut outcomes, mut noted) = (Vec::new(), position.shown);
+                    let ahead = position.ahead.into_iter().map(Entry::Kept);
                     let mut round = diary.first_round();
-                    for entry in entries {
+                    for entry in ahead.chain(entries) {
                         match entry {
                             Entry::Kept(kept) => {
                                 if kept == Kept::Ended {
@@ -238,17 +233,20 @@ impl Opened {
                         }
                     }
                     past.outcomes = Some(outcomes);
-                    past.shown = Shown::before(diary.out(), noted.0, out);
+                    let (bytes, lines) = position.shown;
+                    past.shown = Shown::before(diary.out(), (bytes, noted.0), out);
                     past.from_line = match past.shown {
                         Shown::Bytes(..) => None,
                         Shown::Count(_) => Some(noted.1 + 1),
-                        Shown::Nothing => (!diary.out().is_empty_still(out)).then_some(1),
+                        Shown::Nothing if bytes == 0 && diary.out().is_empty_still(out) => None,
+                        Shown::Nothing => Some(lines + 1),
                     };
                 }
                 diary
             }
         };
         past.bank = diary.bank().map(|bank| bank.image.clone());
+        past.position = diary.position().cloned();
         // The first system of the script is the one that is opened.
         let round = diary.first_round() - 1;
         Ok(DataDir {
@@ -270,7 +268,7 @@ impl DataDir {
 
     /// What is known of the bank that the script opens.
     pub(super) fn known(&self) -> Option<Known> {
-        self.diary.bank().map(|bank| bank.image.known())
+        self.diary.known()
     }
 
     /// The seed of the script.
@@ -309,6 +307,15 @@ impl DataDir {
             .flat_map(|entry| entry.metadata())
             .map(|it| it.blocks());
         blocks.sum::<u64>() * 512
+    }
+
+    /// Nothing is in flight: from here on the script goes on, whatever happens. Returns how many bytes that
+    /// takes.
+    pub(super) fn note(&mut self, image: Image, position: Position) -> Result<u64, DataError> {
+        let round = self.round;
+        let bytes = self.diary.note(Bank { image, round }, position)?;
+        keep_only(self.directory, round, self.survives)?;
+        Ok(bytes)
     }
 
     /// Keeps how a collection ended.
