@@ -31,7 +31,8 @@ pub struct LastWords {
 }
 
 /// How often in a row a process may die before it has said anything. Whoever kills at random needs luck to
-/// do that to the same one, each time during a longer pause.
+/// do that to the same one, each time during a longer pause; three times was not beyond the luck of tests
+/// that kill at random.
 const TRIES: u32 = 5;
 
 /// What is under way so that somebody comes back.

@@ -59,6 +59,8 @@ pub(crate) enum DataError {
     NotEmpty { path: PathBuf, name: OsString },
     #[error("{} cannot be used: {source}", .path.display())]
     Unusable { path: PathBuf, source: io::Error },
+    #[error("cannot be sure that standard output is on the disk: {0}")]
+    OutputNotSynced(io::Error),
     #[error("{}: {source}", .path.display())]
     Node { path: PathBuf, source: NodeError },
     #[error(
@@ -312,6 +314,10 @@ impl DataDir {
     /// Nothing is in flight: from here on the script goes on, whatever happens. Returns how many bytes that
     /// takes.
     pub(super) fn note(&mut self, image: Image, position: Position) -> Result<u64, DataError> {
+        if self.survives == Survives::Failure {
+            // What is before is never shown again.
+            shown::sync().map_err(DataError::OutputNotSynced)?;
+        }
         let round = self.round;
         let bytes = self.diary.note(Bank { image, round }, position)?;
         keep_only(self.directory, round, self.survives)?;

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
 use serde::{Deserialize, Serialize};
@@ -118,6 +119,16 @@ impl Shown {
                 }
                 Ok(count as usize)
             }
+        }
+    }
+}
+
+/// Waits until a regular file that is standard output is on the disk.
+pub(super) fn sync() -> io::Result<()> {
+    match StandardOutput::of_this_process() {
+        StandardOutput::Stream => Ok(()),
+        StandardOutput::File { .. } => {
+            File::from(io::stdout().as_fd().try_clone_to_owned()?).sync_data()
         }
     }
 }
