@@ -11,6 +11,9 @@ use rand_xoshiro::SplitMix64;
 
 use crate::id::NodeId;
 
+/// How many of the generator's words a draw takes.
+const WORDS: u128 = 2;
+
 /// The generator of one run.
 #[derive(Clone, Debug)]
 pub struct Draw(ChaCha8Rng);
@@ -20,6 +23,20 @@ impl Draw {
     #[must_use]
     pub fn from_seed(seed: u64) -> Self {
         Self(ChaCha8Rng::seed_from_u64(seed))
+    }
+
+    /// The same once so much was drawn.
+    #[must_use]
+    pub fn after(seed: u64, draws: u64) -> Self {
+        let Self(mut generator) = Self::from_seed(seed);
+        generator.set_word_pos(u128::from(draws) * WORDS);
+        Self(generator)
+    }
+
+    /// How often was drawn so far.
+    #[must_use]
+    pub fn draws(&self) -> u64 {
+        (self.0.get_word_pos() / WORDS) as u64
     }
 
     /// One of `0..choices`, uniformly, from exactly one 64-bit draw (also where there is but one

@@ -38,6 +38,7 @@ use self::incoming::{next_frame, read_ahead, read_to_end};
 use self::lasting::Lasting;
 
 pub use self::lasting::Keeping;
+pub(crate) use self::lasting::{KeptJournal, begin, fold, resend};
 
 /// Replies that a node holds back while an instruction waits, in bytes: to wake master for each would
 /// halve the rate, and what it needs to go on is on its way already.

@@ -204,7 +204,15 @@ impl Master {
     ) -> Result<(), Broken> {
         match outcome {
             Outcome::Collection(kept) => {
-                let keep = self.setup.lasting.then(|| Box::new(kept.clone()));
+                let mut keep = self.setup.lasting.then(|| Box::new(kept.clone()));
+                if let Some(Kept::Collected(arrived)) = keep.as_deref_mut()
+                    && self.bank.sparse
+                {
+                    let channels = self.bank.channels_by_id();
+                    for snapshot in arrived.values_mut() {
+                        snapshot.sparse = Some(channels.clone());
+                    }
+                }
                 let before = self.effects.len();
                 self.conclude(statement, first, kept)?;
                 if let Some(keep) = keep {
@@ -263,7 +271,7 @@ impl Master {
                 self.bank.leave_out_the_unreachable(&mut waiting);
                 self.fail(statement, Failure::Incomplete(waiting));
             }
-            kept @ Kept::NotStarted { .. } => return Err(Broken::NotAskedFor(format!("{kept:?}"))),
+            kept => return Err(Broken::NotAskedFor(format!("{kept:?}"))),
         }
         Ok(())
     }

@@ -16,10 +16,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::effect::Notice;
 use super::issue::{Issue, Stage};
-use super::{Broken, Effect, Failure, Fate, Master, Process, Said, Step};
+use super::{Broken, Effect, Failure, Fate, Kept, Master, Process, Said, Step};
 use crate::id::{NodeId, Place};
 use crate::messages::{Instruction, Peer, Reply, Request};
-use crate::script::Statement;
+use crate::script::{Command, Statement};
 
 /// What a process of a bank that lasts had said when it died.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +31,8 @@ pub struct LastWords {
 }
 
 /// How often in a row a process may die before it has said anything. Whoever kills at random needs luck to
-/// do that to the same one, each time during a longer pause.
+/// do that to the same one, each time during a longer pause; three times was not beyond the luck of tests
+/// that kill at random.
 const TRIES: u32 = 5;
 
 /// What is under way so that somebody comes back.
@@ -279,7 +280,7 @@ impl Master {
             self.lay(from, to);
         }
         self.wake_senders(node);
-        if let Some((_, Stage::Killing(_))) = self.current {
+        if self.is_killing() {
             self.comebacks.bereft.push(node);
         }
         if let Some(statement) = by_command {
@@ -368,8 +369,19 @@ impl Master {
     pub(super) fn hear_received(&mut self, to: Place, from: Place, laying: u64, received: u64) {
         if self.comebacks.layings.get(&(from, to)) == Some(&laying) {
             self.comebacks.layings.remove(&(from, to));
+            if self.is_killing() {
+                // What it had read ahead was perhaps in the pipe before, and its sender may die before it
+                // has sent it again.
+                self.comebacks.bereft.push(to);
+            }
             self.effects.push(Effect::Attach { from, to, received });
         }
+    }
+
+    /// Whether a node is being killed, and what it has sent was, or is being, read ahead.
+    fn is_killing(&self) -> bool {
+        let is_kill = |it: &Statement| matches!(it.command, Command::KillNode { .. });
+        matches!(&self.current, Some((it, Stage::Begun | Stage::Killing(_))) if is_kill(it))
     }
 
     /// The command `RestartNode`.
@@ -383,7 +395,10 @@ impl Master {
         let Some(fate) = it.fate().cloned() else {
             return Err(Failure::NodeLives { node: it.id });
         };
-        if it.is_running() {
+        let is_running = it.is_running();
+        self.keep(Kept::Restarted(node));
+        let it = &mut self.bank.nodes[node];
+        if is_running {
             // It is there already, to send something again.
             let (id, incarnation, line) = (it.id, it.next_incarnation(), Some(statement.line));
             self.tell_of_restart(line, Some(id), incarnation);

@@ -40,15 +40,13 @@ impl Master {
 
     pub(super) fn create_node(&mut self, statement: &Statement, id: NodeId, amount: u64) -> Issue {
         let place = self.bank.nodes.start(id, amount);
+        let deposit = amount;
+        self.keep(Kept::Created { id, deposit });
         if let Some(reason) = self.recalled.not_started(statement.line) {
             self.not_started(statement, place, reason);
             return Issue::Done;
         }
-        self.effects.push(Effect::StartNode {
-            place,
-            id,
-            deposit: amount,
-        });
+        self.effects.push(Effect::StartNode { place, id, deposit });
         Issue::Stalled(Stage::Starting(place))
     }
 
@@ -150,6 +148,7 @@ impl Master {
             self.bank.nodes.exists(to)?;
             let is_dead = |node| self.bank.nodes.fate(node).is_some();
             if is_dead(from) || is_dead(to) {
+                self.keep(Kept::PutOff(from, to));
                 self.bank.put_off.push((from, to, *statement));
                 return Ok(Issue::Done);
             }
@@ -303,7 +302,17 @@ mod tests {
         let outcomes = [Ok(()), Err(full.clone())];
         let (kept, failed) = run(&mut Master::new(setup), &outcomes);
         let (line, reason) = (3, full.clone());
-        assert_eq!(kept, [Kept::NotStarted { line, reason }]);
+        let [id, other] = [1, 2].map(NodeId);
+        let is_kept = [
+            Kept::Began { sparse: false },
+            Kept::Created { id, deposit: 0 },
+            Kept::Created {
+                id: other,
+                deposit: 0,
+            },
+            Kept::NotStarted { line, reason },
+        ];
+        assert_eq!(kept, is_kept);
         assert_eq!(failed, [(3, Failure::NotStarted(full))]);
         let mut again = Master::new(setup);
         again.recall(kept);

@@ -4,6 +4,8 @@
 //! Its nodes go on from their journals; what master knew of them and of their channels is this. Never in
 //! here: what is in flight, since nothing is.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use snapshot::SnapshotId;
 
@@ -17,38 +19,39 @@ use crate::script::{Known, Statement};
 /// What master knows of a bank.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
-    sparse: bool,
-    nodes: Vec<Node>,
+    pub(super) sparse: bool,
+    pub(super) nodes: Vec<Node>,
     /// Those that are dead, in the order in which they died, and how.
-    dead: Vec<(Place, Fate)>,
-    channels: Vec<Channel>,
+    pub(super) dead: Vec<(Place, Fate)>,
+    /// By (from, to).
+    pub(super) channels: Vec<Channel>,
     /// Channels that open once both ends are alive.
-    put_off: Vec<(Place, Place)>,
+    pub(super) put_off: Vec<(Place, Place)>,
     /// How many snapshots have begun, and which is the first that is not collected.
-    begun: u64,
-    uncollected: u64,
-    collected: Vec<GlobalSnapshot>,
+    pub(super) begun: u64,
+    pub(super) uncollected: u64,
+    pub(super) collected: Vec<GlobalSnapshot>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Node {
-    id: NodeId,
-    deposit: u64,
-    balance: u64,
+pub(super) struct Node {
+    pub(super) id: NodeId,
+    pub(super) deposit: u64,
+    pub(super) balance: u64,
     /// How many it was given: all are carried out.
-    instructions: u64,
+    pub(super) instructions: u64,
     /// Where it could not be started, the line that was to do that.
-    never_created: Option<u64>,
+    pub(super) never_created: Option<u64>,
     /// What it has recorded and nobody has collected.
-    recorded: Vec<SnapshotId>,
+    pub(super) recorded: Vec<SnapshotId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Channel {
-    from: Place,
-    to: Place,
-    taken: u64,
-    waiting: Vec<Frame>,
+pub(super) struct Channel {
+    pub(super) from: Place,
+    pub(super) to: Place,
+    pub(super) taken: u64,
+    pub(super) waiting: Vec<Frame>,
 }
 
 impl Image {
@@ -129,6 +132,7 @@ impl Master {
             let outgoing = bank.topology.outgoing(from).iter();
             outgoing.map(move |to| (from, *to))
         });
+        let ends: BTreeSet<(Place, Place)> = ends.collect();
         let channel = |(from, to)| Channel {
             from,
             to,
@@ -144,7 +148,7 @@ impl Master {
                 .dead()
                 .map(|(place, fate)| (place, fate.clone()))
                 .collect(),
-            channels: ends.map(channel).collect(),
+            channels: ends.into_iter().map(channel).collect(),
             put_off: { bank.put_off.iter() }
                 .map(|(from, to, _)| (*from, *to))
                 .collect(),

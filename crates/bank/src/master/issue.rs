@@ -2,7 +2,7 @@
 //! that carries it out, and notes what that will have changed.
 
 use super::channels::Head;
-use super::{Bank, Effect, Failure, Master, Shown, Step};
+use super::{Bank, Effect, Failure, Kept, Master, Shown, Step};
 use crate::id::Place;
 use crate::messages::{self, Request};
 use crate::script::{Command, Statement};
@@ -87,11 +87,13 @@ impl Master {
     }
 
     fn start(&mut self, statement: &Statement, sparse: bool) -> Issue {
-        self.effects.push(Effect::StartObserver);
         if let Some(image) = self.image.take() {
+            self.effects.push(Effect::StartObserver);
             self.open_bank(statement, *image);
             return self.wait_for_everybody();
         }
+        self.keep(Kept::Began { sparse });
+        self.effects.push(Effect::StartObserver);
         self.bank = Bank {
             is_begun: true,
             sparse,
@@ -112,7 +114,9 @@ impl Master {
 
     fn kill_all(&mut self, statement: &Statement) -> Issue {
         // Also if it was never opened.
-        self.image = None;
+        if self.image.take().is_some() || self.bank.is_begun {
+            self.keep(Kept::Ended);
+        }
         self.end(Some(statement.line));
         Issue::Done
     }
@@ -349,6 +353,7 @@ impl Master {
                 Ok(Issue::More(Stage::Begun))
             }
             Stage::Begun if self.bank.nodes.fate(node).is_none() => {
+                self.keep(Kept::Killed(node));
                 self.effects.push(Effect::Kill(node));
                 Ok(Issue::Stalled(Stage::Killing(node)))
             }

@@ -1,20 +1,24 @@
-//! What master keeps in a bank that lasts: how its collections ended, and which nodes could not be started.
+//! What master keeps in a bank that lasts, in order.
 //!
-//! Everything else that master does follows from script and seed. When everybody has died, master too, the
-//! script is run again from its first line, and the nodes answer from their journals what they have carried
-//! out. But they are as they were at the end: of an earlier moment they cannot be asked, and the parts of
-//! snapshots that were collected are gone. So an outcome is kept before anything follows from it, and
-//! [recalled](Master::recall) in its turn.
+//! Some of it does not follow from script and seed: how collections ended, and which nodes could not be
+//! started. When everybody has died, master too, the script is run again from its first line, and the
+//! nodes answer from their journals what they have carried out. But they are as they were at the end: of an
+//! earlier moment they cannot be asked, and the parts of snapshots that were collected are gone. So an
+//! outcome is kept before anything follows from it, and [recalled](Master::recall) in its turn.
+//!
+//! The rest is what no node knows of the bank: of whom it consists, and who is to be dead. Where the script
+//! is never run again, the bank can be had without it ([`Abandoned`](super::Abandoned)).
 
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use snapshot::SnapshotId;
 
-use super::{Master, NotStarted, Waiting};
+use super::{Effect, Master, NotStarted, Waiting};
 use crate::audit::{GlobalSnapshot, Unsound};
+use crate::id::{NodeId, Place};
 
-/// How something ended that does not follow from script and seed: a collection, but for the last.
+/// One thing that master keeps: how a collection ended, or what only master knows of the bank.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kept {
     /// All of the snapshots that had begun were collected.
@@ -35,6 +39,26 @@ pub enum Kept {
         /// Why.
         reason: NotStarted,
     },
+    /// `StartMaster` began a bank.
+    Began {
+        /// Whether `Connect` opens its channels.
+        sparse: bool,
+    },
+    /// `KillAll` ended it.
+    Ended,
+    /// A node is created, at the next place.
+    Created {
+        /// What it is called.
+        id: NodeId,
+        /// What is in its account at first.
+        deposit: u64,
+    },
+    /// `KillNode` leaves this node dead.
+    Killed(Place),
+    /// `RestartNode` has it come back.
+    Restarted(Place),
+    /// This channel opens once both ends are alive, by (from, to).
+    PutOff(Place, Place),
 }
 
 /// What is known of an earlier run of the same script.
@@ -67,5 +91,16 @@ impl Master {
             is_any: true,
             outcomes: outcomes.into_iter().collect(),
         };
+    }
+
+    /// Has something kept, unless an earlier run has kept it.
+    pub(super) fn keep(&mut self, kept: Kept) {
+        if !self.setup.lasting {
+            return;
+        }
+        match self.recalled.outcomes.pop_front() {
+            None => self.effects.push(Effect::Keep(Box::new(kept))),
+            Some(before) => debug_assert_eq!(before, kept, "every run does the same"),
+        }
     }
 }

@@ -21,11 +21,13 @@
 //!   channels;
 //! * `retire.rs`: what its reply brings; `collect.rs`: what the observer answers;
 //! * `deaths.rs`: what the death of a process changes; `comebacks.rs`: how it is undone, in a bank that
-//!   lasts; `kept.rs`, `image.rs`: what outlives master there;
+//!   lasts; `kept.rs`, `image.rs`, `moment.rs`: what outlives master there; `abandoned.rs`: a script that is
+//!   given up;
 //! * `channels.rs`, `ready.rs`: what is known of channels;
 //! * `load.rs`: what comes after the set-up, where the nodes are to run freely;
 //! * `events.rs`: the history.
 
+mod abandoned;
 mod channels;
 mod collect;
 mod comebacks;
@@ -38,6 +40,7 @@ mod image;
 mod issue;
 mod kept;
 mod load;
+mod moment;
 mod nodes;
 mod ready;
 mod retire;
@@ -63,6 +66,7 @@ use crate::messages::{Answer, Reply};
 use crate::script::Statement;
 use crate::topology::Topology;
 
+pub use self::abandoned::{Abandoned, Folds};
 pub use self::channels::Transfers;
 pub use self::comebacks::LastWords;
 pub use self::effect::{Effect, Notice, Process, Row, Shown, State};
@@ -70,6 +74,7 @@ pub use self::failure::{Failure, Fate, NotStarted, Waiting, WaitingNode};
 pub use self::image::Image;
 pub use self::kept::Kept;
 pub use self::load::{Load, Part, Plan};
+pub use self::moment::Moment;
 
 /// What a master has to know from the beginning.
 #[derive(Clone, Copy, Debug)]

@@ -23,6 +23,9 @@ pub struct Restoring {
 }
 
 impl Restoring {
+    /// Whatever was replied was heard.
+    pub const ALL_HEARD: u64 = u64::MAX;
+
     /// Begins as [`Node::new`] does. Of the replies master has heard the first `answered`.
     #[must_use]
     pub fn new(id: NodeId, deposit: u64, verbose: bool, answered: u64) -> Self {
@@ -93,6 +96,15 @@ impl Restoring {
             self.effects.clear();
         }
         Ok(())
+    }
+
+    /// The node, as it was when it died, where nobody will repeat what he has not heard. Of its replies all
+    /// count as heard: restoring is to begin with [`ALL_HEARD`](Self::ALL_HEARD) of them.
+    #[must_use]
+    pub fn as_it_is(mut self) -> Node {
+        self.node.instructions = self.lasting.answers;
+        self.node.lasting = Some(Box::new(self.lasting));
+        self.node
     }
 
     /// The node, as it was when it died.

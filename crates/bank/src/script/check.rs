@@ -1,6 +1,7 @@
 //! What a line may refer to, given the lines before it.
 
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 use super::command::{Command, Keyword, Places, Quantity, Values};
 use super::lines::LINE_LIMIT;
@@ -9,7 +10,7 @@ use super::refusal::{Problem, Problems, Refusal};
 use crate::id::{NodeId, Place};
 
 /// A bank that there is before the first line of a script: the first `StartMaster` opens it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
     /// Its nodes, by place, and what was deposited.
     pub nodes: Vec<(NodeId, u64)>,

@@ -104,6 +104,10 @@ fn without_an_end(text: &str) -> String {
 
 /// A script in which much is on the way at once, and little fails.
 fn traffic(seed: u64) -> String {
+    traffic_of(seed, 60)
+}
+
+fn traffic_of(seed: u64, steps: usize) -> String {
     let mut draw = Draw::from_seed(seed ^ 0x007a_ff1c);
     let nodes = 2 + draw.pick(3);
     let sparse = draw.pick(3) == 0;
@@ -113,7 +117,7 @@ fn traffic(seed: u64) -> String {
         text += &format!("CreateNode {node} {}\n", [0, 50, 1000][draw.pick(3)]);
     }
     let mut ids = nodes;
-    for _ in 0..60 {
+    for _ in 0..steps {
         let from = draw.pick(ids);
         let to = (from + 1 + draw.pick(ids - 1)) % ids;
         let step = draw.pick(42);
@@ -272,13 +276,8 @@ fn shrunken(
     Err(format!("{complaint}\nshrunken:\n{small}\n{says}"))
 }
 
-/// A bank that lasts, in which people die all the time.
-fn lasting(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
-    let statements = read_lasting_script(text.as_bytes()).unwrap();
-    let mut draw = Draw::from_seed(seed ^ 0x1a57_1a57);
-    let pieces = [1, 1, 2, 4][draw.pick(4)];
-    let scripts = pieces_of(text, pieces, seed);
-    let disorder = lasting::Disorder {
+fn lasting_disorder(draw: &mut Draw) -> lasting::Disorder {
+    lasting::Disorder {
         deaths: 1 + draw.pick(20) as u32,
         one_in: [3, 10, 30, 100][draw.pick(4)],
         window: [1, 4, 16, 64, 1024, 1024][draw.pick(6)],
@@ -287,7 +286,18 @@ fn lasting(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
         withholding: draw.pick(2) == 0,
         ends: [0, 1, 2, 6][draw.pick(4)],
         life: [30, 300, 1000][draw.pick(3)],
-    };
+        notes_every: [None, Some(1), Some(2 + draw.pick(10))][draw.pick(3)],
+        is_fickle: false,
+    }
+}
+
+/// A bank that lasts, in which people die all the time.
+fn lasting(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
+    let statements = read_lasting_script(text.as_bytes()).unwrap();
+    let mut draw = Draw::from_seed(seed ^ 0x1a57_1a57);
+    let pieces = [1, 1, 2, 4][draw.pick(4)];
+    let scripts = pieces_of(text, pieces, seed);
+    let disorder = lasting_disorder(&mut draw);
     let schedule = seed.wrapping_mul(31).wrapping_add(schedule);
     let mut world = lasting::World::new(&scripts, seed, schedule, disorder);
     world.run()?;
@@ -303,23 +313,69 @@ fn lasting(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
     lasting::are_told_the_same(&world, &peace)
 }
 
+/// Everybody is killed again and again, always before the script could have been run from its beginning.
+fn hardly_living(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
+    let statements = read_lasting_script(text.as_bytes()).unwrap();
+    let mut draw = Draw::from_seed(seed ^ 0x5150_beef);
+    let scripts = pieces_of(text, 1 + draw.pick(2), seed);
+    let disorder = lasting::Disorder {
+        deaths: draw.pick(20) as u32,
+        ends: u32::MAX,
+        life: 600,
+        notes_every: Some(1 + draw.pick(3)),
+        ..lasting_disorder(&mut draw)
+    };
+    let schedule = seed.wrapping_mul(31).wrapping_add(schedule);
+    let mut world = lasting::World::new(&scripts, seed, schedule, disorder);
+    world.run()?;
+    lasting::check(&world, &scripts, seed, &deposits(&statements))
+}
+
+/// The same, but scripts are given up when everybody has died.
+fn given_up(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
+    let mut draw = Draw::from_seed(seed ^ 0x91fe_0b0b);
+    let scripts = pieces_of(text, 1 + draw.pick(2), seed);
+    let disorder = lasting::Disorder {
+        ends: 1 + draw.pick(6) as u32,
+        is_fickle: true,
+        ..lasting_disorder(&mut draw)
+    };
+    let schedule = seed.wrapping_mul(31).wrapping_add(schedule);
+    let mut world = lasting::World::new(&scripts, seed, schedule, disorder);
+    world.run()?;
+    lasting::check_what_follows(&world)
+}
+
+fn lasting_text(seed: u64) -> String {
+    match seed % 8 {
+        0 => crowd(seed),
+        1..4 => traffic(seed),
+        4..6 => lasting_script(
+            seed,
+            Size {
+                rounds: 3,
+                ..ONE_SYSTEM
+            },
+        ),
+        _ => lasting_system(seed),
+    }
+}
+
 #[test]
 fn in_a_bank_that_lasts_nobody_notices_a_death() {
-    each_seed(2_000, |seed| {
-        let text = match seed % 8 {
-            0 => crowd(seed),
-            1..4 => traffic(seed),
-            4..6 => lasting_script(
-                seed,
-                Size {
-                    rounds: 3,
-                    ..ONE_SYSTEM
-                },
-            ),
-            _ => lasting_system(seed),
-        };
-        shrunken(&text, seed, lasting)
+    each_seed(2_000, |seed| shrunken(&lasting_text(seed), seed, lasting));
+}
+
+#[test]
+fn a_bank_gets_on_however_soon_everybody_is_killed() {
+    each_seed(20, |seed| {
+        shrunken(&traffic_of(seed, 600), seed, hardly_living)
     });
+}
+
+#[test]
+fn a_script_that_is_given_up_leaves_a_bank_with_all_the_money() {
+    each_seed(2_000, |seed| shrunken(&lasting_text(seed), seed, given_up));
 }
 
 #[test]

@@ -38,11 +38,13 @@ pub(super) struct Results {
 }
 
 impl Results {
-    pub(super) fn new(format: Format, before: Shown) -> Self {
+    /// The results behind those that were shown already, of which this many bytes and lines are not come to
+    /// again, and these are not shown again.
+    pub(super) fn new(format: Format, shown: (u64, u64), before: Shown) -> Self {
         Self {
             format,
             before,
-            shown: (0, 0),
+            shown,
             buffer: Vec::with_capacity(BUFFER + 1024),
         }
     }

@@ -10,13 +10,15 @@
 //!               the Cluster
 //! ```
 //!
-//! `session/effects.rs` does what master wants done.
+//! `session/effects.rs` does what master wants done; `session/moments.rs` notes how far a script is.
 //!
 //! Everything that has been read already is heard before anybody is waited for, and commands are
 //! written only then: that way many of them, and many replies, share a system call.
 
 mod effects;
+mod moments;
 
+use self::moments::Moments;
 use history::What;
 use pipes::{Input, Patience, Token};
 
@@ -47,6 +49,8 @@ pub(super) struct Settings {
     pub(super) ascii: bool,
     /// How many steps may be in flight.
     pub(super) window: usize,
+    /// After how many steps it is noted how far a script is, in a bank that lasts.
+    pub(super) notes_every: u64,
     /// How many nodes there will be at most, where that is known.
     pub(super) nodes: Option<u64>,
 }
@@ -62,6 +66,8 @@ pub(super) struct Session<'p> {
     tile: usize,
     cluster: Cluster<'p>,
     pub(super) results: Results,
+    /// When a note is made of how far the script is.
+    moments: Moments,
     /// From which line on results are shown that may have been shown before.
     from_line: Option<u64>,
     /// The history, where somebody wants it.
@@ -83,7 +89,8 @@ impl<'p> Session<'p> {
         cluster.publish()?;
         let past = cluster.data.as_mut().map(DataDir::take_past);
         let past = past.unwrap_or_default();
-        let results = Results::new(settings.format, past.shown);
+        let position = past.position.unwrap_or_default();
+        let results = Results::new(settings.format, position.shown, past.shown);
         let tile = match cluster.data {
             Some(_) => TILE,
             None => mesh::tile(settings.nodes)?,
@@ -95,13 +102,20 @@ impl<'p> Session<'p> {
             history: chronicle.is_some(),
             lasting: cluster.data.is_some(),
         });
-        if let Some(image) = past.bank {
-            master.reopen(image);
+        let mut opens = None;
+        match past.bank {
+            Some(image) if position.statements > 0 => {
+                opens = Some(master.go_on_from(image, position.draws));
+            }
+            Some(image) => master.reopen(image),
+            None => {}
         }
         if let Some(outcomes) = past.outcomes {
             master.recall(outcomes);
         }
+        let are_wanted = cluster.data.is_some() && chronicle.is_none();
         Ok(Self {
+            moments: Moments::new((position.statements, opens), are_wanted),
             from_line: past.from_line,
             patience: cluster.patience,
             master,
@@ -110,8 +124,8 @@ impl<'p> Session<'p> {
             cluster,
             results,
             chronicle,
-            failed: false,
-            broken: false,
+            failed: position.failed,
+            broken: position.broken,
             teller,
             settings,
         })
@@ -125,8 +139,12 @@ impl<'p> Session<'p> {
         let executed = self.master.execute(statement);
         // Not for every statement: a node is started, or the window is full, or nobody follows.
         match executed {
-            Ok(()) if self.master.is_ready() => Ok(()),
-            executed => self.carry_out(executed),
+            Ok(()) if self.master.is_ready() => {}
+            executed => self.carry_out(executed)?,
+        }
+        match self.moments.is_one_due(self.master.issued()) {
+            true => self.note_moment(),
+            false => Ok(()),
         }
     }
 

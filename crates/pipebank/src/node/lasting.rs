@@ -32,9 +32,12 @@ pub struct Keeping {
     pub answered: Option<u64>,
 }
 
-/// A node's journal.
+/// The journal of a node.
+pub(crate) type KeptJournal = Journal<&'static Directory>;
+
+/// What a process has beside its node.
 pub(super) struct Lasting {
-    journal: Journal<&'static Directory>,
+    journal: KeptJournal,
     /// Ends of channels that are not open yet.
     early_outgoing: BTreeMap<Place, Sender<Frame>>,
     early_incoming: BTreeMap<Place, Receiver<Frame>>,
@@ -55,25 +58,11 @@ pub(super) fn restore(
     let directory = Directory::inherited(directory.ok_or(NodeError::NoDirectory)?)?;
     // It stays locked as long as this process lives.
     let directory: &'static Directory = Box::leak(Box::new(directory));
-    let settings = Settings::new(keeping.survives);
-    let (name, identity) = (&keeping.journal[..], keeping.identity);
-    let answered = keeping.answered.unwrap_or(0);
-    let (node, journal) = match Journal::open(directory, name, identity, settings)? {
-        Some((journal, past)) => {
-            let newest = past.newest_segment();
-            let mut records = past.records().filter(|record| record.segment == newest);
-            let image = records.next().ok_or(NodeError::NoRecord)?;
-            let mut restoring = Restoring::from_image(image.bytes, verbose, answered)?;
-            for record in records {
-                restoring.redo(record.bytes)?;
-            }
-            (restoring.done()?, journal)
-        }
-        None => {
-            let node = Restoring::new(id, deposit, verbose, answered).done()?;
-            let journal = Journal::create(directory, name, identity, settings, &node.image())?;
-            (node, journal)
-        }
+    let (restoring, journal) = fold(directory, keeping, (id, deposit), verbose)?;
+    let node = restoring.done()?;
+    let journal = match journal {
+        Some(journal) => journal,
+        None => begin(directory, keeping, &node)?,
     };
     let lasting = Lasting {
         journal,
@@ -83,6 +72,60 @@ pub(super) fn restore(
         is_urgent: false,
     };
     Ok((node, lasting))
+}
+
+/// What is in a node's journal, and the journal, where there is one.
+pub(crate) fn fold(
+    directory: &'static Directory,
+    keeping: &Keeping,
+    (id, deposit): (NodeId, u64),
+    verbose: bool,
+) -> Result<(Restoring, Option<KeptJournal>), NodeError> {
+    let settings = Settings::new(keeping.survives);
+    let (name, identity) = (&keeping.journal[..], keeping.identity);
+    let answered = keeping.answered.unwrap_or(0);
+    let Some((journal, past)) = Journal::open(directory, name, identity, settings)? else {
+        let restoring = Restoring::new(id, deposit, verbose, answered);
+        return Ok((restoring, None));
+    };
+    let newest = past.newest_segment();
+    let mut records = past.records().filter(|record| record.segment == newest);
+    let image = records.next().ok_or(NodeError::NoRecord)?;
+    let mut restoring = Restoring::from_image(image.bytes, verbose, answered)?;
+    for record in records {
+        restoring.redo(record.bytes)?;
+    }
+    Ok((restoring, Some(journal)))
+}
+
+/// Begins the journal of a node that has done nothing yet.
+pub(crate) fn begin(
+    directory: &'static Directory,
+    keeping: &Keeping,
+    node: &bank::node::Node,
+) -> Result<KeptJournal, NodeError> {
+    let settings = Settings::new(keeping.survives);
+    let (name, identity) = (&keeping.journal[..], keeping.identity);
+    let image = node.image();
+    Ok(Journal::create(
+        directory, name, identity, settings, &image,
+    )?)
+}
+
+/// What a node has sent, by its journal, on channels behind so many frames.
+pub(crate) fn resend(
+    journal: &KeptJournal,
+    wanted: &[(Outgoing, u64)],
+    mut send: impl FnMut(Outgoing, Frame),
+) -> Result<(), NodeError> {
+    let past = journal.past()?;
+    let mut records = past.records();
+    let image = records.next().ok_or(NodeError::NoRecord)?;
+    let mut resending = Resending::from_image(image.bytes, wanted)?;
+    for record in records.filter(|record| !record.is_image) {
+        resending.redo(record.bytes, &mut send)?;
+    }
+    Ok(())
 }
 
 impl Lasting {
@@ -206,18 +249,12 @@ impl Node {
         };
         let wanted = std::mem::take(&mut lasting.again);
         lasting.commit(&mut self.value)?;
-        let past = lasting.journal.past()?;
-        let mut records = past.records();
-        let image = records.next().ok_or(NodeError::NoRecord)?;
-        let mut resending = Resending::from_image(image.bytes, &wanted)?;
         let mut pushed = Ok(());
-        for record in records.filter(|record| !record.is_image) {
-            resending.redo(record.bytes, |to, frame| {
-                if pushed.is_ok() {
-                    pushed = self.outgoing[to.0].pipe.push(&frame);
-                }
-            })?;
-        }
+        resend(&lasting.journal, &wanted, |to, frame| {
+            if pushed.is_ok() {
+                pushed = self.outgoing[to.0].pipe.push(&frame);
+            }
+        })?;
         pushed.map_err(on("channels"))?;
         for (to, _) in wanted {
             self.mark_as_dirty(to);

@@ -263,8 +263,7 @@ fn a_script_that_was_interrupted_goes_on_where_it_stopped() {
         run.wait().unwrap();
     }
     let other = folder.file("other.txt", "StartMaster\n");
-    let again =
-        "run it again to go on where it stopped, or remove the directory to give the bank up";
+    let again = "run it again to go on where it stopped, or give it up with --abandon";
     let told = format!("--data: bank: s.txt was interrupted: {again}\n");
     folder.run(&["--data", "bank", other]).expect(2, "", &told);
     let told = format!("--data: bank: s.txt was interrupted (with --seed 1): {again}\n");
@@ -423,4 +422,47 @@ fn a_script_that_ended_the_bank_it_had_opened_can_be_interrupted_too() {
     let last = appending(&folder, "out", "1").wait_with_output().unwrap();
     assert_eq!(last.status.code(), peace.status.code(), "{last:?}");
     assert_eq!(fs::read_to_string(folder.path("out")).unwrap(), peace.out);
+}
+
+#[test]
+fn a_script_gets_on_however_soon_everybody_is_killed() {
+    let folder = Folder::new();
+    // Much more than a pipe holds.
+    let mut script = mesh(2, 5) + "KillAll\n" + &mesh(3, 1000);
+    for round in 0..15_000 {
+        let (from, to) = (1 + round % 3, 1 + (round + 1) % 3);
+        script += &format!("Send {from} {to} {}\nReceive {to}\n", 1 + round % 7);
+        if round % 1000 == 500 {
+            script += "BeginSnapshot 1\nCollectState\nReceiveAll\nCollectState\nPrintSnapshot\n";
+        }
+    }
+    folder.file("s.txt", script);
+    let peace = folder.run(&["--seed", "1", "s.txt"]);
+    let mut command = Command::new(master());
+    command
+        .args(["--seed", "1", "--data", "bank", "--notes-every", "100"])
+        .args(["--verbose", "s.txt"])
+        .current_dir(folder.path("."))
+        .stdout(Stdio::piped());
+    for _ in 0..2 {
+        let mut run = command
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("master starts");
+        let mut out = BufReader::new(run.stdout.take().unwrap());
+        for _ in 0..2000 {
+            out.read_line(&mut String::new()).unwrap();
+        }
+        run.kill().unwrap();
+        run.wait().unwrap();
+    }
+    let last = command.stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(last.status.code(), peace.status.code(), "{last:?}");
+    let rest = String::from_utf8(last.stdout).unwrap();
+    assert!(peace.out.ends_with(&rest) && !rest.is_empty(), "{rest}");
+    let told = String::from_utf8(last.stderr).unwrap();
+    let line = peace.out.lines().count() - rest.lines().count() + 1;
+    let goes_on = format!("results are shown from their line {line} on");
+    assert!(told.contains(&goes_on), "{told}");
+    assert!(!told.contains("starts node"), "it has begun anew: {told}");
 }

@@ -4,6 +4,7 @@
 //! `limits` measures memory, `fuzz` has an allocator of its own, `torture` starts itself again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+mod abandoned;
 mod against_model;
 mod command_line;
 mod deaths;

@@ -1,12 +1,12 @@
 //! Everybody has died, master too: the same script is run again, by another master, from its first line.
 
-use bank::master::{Master, Setup};
+use bank::master::{Image, Master, Setup};
 use bank::script::{Refusal, ScriptReader};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::super::checks::the_history_is_right;
 use super::super::world::Complaint;
-use super::{Disorder, World};
+use super::{Disorder, Noted, World};
 
 pub fn master(seed: u64, disorder: Disorder) -> Master {
     Master::new(Setup {
@@ -52,20 +52,71 @@ impl World {
         self.nodes.clear();
         self.ends.clear();
         self.observer = None;
-        self.stdout.clear();
-        self.failures.clear();
         self.history.clear();
-        self.statements = self.script.clone().into();
         (self.finished, self.is_master_dead) = (false, false);
-        (self.is_open, self.round) = (false, self.ended);
+        (self.is_open, self.round) = (false, self.first_round() - 1);
+        self.executed = 0;
         let mut master = master(self.seed, self.disorder);
-        if let Some(image) = &self.image {
-            master.reopen(image.clone());
+        match &self.noted {
+            None => {
+                self.stdout.clear();
+                self.failures.clear();
+                self.statements = self.script.clone().into();
+                if let Some(image) = &self.image {
+                    master.reopen(image.clone());
+                }
+            }
+            Some(noted) => {
+                self.stdout.clone_from(&noted.stdout);
+                self.failures.clone_from(&noted.failures);
+                self.statements.clone_from(&noted.statements);
+                let opens = master.go_on_from(noted.image.clone(), noted.draws);
+                self.statements.push_front(opens);
+            }
         }
         if again {
             master.recall(self.outcomes.iter().cloned());
         }
         self.master = master;
+    }
+
+    /// Nothing is in flight: makes a note of that.
+    pub(super) fn note(&mut self) -> Result<(), Complaint> {
+        let Some(moment) = self.master.moment() else {
+            // Once more after the next statement.
+            self.executed -= 1;
+            return Ok(());
+        };
+        self.master_may_die(true);
+        if self.is_master_dead {
+            return Ok(());
+        }
+        self.executed = 0;
+        self.outcomes = moment.ahead;
+        self.kept.retain(|round, _| *round == self.round);
+        self.noted = Some(Noted {
+            image: written_and_read(moment.image)?,
+            draws: moment.draws,
+            round: self.round,
+            statements: self.statements.clone(),
+            stdout: self.stdout.clone(),
+            failures: self.failures.clone(),
+        });
+        self.notes += 1;
+        self.master_may_die(true);
+        Ok(())
+    }
+
+    /// The bank that is opened where the script is run again.
+    pub(super) fn opened(&self) -> Option<&Image> {
+        let noted = self.noted.as_ref().map(|noted| &noted.image);
+        noted.or(self.image.as_ref())
+    }
+
+    /// The number of that bank, or of the first.
+    pub(super) fn first_round(&self) -> u64 {
+        let noted = self.noted.as_ref().map(|noted| noted.round);
+        noted.unwrap_or(self.ended + 1)
     }
 
     /// The script is over: everybody ends, and what is left of the bank is kept for the next one.
@@ -80,7 +131,9 @@ impl World {
         let shown = std::mem::take(&mut self.stdout);
         self.earlier.push((shown, failed));
         self.shown.clear();
+        self.image_is_what_is_left()?;
         self.outcomes.clear();
+        self.noted = None;
         self.image = self.master.image().map(written_and_read).transpose()?;
         self.ended = self.round - u64::from(self.is_open);
         self.kept.retain(|round, _| *round > self.ended);
@@ -97,6 +150,9 @@ impl World {
             shows_what_was_shown(&shown, &self.shown)?;
             self.shown = shown;
         }
+        if self.disorder.is_fickle && self.draw.pick(2) == 0 {
+            return self.give_up();
+        }
         // Another master may be in more of a hurry.
         self.disorder.window = [1, 4, 64, 1024][self.draw.pick(4)];
         self.run_script(true);
@@ -112,10 +168,11 @@ impl World {
 
     /// A bank is over. What this script has not begun is kept until it is over, as it may be run again.
     pub(super) fn end_bank(&mut self) {
-        if !self.is_open && self.image.is_some() {
-            self.round += 1;
+        let (opened, first) = (self.opened().is_some(), self.first_round());
+        if !self.is_open && opened {
+            self.round = first;
         }
-        if self.image.is_none() || self.round > self.ended + 1 {
+        if !opened || self.round > first {
             self.kept.remove(&self.round);
         }
         self.is_open = false;

@@ -50,7 +50,7 @@ pub fn are_told_the_same(one: &World, other: &World) -> Result<(), Complaint> {
 }
 
 /// Whatever is in no account is on its way, in the order in which it was sent, and master knows of it.
-fn nothing_is_lost(world: &World, deposits: &[(NodeId, u64)]) -> Result<(), Complaint> {
+pub(super) fn nothing_is_lost(world: &World, deposits: &[(NodeId, u64)]) -> Result<(), Complaint> {
     let mut money = 0;
     let mut nodes = Vec::new();
     // Where KillAll was the last, there is none.

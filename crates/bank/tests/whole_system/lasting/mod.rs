@@ -4,12 +4,14 @@
 //! Pipes are never mended: who is started again gets new ones, while others may still write into the old
 //! ones, or read from them.
 
+mod abandon;
 mod again;
 mod check;
 mod deaths;
 mod effects;
 mod moves;
 
+pub use self::abandon::check_what_follows;
 pub use self::check::{are_told_the_same, check};
 pub use self::deaths::CutOff;
 
@@ -46,6 +48,10 @@ pub struct Disorder {
     pub ends: u32,
     /// … of which it has at most this many.
     pub life: usize,
+    /// After so many statements master makes a note of the moment at which nothing is in flight.
+    pub notes_every: Option<usize>,
+    /// Now and then the script is given up then, and another one follows.
+    pub is_fickle: bool,
 }
 
 /// What may happen next.
@@ -69,8 +75,20 @@ enum Move {
     Request,
     Report(Place),
     Kill,
+    Note,
     Close,
     BeginAgain,
+}
+
+/// From where a script is run again.
+#[derive(Clone)]
+struct Noted {
+    image: Image,
+    draws: u64,
+    round: u64,
+    statements: VecDeque<Statement>,
+    stdout: String,
+    failures: Vec<(u64, Failure)>,
 }
 
 /// What a node waits for.
@@ -88,7 +106,7 @@ struct Line {
 }
 
 /// What outlives the process of a node.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Kept {
     pub id: NodeId,
     pub deposit: u64,
@@ -141,6 +159,9 @@ pub struct World {
     script: Vec<Statement>,
     statements: VecDeque<Statement>,
     finished: bool,
+    noted: Option<Noted>,
+    /// How many statements were executed since.
+    executed: usize,
     nodes: BTreeMap<Place, NodeProcess>,
     /// The number of the last bank, and of the last one before this script that is no more.
     round: u64,
@@ -165,6 +186,10 @@ pub struct World {
     /// What earlier scripts have shown, and which of their lines have failed.
     pub earlier: Vec<(String, Vec<u64>)>,
     pub restarts: u32,
+    /// How often a script was given up.
+    pub given_up: u32,
+    /// How often a note was made.
+    pub notes: u32,
     /// How often the script was run again.
     pub runs: u32,
     moves: usize,
@@ -187,6 +212,8 @@ impl World {
             image: None,
             script: Vec::new(),
             finished: false,
+            noted: None,
+            executed: 0,
             nodes: BTreeMap::new(),
             round: 0,
             ended: 0,
@@ -204,6 +231,8 @@ impl World {
             history: Vec::new(),
             earlier: Vec::new(),
             restarts: 0,
+            given_up: 0,
+            notes: 0,
             runs: 0,
             moves: 0,
         }

@@ -32,7 +32,14 @@ impl World {
     }
 
     pub(super) fn moves_of_master(&self, moves: &mut Vec<Move>) {
-        if self.master.is_ready() {
+        let is_noting = { self.disorder.notes_every }.is_some_and(|every| {
+            self.executed >= every && !self.statements.is_empty() && self.master.is_ready()
+        });
+        if is_noting {
+            if self.master.is_idle() {
+                moves.push(Move::Note);
+            }
+        } else if self.master.is_ready() {
             if !self.statements.is_empty() {
                 moves.extend([Move::Execute; 3]);
                 moves.push(Move::Pause);
@@ -142,6 +149,7 @@ impl World {
         match chosen {
             Move::Execute => {
                 if let Some(statement) = self.statements.pop_front() {
+                    self.executed += 1;
                     let executed = self.master.execute(statement);
                     self.after(executed)?;
                 }
@@ -216,6 +224,7 @@ impl World {
                 self.step_observer(observer::Input::Report(place, report))?;
             }
             Move::Kill => self.kill_somebody(),
+            Move::Note => self.note()?,
             Move::Close => self.close()?,
             Move::BeginAgain => self.begin_again()?,
         }

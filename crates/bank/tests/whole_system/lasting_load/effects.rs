@@ -98,7 +98,7 @@ impl World {
                 self.restarted.push(process);
             }
             Effect::Introduce(place) => self.introduce(place),
-            Effect::Notify(_) => {}
+            Effect::Notify(_) | Effect::Keep(_) => {}
             effect => return Err(format!("master wants {effect:?}")),
         }
         Ok(())

@@ -85,6 +85,7 @@ fn prepare(options: LoadOptions, patience: &Patience) -> Result<Run<'_>, Error> 
             sha256: Some(options.identity()),
             seed: options.system.given_seed(),
             drawn_seed: seed,
+            is_load: true,
         };
         let data = Opened::at(path, survives)?;
         if data.known().is_some() {

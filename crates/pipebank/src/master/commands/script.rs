@@ -64,7 +64,19 @@ fn run_within(options: ScriptOptions, patience: &Patience) -> Result<u8, Error> 
     };
     // Where only the script is checked, nothing is made.
     let lives = lasts.filter(|path| !options.check || path.exists());
-    let data = lives.map(|path| Opened::at(path, survives)).transpose()?;
+    let mut data = lives.map(|path| Opened::at(path, survives)).transpose()?;
+    if let Some(data) = data.as_mut().filter(|_| options.abandon) {
+        let told = match data.abandon()? {
+            Some((script, true)) => format!("{script} is given up, and the bank is kept as it is"),
+            Some((script, false)) => format!("{script} is given up, and has left no bank"),
+            None => "no script was interrupted, so there is none to give up".to_owned(),
+        };
+        let painter = options.system.painter();
+        painter.tell_within(&format!("master: {told}"), patience)?;
+        if options.script.is_none() {
+            return Ok(status::DONE);
+        }
+    }
     let mut reader = ScriptReader::default().lasting(lasts.is_some());
     if let Some(known) = data.as_ref().and_then(Opened::known) {
         reader = reader.opening(known);
@@ -84,7 +96,12 @@ fn run_within(options: ScriptOptions, patience: &Patience) -> Result<u8, Error> 
             let opened = opened.map_err(|error| Error::Io(error).in_file(&path))?;
             files.add(&opened, format!("the script {path}"));
             files.add_streams()?;
-            read_script(opened, &path, digest, reader, patience)?
+            let read = read_script(opened, &path, digest, reader, patience);
+            if let (Err(Error::Refused { .. }), Some(data)) = (&read, &data) {
+                // It may be meant for the bank that another script is to leave.
+                data.is_free()?;
+            }
+            read?
         }
     };
     if options.check {
@@ -179,6 +196,7 @@ fn prepare(
         sha256: header.sha256.as_ref().map(ToString::to_string),
         seed: options.system.given_seed(),
         drawn_seed: header.seed.unwrap_or_default(),
+        is_load: false,
     };
     let out = StandardOutput::of_this_process();
     let data = data.map(|data| data.take_up(script, &out)).transpose()?;
@@ -212,6 +230,7 @@ fn prepare(
         },
         ascii: options.ascii,
         window: options.window as usize,
+        notes_every: options.notes_every,
         nodes: source.nodes(),
     };
     let session = Session::new(settings, cluster, chronicle, teller);

@@ -119,6 +119,7 @@ fn run_within(options: &TourOptions, patience: &Patience) -> Result<u8, Error> {
         },
         ascii: options.ascii,
         window: 1,
+        notes_every: u64::MAX,
         nodes: Some(NODES),
     };
     let teller = Teller::Stream(painter);

@@ -3,12 +3,15 @@
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 
+use bank::id::Place;
 use bank::master::{Image, Kept};
+use bank::script::Known;
 use journal::{Directory, Identity, Journal, Settings, Survives};
 use serde::{Deserialize, Serialize};
 
-use super::DataError;
 use super::shown::StandardOutput;
+use super::{DataError, prefix_of};
+use crate::node::Keeping;
 
 const NAME: &str = "master";
 
@@ -25,6 +28,8 @@ pub(crate) struct Script {
     pub(crate) seed: Option<u64>,
     /// One for a script that has none.
     pub(crate) drawn_seed: u64,
+    /// It is a load.
+    pub(crate) is_load: bool,
 }
 
 /// With what a script begins: the image at the beginning of a segment.
@@ -34,9 +39,30 @@ struct About {
     script: String,
     sha256: Option<String>,
     seed: u64,
+    is_load: bool,
     out: StandardOutput,
-    /// The bank that it opens.
+    /// The bank that it opens, or goes on with.
     bank: Option<Bank>,
+    /// Where it goes on, if not from its beginning.
+    position: Option<Position>,
+}
+
+/// How far a script is at a moment at which nothing is in flight.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Position {
+    /// So many statements are done…
+    pub(crate) statements: u64,
+    /// … for which so often was drawn.
+    pub(crate) draws: u64,
+    /// What was kept of what comes next.
+    pub(crate) ahead: Vec<Kept>,
+    /// How much they have shown: bytes, and lines.
+    pub(crate) shown: (u64, u64),
+    /// What the status of the script is so far.
+    pub(crate) failed: bool,
+    pub(crate) broken: bool,
+    /// What the check of the script must know of the bank that it opened at first, which only the diary knows.
+    pub(crate) known: Option<Known>,
 }
 
 /// A bank that a script has left.
@@ -54,8 +80,8 @@ pub(super) enum Entry {
     Kept(Kept),
     /// So much was shown in all.
     Shown { bytes: u64, lines: u64 },
-    /// This system of the script was ended by `KillAll`.
-    Over(u64),
+    /// The script is given up.
+    GivenUp,
     /// The script is over, and has left this.
     Finished(Bank),
     /// The script is over, and has left nothing: all of this goes.
@@ -69,8 +95,10 @@ impl About {
             script: script.name,
             sha256: script.sha256,
             seed: script.seed.unwrap_or(script.drawn_seed),
+            is_load: script.is_load,
             out: out.clone(),
             bank,
+            position: None,
         }
     }
 }
@@ -149,12 +177,26 @@ impl Diary {
         out: &StandardOutput,
         bank: Bank,
     ) -> Result<(), DataError> {
-        let about = About::of(self.about.run, script, out, Some(bank));
+        self.begin_again(About::of(self.about.run, script, out, Some(bank)))?;
+        Ok(())
+    }
+
+    /// The script goes on from here, whatever happens. Returns how many bytes that takes.
+    pub(super) fn note(&mut self, bank: Bank, position: Position) -> Result<u64, DataError> {
+        let known = self.known();
+        self.begin_again(About {
+            bank: Some(bank),
+            position: Some(Position { known, ..position }),
+            ..self.about.clone()
+        })
+    }
+
+    fn begin_again(&mut self, about: About) -> Result<u64, DataError> {
         let image = bytes(&about, &self.path)?;
         let segment = self.journal.begin_segment(&image)?;
         self.journal.drop_before(segment)?;
         self.about = about;
-        Ok(())
+        Ok(image.len() as u64)
     }
 
     /// Whether the script opens this system.
@@ -162,9 +204,22 @@ impl Diary {
         self.bank().is_some_and(|bank| bank.round == round)
     }
 
-    /// The bank that the script opens.
+    /// The bank that the script opens, or goes on with.
     pub(super) fn bank(&self) -> Option<&Bank> {
         self.about.bank.as_ref()
+    }
+
+    /// Where the script goes on, if not from its beginning.
+    pub(super) fn position(&self) -> Option<&Position> {
+        self.about.position.as_ref()
+    }
+
+    /// What the check of the script must know.
+    pub(super) fn known(&self) -> Option<Known> {
+        match &self.about.position {
+            Some(position) => position.known.clone(),
+            None => self.bank().map(|bank| bank.image.known()),
+        }
     }
 
     /// An error where another script is under way than this one.
@@ -174,25 +229,62 @@ impl Diary {
         if is_same && script.seed.is_none_or(|given| given == *seed) {
             return Ok(());
         }
-        Err(DataError::Interrupted {
+        Err(self.interrupted(is_same))
+    }
+
+    /// Another script is under way, or the same with another seed.
+    pub(super) fn interrupted(&self, is_same: bool) -> DataError {
+        let About { sha256, seed, .. } = &self.about;
+        DataError::Interrupted {
             path: self.path.clone(),
-            script: match sha256 {
-                Some(_) => self.about.script.clone(),
-                None => "what was read from standard input".to_owned(),
-            },
+            script: self.script(),
             seed: match is_same {
                 true => format!(" (with --seed {seed})"),
                 false => String::new(),
             },
-            again: match sha256 {
-                Some(_) => "run it again to go on where it stopped, or",
-                None => "it cannot be read again;",
+            again: match (sha256, self.is_load()) {
+                (_, true) => "run it again to go on where it stopped, or remove the directory",
+                (Some(_), _) => {
+                    "run it again to go on where it stopped, or give it up with --abandon"
+                }
+                (None, _) => "it cannot be read again; give it up with --abandon",
             },
-        })
+        }
     }
 
-    pub(super) fn run(&self) -> u64 {
-        self.about.run
+    /// What people call the script.
+    pub(super) fn script(&self) -> String {
+        match self.about.sha256 {
+            Some(_) => self.about.script.clone(),
+            None => "what was read from standard input".to_owned(),
+        }
+    }
+
+    pub(super) fn is_load(&self) -> bool {
+        self.about.is_load
+    }
+
+    /// The directory.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Which system the first of the script is.
+    pub(super) fn first_round(&self) -> u64 {
+        self.bank().map_or(1, |bank| bank.round)
+    }
+
+    /// Where a node of a system keeps its journal.
+    pub(super) fn keeping(&self, round: u64, place: Place, survives: Survives) -> Keeping {
+        Keeping {
+            journal: format!("{}{}", prefix_of(round), place.index()),
+            identity: Identity {
+                run: self.about.run,
+                writer: place.index() as u64,
+            },
+            survives,
+            answered: None,
+        }
     }
 
     pub(super) fn seed(&self) -> u64 {

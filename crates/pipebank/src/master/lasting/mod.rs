@@ -5,9 +5,11 @@
 //! so that it goes on where it stopped.
 //!
 //! * `lasting/diary.rs`: master's journal;
+//! * `lasting/abandon.rs`: a script that is given up;
 //! * `lasting/shown.rs`: what standard output holds of a run that was interrupted;
 //! * `lasting/processes.rs`: processes that are started again.
 
+mod abandon;
 mod diary;
 mod processes;
 mod shown;
@@ -26,8 +28,9 @@ use bank::script::Known;
 use journal::{Directory, Survives};
 
 use self::diary::{Bank, Diary, Entry};
+use crate::node::NodeError;
 
-pub(super) use self::diary::Script;
+pub(super) use self::diary::{Position, Script};
 pub(super) use self::shown::{Shown, StandardOutput};
 
 /// How long it may take until the processes of a master that was killed have followed it.
@@ -56,12 +59,18 @@ pub(crate) enum DataError {
     NotEmpty { path: PathBuf, name: OsString },
     #[error("{} cannot be used: {source}", .path.display())]
     Unusable { path: PathBuf, source: io::Error },
-    #[error("{} holds the bank of a script, which a load would not leave as it is", .path.display())]
-    OfScripts { path: PathBuf },
+    #[error("cannot be sure that standard output is on the disk: {0}")]
+    OutputNotSynced(io::Error),
+    #[error("{}: {source}", .path.display())]
+    Node { path: PathBuf, source: NodeError },
     #[error(
-        "{}: {script} was interrupted{seed}: {again} remove the directory to give the bank up",
+        "{} holds a load, which cannot be given up like a script: run it again, or remove the directory",
         .path.display()
     )]
+    OfLoad { path: PathBuf },
+    #[error("{} holds the bank of a script, which a load would not leave as it is", .path.display())]
+    OfScripts { path: PathBuf },
+    #[error("{}: {script} was interrupted{seed}: {again}", .path.display())]
     Interrupted {
         path: PathBuf,
         script: String,
@@ -87,6 +96,8 @@ pub(super) struct DataDir {
 pub(super) struct Past {
     /// The bank that the script opens.
     pub(super) bank: Option<Image>,
+    /// Where the script goes on, if not from its beginning.
+    pub(super) position: Option<Position>,
     /// Where the script was interrupted, how its collections ended, in order.
     pub(super) outcomes: Option<Vec<Kept>>,
     /// What it had shown.
@@ -116,6 +127,10 @@ impl Opened {
             diary.remove_all(directory, survives)?;
         }
         let path = path.to_owned();
+        let is_given_up = |entries: &[Entry]| matches!(entries.last(), Some(Entry::GivenUp));
+        if let Some((diary, entries)) = there.take_if(|(_, entries)| is_given_up(entries)) {
+            there = abandon::leave_a_bank(directory, survives, (diary, entries))?;
+        }
         if there.is_none() {
             if !journal::journals(directory)?.is_empty() {
                 return Err(DataError::Headless { path });
@@ -143,18 +158,37 @@ impl Opened {
         })
     }
 
-    /// The bank that the script will open, if it does not go on.
-    fn bank(&self) -> Option<&Bank> {
-        let (diary, entries) = self.there.as_ref()?;
-        match entries.last() {
-            Some(Entry::Finished(bank)) => Some(bank),
-            _ => diary.bank(),
+    /// Gives the script up that was interrupted, and keeps the bank as it is: how the script is called, and
+    /// whether there is a bank. `None` where none was interrupted.
+    pub(super) fn abandon(&mut self) -> Result<Option<(String, bool)>, DataError> {
+        if { self.there.as_ref() }.is_some_and(|(diary, _)| diary.is_load()) {
+            let path = self.path.clone();
+            return Err(DataError::OfLoad { path });
+        }
+        let Some((mut diary, entries)) = self.there.take_if(|(_, it)| is_interrupted(it)) else {
+            return Ok(None);
+        };
+        diary.write(&Entry::GivenUp)?;
+        let script = diary.script();
+        self.there = abandon::leave_a_bank(self.directory, self.survives, (diary, entries))?;
+        Ok(Some((script, self.there.is_some())))
+    }
+
+    /// An error where a script was interrupted, and this cannot be it.
+    pub(super) fn is_free(&self) -> Result<(), DataError> {
+        match &self.there {
+            Some((diary, entries)) if is_interrupted(entries) => Err(diary.interrupted(false)),
+            _ => Ok(()),
         }
     }
 
     /// What the check of the script must know.
     pub(super) fn known(&self) -> Option<Known> {
-        self.bank().map(|bank| bank.image.known())
+        let (diary, entries) = self.there.as_ref()?;
+        match entries.last() {
+            Some(Entry::Finished(bank)) => Some(bank.image.known()),
+            _ => diary.known(),
+        }
     }
 
     /// Goes on with the script, where it was interrupted, or begins it; an error where another one was
@@ -181,31 +215,42 @@ impl Opened {
                     diary.go_on(script, out, bank)?;
                 } else {
                     diary.is_for(&script)?;
-                    let (mut outcomes, mut noted) = (Vec::new(), (0, 0));
-                    for entry in entries {
+                    let position = diary.position().cloned().unwrap_or_default();
+                    let (mut outcomes, mut noted) = (Vec::new(), position.shown);
+                    let ahead = position.ahead.into_iter().map(Entry::Kept);
+                    let mut round = diary.first_round();
+                    for entry in ahead.chain(entries) {
                         match entry {
-                            Entry::Kept(kept) => outcomes.push(kept),
-                            Entry::Shown { bytes, lines } => noted = (bytes, lines),
-                            Entry::Over(round) if !diary.opens(round) => {
-                                remove_round(directory, round, survives)?;
+                            Entry::Kept(kept) => {
+                                if kept == Kept::Ended {
+                                    if !diary.opens(round) {
+                                        remove_round(directory, round, survives)?;
+                                    }
+                                    round += 1;
+                                }
+                                outcomes.push(kept);
                             }
-                            Entry::Over(_) | Entry::Finished(_) | Entry::Gone => {}
+                            Entry::Shown { bytes, lines } => noted = (bytes, lines),
+                            Entry::GivenUp | Entry::Finished(_) | Entry::Gone => {}
                         }
                     }
                     past.outcomes = Some(outcomes);
-                    past.shown = Shown::before(diary.out(), noted.0, out);
+                    let (bytes, lines) = position.shown;
+                    past.shown = Shown::before(diary.out(), (bytes, noted.0), out);
                     past.from_line = match past.shown {
                         Shown::Bytes(..) => None,
                         Shown::Count(_) => Some(noted.1 + 1),
-                        Shown::Nothing => (!diary.out().is_empty_still(out)).then_some(1),
+                        Shown::Nothing if bytes == 0 && diary.out().is_empty_still(out) => None,
+                        Shown::Nothing => Some(lines + 1),
                     };
                 }
                 diary
             }
         };
         past.bank = diary.bank().map(|bank| bank.image.clone());
+        past.position = diary.position().cloned();
         // The first system of the script is the one that is opened.
-        let round = diary.bank().map_or(0, |bank| bank.round - 1);
+        let round = diary.first_round() - 1;
         Ok(DataDir {
             path,
             directory,
@@ -225,7 +270,7 @@ impl DataDir {
 
     /// What is known of the bank that the script opens.
     pub(super) fn known(&self) -> Option<Known> {
-        self.diary.bank().map(|bank| bank.image.known())
+        self.diary.known()
     }
 
     /// The seed of the script.
@@ -244,10 +289,11 @@ impl DataDir {
 
     /// What a node is told of where it keeps its journal.
     pub(super) fn arguments(&self, place: Place, answered: Option<u64>) -> Vec<String> {
+        let keeping = self.diary.keeping(self.round, place, self.survives);
         let mut arguments = vec![
-            format!("--journal={}-node-{}", self.round, place.index()),
-            format!("--run={}", self.diary.run()),
-            format!("--writer={}", place.index()),
+            format!("--journal={}", keeping.journal),
+            format!("--run={}", keeping.identity.run),
+            format!("--writer={}", keeping.identity.writer),
         ];
         if self.survives == Survives::Failure {
             arguments.push("--sync".to_owned());
@@ -263,6 +309,19 @@ impl DataDir {
             .flat_map(|entry| entry.metadata())
             .map(|it| it.blocks());
         blocks.sum::<u64>() * 512
+    }
+
+    /// Nothing is in flight: from here on the script goes on, whatever happens. Returns how many bytes that
+    /// takes.
+    pub(super) fn note(&mut self, image: Image, position: Position) -> Result<u64, DataError> {
+        if self.survives == Survives::Failure {
+            // What is before is never shown again.
+            shown::sync().map_err(DataError::OutputNotSynced)?;
+        }
+        let round = self.round;
+        let bytes = self.diary.note(Bank { image, round }, position)?;
+        keep_only(self.directory, round, self.survives)?;
+        Ok(bytes)
     }
 
     /// Keeps how a collection ended.
@@ -281,13 +340,17 @@ impl DataDir {
     /// The system is no more, nor is what was kept of it. One that the script has opened stays until the
     /// script is over: if that is interrupted, it will be opened again.
     pub(super) fn remove(&mut self) -> Result<(), DataError> {
-        let opened = self.diary.bank().map_or(1, |bank| bank.round);
-        self.round = self.round.max(opened);
-        self.diary.write(&Entry::Over(self.round))?;
+        // Perhaps it was never opened.
+        self.round = self.round.max(self.opened());
         match self.diary.opens(self.round) {
             true => Ok(()),
             false => remove_round(self.directory, self.round, self.survives),
         }
+    }
+
+    /// Which system it is that the script opens, if any.
+    fn opened(&self) -> u64 {
+        self.diary.bank().map_or(0, |bank| bank.round)
     }
 
     /// The script is over, and has left this; where that is nothing, nothing is kept.
@@ -295,8 +358,7 @@ impl DataDir {
         match image {
             Some(image) => {
                 // Perhaps this script has not even opened it.
-                let opened = self.diary.bank().map_or(1, |bank| bank.round);
-                let round = self.round.max(opened);
+                let round = self.round.max(self.opened());
                 self.diary.write(&Entry::Finished(Bank { image, round }))?;
                 keep_only(self.directory, round, self.survives)
             }
@@ -306,6 +368,11 @@ impl DataDir {
             }
         }
     }
+}
+
+/// Whether the script is not over, and so is to go on.
+fn is_interrupted(entries: &[Entry]) -> bool {
+    !matches!(entries.last(), Some(Entry::Finished(_)))
 }
 
 /// Removes the journals of the nodes of a system.

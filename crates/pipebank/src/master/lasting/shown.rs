@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
 use serde::{Deserialize, Serialize};
@@ -65,9 +66,13 @@ pub(crate) enum Shown {
 }
 
 impl Shown {
-    /// What was shown by a run that had this standard output, and had noted so many bytes, to whom reads
-    /// what this process shows.
-    pub(super) fn before(then: &StandardOutput, noted: u64, now: &StandardOutput) -> Self {
+    /// What was shown by a run that had this standard output, to whom reads what this process shows: behind
+    /// the first bytes, which are not shown again, up to as many as were noted.
+    pub(super) fn before(
+        then: &StandardOutput,
+        (first, noted): (u64, u64),
+        now: &StandardOutput,
+    ) -> Self {
         match (then, now) {
             (
                 StandardOutput::File { dev, ino, length },
@@ -76,10 +81,15 @@ impl Shown {
                     ino: same_ino,
                     length: longer,
                 },
-            ) if (dev, ino) == (same_dev, same_ino) && longer > length => {
-                read_from(*length).map_or(Self::Nothing, |bytes| Self::Bytes(bytes, 0))
+            ) if (dev, ino) == (same_dev, same_ino)
+                && *longer > *length
+                && *longer >= length + first =>
+            {
+                read_from(length + first).map_or(Self::Nothing, |bytes| Self::Bytes(bytes, 0))
             }
-            (StandardOutput::Stream, StandardOutput::Stream) if noted > 0 => Self::Count(noted),
+            (StandardOutput::Stream, StandardOutput::Stream) if noted > 0 => {
+                Self::Count(noted.saturating_sub(first))
+            }
             _ => Self::Nothing,
         }
     }
@@ -109,6 +119,16 @@ impl Shown {
                 }
                 Ok(count as usize)
             }
+        }
+    }
+}
+
+/// Waits until a regular file that is standard output is on the disk.
+pub(super) fn sync() -> io::Result<()> {
+    match StandardOutput::of_this_process() {
+        StandardOutput::Stream => Ok(()),
+        StandardOutput::File { .. } => {
+            File::from(io::stdout().as_fd().try_clone_to_owned()?).sync_data()
         }
     }
 }

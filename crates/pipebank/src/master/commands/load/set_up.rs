@@ -124,6 +124,8 @@ impl Run<'_> {
             Effect::Lay { from, to, laying } => self.cluster.lay(from, to, laying)?,
             Effect::Attach { from, to, received } => self.cluster.attach(from, to, received)?,
             Effect::Notify(notice) => self.tell(&notice.to_string())?,
+            // A load is never given up.
+            Effect::Keep(_) => {}
             other => {
                 let what = format!("under load master wants {other:?}");
                 return Err(Stop::Internal(what).into());

@@ -36,9 +36,7 @@ impl Source {
     /// Executes them all.
     pub(super) fn run(self, session: &mut Session) -> Result<(), Stop> {
         match self {
-            Self::Script(statements) => statements
-                .into_iter()
-                .try_for_each(|statement| session.execute(statement)),
+            Self::Script(statements) => session.execute_script(statements),
             Self::Input => run_input(session),
             Self::Prompt(prompt) => run_prompt(session, prompt),
         }

@@ -106,6 +106,15 @@ pub(crate) struct ScriptOptions {
     /// With --data: what was answered survives the failure of the machine too (fdatasync)
     #[arg(long, requires = "data")]
     pub(super) sync: bool,
+    /// With --data: give up the script that was interrupted, and keep the bank as it is
+    ///
+    /// What the script has carried out stays, and the rest of it never is. SCRIPT, where there is one, is
+    /// the next script of the bank; `-` is standard input.
+    #[arg(long, requires = "data", conflicts_with = "check")]
+    pub(super) abandon: bool,
+    /// With --data: after how many steps it is noted how far a script is
+    #[arg(long, value_name = "STEPS", hide = true, default_value_t = 50_000)]
+    pub(super) notes_every: u64,
     #[command(flatten)]
     pub(crate) system: SystemOptions,
 }

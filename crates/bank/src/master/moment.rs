@@ -1,0 +1,56 @@
+//! A moment in the middle of a script at which nothing is in flight, in a bank that lasts.
+//!
+//! A script that was interrupted is run again from its last moment on, and not from its first line: else who
+//! is killed sooner than he catches up would never get on. What master is then is the bank, how often it has
+//! drawn, and what it was still to recall. Everything else that a run has at such a moment belongs to whoever
+//! drives it: which statements are left, and what was shown.
+
+use super::{Draw, Image, Kept, Master};
+use crate::script::{Command, Statement};
+
+/// What master is when nothing is in flight.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// The bank.
+    pub image: Image,
+    /// How often was drawn.
+    pub draws: u64,
+    /// What an earlier run of the script has kept, and this one has not come to.
+    pub ahead: Vec<Kept>,
+}
+
+impl Master {
+    /// How much it has issued since it is there: what was issued since a moment is issued again.
+    #[must_use]
+    #[inline]
+    pub fn issued(&self) -> u64 {
+        self.issued
+    }
+
+    /// What it is now, once it is [idle](Self::is_idle). `None` where there is no bank, or one to which the
+    /// next statement may add what belongs together with the last.
+    #[must_use]
+    pub fn moment(&self) -> Option<Moment> {
+        debug_assert!(self.is_idle(), "nothing is in flight");
+        if !self.bank.is_begun || !self.bank.unconnected.is_empty() {
+            return None;
+        }
+        Some(Moment {
+            image: self.image()?,
+            draws: self.draw.draws(),
+            ahead: self.recalled.outcomes.iter().cloned().collect(),
+        })
+    }
+
+    /// The script goes on at a moment: with this bank, and after so many draws. Whatever was kept since is to
+    /// be [recalled](Self::recall), with what was ahead. Returns what is to be executed first.
+    #[must_use = "the bank is to be opened"]
+    pub fn go_on_from(&mut self, image: Image, draws: u64) -> Statement {
+        self.reopen(image);
+        self.draw = Draw::after(self.setup.seed, draws);
+        Statement {
+            line: 0,
+            command: Command::StartMaster { sparse: false },
+        }
+    }
+}
