@@ -10,8 +10,6 @@ use serde::{Deserialize, Serialize};
 use super::DataError;
 use super::shown::StandardOutput;
 
-const NAME: &str = "master";
-
 /// Of whom it is not yet known which bank it is.
 const IDENTITY: Identity = Identity { run: 0, writer: 0 };
 
@@ -84,6 +82,9 @@ pub(super) struct Diary {
 }
 
 impl Diary {
+    /// What the journal is called.
+    pub(super) const NAME: &str = "master";
+
     /// Opens what is there; nothing where there is nothing.
     pub(super) fn open(
         directory: &'static Directory,
@@ -91,7 +92,8 @@ impl Diary {
         path: &Path,
     ) -> Result<Option<(Self, Vec<Entry>)>, DataError> {
         let settings = Settings::new(survives);
-        let Some((journal, past)) = Journal::open(directory, NAME, IDENTITY, settings)? else {
+        let Some((journal, past)) = Journal::open(directory, Self::NAME, IDENTITY, settings)?
+        else {
             return Ok(None);
         };
         let unreadable = |source| DataError::Unreadable {
@@ -134,7 +136,7 @@ impl Diary {
         let path = path.to_owned();
         let image = bytes(&about, &path)?;
         let settings = Settings::new(survives);
-        let journal = Journal::create(directory, NAME, IDENTITY, settings, &image)?;
+        let journal = Journal::create(directory, Self::NAME, IDENTITY, settings, &image)?;
         Ok(Self {
             path,
             about,
@@ -212,7 +214,7 @@ impl Diary {
 
     /// Whether a journal of this name is master's.
     pub(super) fn is_called(name: &str) -> bool {
-        name == NAME
+        name == Self::NAME
     }
 
     /// Removes every journal, and this last.
@@ -222,11 +224,11 @@ impl Diary {
         survives: Survives,
     ) -> Result<(), DataError> {
         for name in journal::journals(directory)? {
-            if name != NAME {
+            if name != Self::NAME {
                 journal::remove(&directory, &name, survives)?;
             }
         }
-        Ok(journal::remove(&directory, NAME, survives)?)
+        Ok(journal::remove(&directory, Self::NAME, survives)?)
     }
 }
 
