@@ -97,6 +97,7 @@ impl World {
             shows_what_was_shown(&shown, &self.shown)?;
             self.shown = shown;
         }
+        self.machine_may_fail();
         // Another master may be in more of a hurry.
         self.disorder.window = [1, 4, 64, 1024][self.draw.pick(4)];
         self.run_script(true);

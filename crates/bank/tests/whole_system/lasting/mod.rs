@@ -8,6 +8,7 @@ mod again;
 mod check;
 mod deaths;
 mod effects;
+mod failure;
 mod moves;
 
 pub use self::check::{are_told_the_same, check};
@@ -27,10 +28,11 @@ use bank::script::Statement;
 use history::Event;
 
 use self::again::{master, shows_what_was_shown};
+use self::failure::Failing;
 use super::world::{Complaint, Pipe};
 
 /// What goes wrong, and how much.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Disorder {
     /// How many deaths there are at most; everybody dies at once now and then.
     pub deaths: u32,
@@ -167,6 +169,8 @@ pub struct World {
     pub restarts: u32,
     /// How often the script was run again.
     pub runs: u32,
+    failing: Failing,
+    machine_failures: u32,
     moves: usize,
 }
 
@@ -205,6 +209,8 @@ impl World {
             earlier: Vec::new(),
             restarts: 0,
             runs: 0,
+            failing: Failing::default(),
+            machine_failures: 0,
             moves: 0,
         }
     }
