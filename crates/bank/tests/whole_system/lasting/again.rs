@@ -49,6 +49,9 @@ impl World {
     }
 
     fn run_script(&mut self, again: bool) {
+        if again {
+            self.machine_may_fail();
+        }
         self.nodes.clear();
         self.ends.clear();
         self.observer = None;
@@ -97,7 +100,6 @@ impl World {
             shows_what_was_shown(&shown, &self.shown)?;
             self.shown = shown;
         }
-        self.machine_may_fail();
         // Another master may be in more of a hurry.
         self.disorder.window = [1, 4, 64, 1024][self.draw.pick(4)];
         self.run_script(true);
