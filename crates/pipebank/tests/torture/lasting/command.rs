@@ -15,7 +15,8 @@ use super::blows::{self, Struck};
 use super::plan::{Blow, Plan};
 use crate::subject::nobody_is_left;
 
-/// How long a process of master may take, once nobody is killed any more.
+/// How long nothing may be seen of a process of master, once nobody is killed any more. How long all of it
+/// takes is a matter of the machine: a script may start hundreds of processes again.
 const PATIENCE: Duration = Duration::from_secs(40);
 
 const SIGKILL: i32 = 9;
@@ -122,17 +123,30 @@ impl<'p> Runner<'p> {
     }
 
     fn wait(&self, master: &mut Child) -> ExitStatus {
-        let give_up = Instant::now() + PATIENCE;
+        let mut seen = 0;
+        let mut give_up = Instant::now() + PATIENCE;
         loop {
-            match master.try_wait().expect("master is ours") {
-                Some(status) => return status,
-                None if Instant::now() > give_up => panic!(
+            if let Some(status) = master.try_wait().expect("master is ours") {
+                return status;
+            }
+            if Instant::now() > give_up {
+                let now = self.progress();
+                assert!(
+                    now != seen,
                     "waited for the end of master: it did not come in time; stderr:\n{}",
                     self.err()
-                ),
-                None => thread::sleep(Duration::from_micros(200)),
+                );
+                (seen, give_up) = (now, Instant::now() + PATIENCE);
             }
+            thread::sleep(Duration::from_micros(200));
         }
+    }
+
+    /// How much this process of master has written.
+    fn progress(&self) -> u64 {
+        let files = ["err", "out", "history.jsonl"].map(|name| self.folder.path(name));
+        let lengths = files.iter().filter_map(|file| fs::metadata(file).ok());
+        lengths.map(|it| it.len()).sum()
     }
 
     /// What the last process of master has said.

@@ -101,7 +101,7 @@ impl Plan {
 fn scripts(seed: u64, draw: &mut Draw) -> Work {
     let size = Size {
         nodes: 2 + draw.pick(8),
-        commands: [60, 200, 400, 400, 400, 1_000, 1_000, 3_000][draw.pick(8)],
+        commands: [60, 200, 400, 400, 400, 1_000, 1_000, 2_000][draw.pick(8)],
         rounds: [1, 1, 2, 3][draw.pick(4)],
         deaths: draw.pick(2) == 0,
         sparse_one_in: 4,
