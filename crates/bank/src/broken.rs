@@ -71,6 +71,15 @@ pub enum Broken {
         /// How many of them others know of.
         known: u64,
     },
+    /// Master asks of a snapshot what it was told already, as the node's journal shows.
+    #[error(
+        "master asks of snapshot {snapshot} what it was told before, and has kept nothing of that: the end of \
+         its journal is lost"
+    )]
+    AskedAgain {
+        /// Which.
+        snapshot: SnapshotId,
+    },
     /// A journal holds what no node writes.
     #[error("the journal holds what no node has written: {0}")]
     Unreadable(&'static str),

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use crate::format::{HEADER, Header, WORD, block_end, block_word, put_record};
 use crate::{Error, File, Files, Past, Settings, Survives};
 
+/// How the name of a draft ends.
+const DRAFT: &str = ".new";
+
 /// The segment that is appended to.
 #[derive(Debug)]
 pub(crate) struct Segment<W> {
@@ -17,20 +20,17 @@ pub(crate) struct Segment<W> {
     pub(crate) reached: u64,
 }
 
-/// The names of all journals in a directory.
+/// The names of all journals in a directory, those included of which there is no more than a draft.
 ///
 /// # Errors
 ///
 /// It cannot be read.
 pub fn journals(files: &impl Files) -> Result<Vec<String>, Error> {
-    let all = files.names();
-    let all = all.map_err(|source| Error::system("list", files.path(""), source))?;
-    let of_segment = |file: &String| file.rsplit_once('.').map(|(name, _)| name.to_owned());
-    let mut names: Vec<String> = all
+    let all = names(files)?;
+    let segments = all
         .iter()
-        .filter(|file| of_segment(file).is_some_and(|name| number_in(file, &name).is_some()))
-        .filter_map(of_segment)
-        .collect();
+        .filter_map(|file| journal_of(file.strip_suffix(DRAFT).unwrap_or(file)));
+    let mut names: Vec<String> = segments.map(str::to_owned).collect();
     names.sort_unstable();
     names.dedup();
     Ok(names)
@@ -42,10 +42,20 @@ pub fn journals(files: &impl Files) -> Result<Vec<String>, Error> {
 ///
 /// A file cannot be removed; those before it are.
 pub fn remove(files: &impl Files, name: &str, survives: Survives) -> Result<(), Error> {
-    let names = segments(files, name)?;
-    for (number, segment) in &names {
-        let _ = files.remove(&draft_of(name, number + 1));
+    remove_drafts(files, name)?;
+    for (_, segment) in &segments(files, name)? {
         remove_file(files, segment, Settings::new(survives))?;
+    }
+    Ok(())
+}
+
+/// Removes what those who died while they began a segment have left behind: nobody has heard of it.
+fn remove_drafts(files: &impl Files, name: &str) -> Result<(), Error> {
+    for file in names(files)? {
+        if file.strip_suffix(DRAFT).and_then(journal_of) == Some(name) {
+            let removed = files.remove(&file);
+            removed.map_err(|source| Error::system("remove", files.path(&file), source))?;
+        }
     }
     Ok(())
 }
@@ -195,9 +205,7 @@ pub(crate) fn remove_file(files: &impl Files, name: &str, settings: Settings) ->
 
 /// The segments of a journal that are there, oldest first: their numbers and files.
 pub(crate) fn segments(files: &impl Files, name: &str) -> Result<Vec<(u64, String)>, Error> {
-    let all = files.names();
-    let all = all.map_err(|source| Error::system("list", files.path(""), source))?;
-    let mut found: Vec<(u64, String)> = all
+    let mut found: Vec<(u64, String)> = names(files)?
         .into_iter()
         .filter_map(|file| Some((number_in(&file, name)?, file)))
         .collect();
@@ -217,7 +225,19 @@ pub(crate) fn name_of(journal: &str, segment: u64) -> String {
 }
 
 pub(crate) fn draft_of(journal: &str, segment: u64) -> String {
-    format!("{journal}.{segment}.new")
+    format!("{journal}.{segment}{DRAFT}")
+}
+
+/// The names of all files.
+fn names(files: &impl Files) -> Result<Vec<String>, Error> {
+    let all = files.names();
+    all.map_err(|source| Error::system("list", files.path(""), source))
+}
+
+/// The journal of which a file is a segment, by its name.
+fn journal_of(file: &str) -> Option<&str> {
+    let (journal, _) = file.rsplit_once('.')?;
+    number_in(file, journal).map(|_| journal)
 }
 
 /// The number of the segment of this journal that a file is by its name.

@@ -7,6 +7,7 @@
 
 mod bugs;
 mod defences;
+mod share;
 mod tree;
 
 use std::io::{self, Write};
@@ -17,6 +18,7 @@ use clap::Parser;
 
 use bugs::{Bug, bugs};
 use defences::{DEFENCES, Verdict};
+use share::Share;
 use tree::Tree;
 
 /// Plants bugs in a copy of the sources and shows which defence catches each.
@@ -28,6 +30,14 @@ struct Options {
     /// For each bug, stop at the first defence that catches it
     #[arg(long)]
     quick: bool,
+    /// Only every Nth bug, from the Kth on: shares 1/N to N/N are all of them
+    #[arg(
+        long,
+        value_name = "K/N",
+        default_value = "1/1",
+        hide_default_value = true
+    )]
+    share: Share,
     /// Only say what the bugs are
     #[arg(long)]
     list: bool,
@@ -55,14 +65,15 @@ fn main() -> io::Result<()> {
         ));
         std::process::exit(2);
     }
+    let is_named =
+        |bug: &&Bug| options.names.is_empty() || options.names.iter().any(|name| name == bug.name);
+    let wanted = || options.share.of(bugs().filter(is_named));
     if options.list {
-        for bug in bugs() {
+        for bug in wanted() {
             writeln!(io::stdout(), "{}: {} ({})", bug.name, bug.breaks, bug.file)?;
         }
         return Ok(());
     }
-    let wanted =
-        |bug: &&Bug| options.names.is_empty() || options.names.iter().any(|name| name == bug.name);
 
     let mut tree = Tree::copy()?;
     say("without a bug: no defence may complain");
@@ -78,7 +89,7 @@ fn main() -> io::Result<()> {
     }
 
     let mut outcomes = Vec::new();
-    for bug in bugs().filter(wanted) {
+    for bug in wanted() {
         tree.plant(bug)?;
         let verdicts = try_all(&mut tree, options.quick);
         tree.heal()?;

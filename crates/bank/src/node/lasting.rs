@@ -203,6 +203,11 @@ impl Node {
         }
     }
 
+    /// Whether its journal holds what master has not said yet, since it began the script again.
+    pub(super) fn is_ahead_of_master(&self) -> bool {
+        { self.lasting.as_ref() }.is_some_and(|lasting| !lasting.echoes.is_empty())
+    }
+
     /// What is in the journal no more was the opening of channels, which are open.
     fn repeat_opening(
         &self,

@@ -23,6 +23,10 @@ impl Node {
                 self.takes.push_back(snapshot);
                 self.go_on_taking(effects)
             }
+            // Nothing that follows a collection is said to anybody before it is known how that ended.
+            Order::Ask { snapshot } if self.is_ahead_of_master() => {
+                Err(Broken::AskedAgain { snapshot })
+            }
             Order::Ask { snapshot } => {
                 self.say_what_is_waited_for(snapshot, effects);
                 Ok(())

@@ -29,6 +29,10 @@ use testing::generate::{Size, lasting_script, pieces_of, script};
 use self::checks::check;
 use self::world::{Complaint, Disorder, World};
 
+/// An unoptimised build, which is what `scripts/check` tests, runs one seed of this many: it takes
+/// ten times as long for each.
+const THINNED: u64 = 3;
+
 fn each_seed(runs: u64, run: impl Fn(u64) -> Result<(), Complaint>) {
     let number = |name| {
         std::env::var(name)
@@ -37,6 +41,10 @@ fn each_seed(runs: u64, run: impl Fn(u64) -> Result<(), Complaint>) {
     };
     let only = number("PIPEBANK_SEED");
     let first = only.unwrap_or(1);
+    let runs = match cfg!(debug_assertions) {
+        true => runs.div_ceil(THINNED),
+        false => runs,
+    };
     let runs = number("PIPEBANK_RUNS").unwrap_or(only.map_or(runs, |_| 1));
     for seed in first..first + runs {
         if let Err(complaint) = run(seed) {

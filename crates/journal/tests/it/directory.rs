@@ -97,3 +97,14 @@ fn journals_live_side_by_side_and_are_removed_one_by_one() {
             .is_none()
     );
 }
+
+#[test]
+fn what_was_never_begun_to_the_end_is_removed_with_its_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = Directory::open(folder.path()).unwrap();
+    fs::write(folder.path().join("a.1.new"), "half").unwrap();
+    fs::write(folder.path().join("a.1.1.new"), "half").unwrap();
+    assert_eq!(journals(&directory).unwrap(), ["a", "a.1"]);
+    remove(&directory, "a", Survives::Death).unwrap();
+    assert_eq!(directory.names().unwrap(), ["a.1.1.new"]);
+}

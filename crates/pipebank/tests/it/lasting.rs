@@ -216,6 +216,59 @@ fn a_node_that_dies_again_and_again_is_given_up() {
     run.expect_status(1);
 }
 
+/// Programs of which the first process of this one is killed before it has said a word.
+fn a_killer_of_the_first(folder: &Folder, victim: &str) {
+    for name in ["node", "observer"] {
+        let real = testing::programs().join(name);
+        if name == victim {
+            let real = real.display();
+            let script =
+                format!("#!/bin/sh\nmkdir killed 2>/dev/null && kill -9 $$\nexec {real} \"$@\"\n");
+            folder.file(name, script);
+            let mode = fs::Permissions::from_mode(0o700);
+            fs::set_permissions(folder.path(name), mode).unwrap();
+        } else {
+            std::os::unix::fs::symlink(real, folder.path(name)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn who_dies_before_a_load_begins_is_back_for_it() {
+    for victim in ["observer", "node"] {
+        let folder = Folder::new();
+        a_killer_of_the_first(&folder, victim);
+        let mut command = Command::new(master());
+        let options = ["--bin-dir", ".", "--run-dir", "run", "--verbose"];
+        command.args(LOAD).args(options);
+        let mut master = Master::start_in(folder, command);
+        let before = master.err_until("master: the load begins");
+        let again = |line: &String| line.ends_with("was started again (incarnation 2)");
+        assert!(before.iter().any(again), "{before:?}");
+        // What master still meant to tell of the first death is told with the next, if at all.
+        signal(master.pids().nodes[&3], SIGKILL);
+        master.err_until("node 3 was started again (incarnation 2)");
+        master.end().expect_status(0);
+    }
+}
+
+#[test]
+fn a_journal_that_nobody_had_begun_to_the_end_is_in_nobodys_way() {
+    let folder = Folder::new();
+    folder.file("s.txt", "StartMaster\nCreateNode 1 5\n");
+    folder.file("end.txt", "StartMaster\nKillAll\n");
+    fs::create_dir(folder.path("bank")).unwrap();
+    folder.file("bank/master.1.new", "half");
+    folder.run(&["--data", "bank", "s.txt"]).expect(0, "", "");
+    folder.file("bank/1-node-7.1.new", "half");
+    folder.run(&["--data", "bank", "end.txt"]).expect(0, "", "");
+    assert_eq!(names(&folder.path("bank")), [""; 0]);
+    // What others have there stays.
+    folder.file("bank/notes.1.new", "mine");
+    folder.run(&["--data", "bank", "s.txt"]).expect_status(2);
+    assert_eq!(names(&folder.path("bank")), ["notes.1.new"]);
+}
+
 /// A script that shows much.
 fn long_script() -> String {
     let mut script = mesh(3, 1000);

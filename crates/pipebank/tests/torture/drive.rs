@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// A run has deadlines for everything that it waits for; this is the last one.
-const LAST_DEADLINE: Duration = Duration::from_secs(100);
+const LAST_DEADLINE: Duration = Duration::from_secs(300);
 
 /// Ways to become process 1 of a PID namespace, the best first.
 const NAMESPACES: [&[&str]; 2] = [
@@ -27,8 +27,24 @@ const NAMESPACES: [&[&str]; 2] = [
     ],
 ];
 
+/// A kind of runs.
+pub struct Kind {
+    /// How one is asked of this program, and many of the script.
+    run: &'static str,
+    many: &'static str,
+}
+
+pub const FAULTS: Kind = Kind {
+    run: "--run",
+    many: "scripts/torture",
+};
+pub const LASTING: Kind = Kind {
+    run: "--run-data",
+    many: "scripts/torture --data",
+};
+
 /// Runs a number of seeds. A failure is one line that reproduces it, after what went wrong.
-pub fn all(seeds: impl IntoIterator<Item = u64>, tell_each: bool) -> ExitCode {
+pub fn all(kind: &Kind, seeds: impl IntoIterator<Item = u64>, tell_each: bool) -> ExitCode {
     let namespace = NAMESPACES.into_iter().find(|options| works(options));
     match namespace {
         Some(_) => println!("torture: each run in a PID namespace of its own"),
@@ -49,17 +65,17 @@ pub fn all(seeds: impl IntoIterator<Item = u64>, tell_each: bool) -> ExitCode {
                         return;
                     };
                     let began = Instant::now();
-                    match one(namespace, seed) {
+                    match one(namespace, kind, seed) {
                         Ok(told) => {
-                            let kind = told.split(':').next().unwrap_or_default().to_owned();
-                            *kinds.lock().unwrap().entry(kind).or_default() += 1;
+                            let what = told.split(':').next().unwrap_or_default().to_owned();
+                            *kinds.lock().unwrap().entry(what).or_default() += 1;
                             if tell_each {
                                 println!("{seed}: {told} ({} ms)", began.elapsed().as_millis());
                             }
                         }
                         Err(why) => {
                             *failures.lock().unwrap() += 1;
-                            println!("{why}\nagain: scripts/torture {seed} 1");
+                            println!("{why}\nagain: {} {seed} 1", kind.many);
                         }
                     }
                 }
@@ -70,8 +86,8 @@ pub fn all(seeds: impl IntoIterator<Item = u64>, tell_each: bool) -> ExitCode {
     let seconds = began.elapsed().as_secs_f64();
     let count = seeds.len();
     println!("torture: {count} runs in {seconds:.1} s, {failures} failed");
-    for (kind, runs) in kinds.into_inner().unwrap() {
-        println!("    {runs:5} {kind}");
+    for (what, runs) in kinds.into_inner().unwrap() {
+        println!("    {runs:5} {what}");
     }
     ExitCode::from(u8::from(failures > 0))
 }
@@ -98,8 +114,8 @@ fn command(namespace: Option<&[&str]>, words: &[&str]) -> Command {
 }
 
 /// One run: what it tells, or why it failed.
-fn one(namespace: Option<&[&str]>, seed: u64) -> Result<String, String> {
-    let mut command = command(namespace, &["--run", &seed.to_string()]);
+fn one(namespace: Option<&[&str]>, kind: &Kind, seed: u64) -> Result<String, String> {
+    let mut command = command(namespace, &[kind.run, &seed.to_string()]);
     // Its directories go even where it is killed; everybody may pass through.
     let place = tempfile::tempdir().expect("a directory for the run");
     fs::set_permissions(place.path(), fs::Permissions::from_mode(0o711)).expect("it is ours");

@@ -14,7 +14,10 @@
 //! money is with the living or was told as lost. Where a fault may change nothing (processes that
 //! are stopped for a while, pipes of one page), the output is that of the model, byte for byte.
 //!
-//! `scripts/torture SEED COUNT` runs as many as you like; `cargo test` a handful.
+//! Banks that last are a work of their own (`lasting`): there, nothing may be seen of any death.
+//!
+//! `scripts/torture SEED COUNT` runs as many as you like, with `--data` of banks that last; `cargo test`
+//! a handful of both.
 #![allow(
     unreachable_pub,
     clippy::unwrap_used,
@@ -25,6 +28,7 @@
 
 mod drive;
 mod faults;
+mod lasting;
 mod plan;
 mod rogue;
 mod subject;
@@ -33,17 +37,24 @@ mod verdict;
 use std::path::Path;
 use std::process::ExitCode;
 
+use self::drive::{FAULTS, LASTING, all};
+
 /// What `cargo test` runs: enough to see that it works at all, and seeds that once found something.
 const HANDFUL: u64 = 24;
 const ONCE_FAILED: [u64; 6] = [8, 269, 273, 561, 1563, 11_537];
+
+/// The same for banks that last.
+const HANDFUL_LASTING: u64 = 12;
+const LASTING_ONCE_FAILED: [u64; 3] = [31, 33, 64];
 
 /// What it runs with `--ignored`.
 const MANY: u64 = 300;
 
 /// ```text
 /// torture SEED COUNT           the runs of COUNT seeds
+/// torture --data SEED COUNT    the same of banks that last
 /// torture                      a handful, as `cargo test` calls it; --ignored: many
-/// torture --run SEED           one run, in this process
+/// torture --run SEED           one run, in this process; --run-data: of a bank that lasts
 /// ```
 /// Called `node` or `observer`, it is the rogue that a master of such a run has started.
 fn main() -> ExitCode {
@@ -61,11 +72,18 @@ fn main() -> ExitCode {
             println!("{}", subject::run(*seed));
             ExitCode::SUCCESS
         }
+        ([run, _], [seed]) if run == "--run-data" => {
+            println!("{}", lasting::run(*seed));
+            ExitCode::SUCCESS
+        }
         ([probe], _) if probe == "--probe" => {
             println!("{}", std::process::id());
             ExitCode::SUCCESS
         }
-        ([_, _], [seed, count]) => drive::all(*seed..seed.saturating_add(*count), true),
+        ([_, _], [seed, count]) => all(&FAULTS, *seed..seed.saturating_add(*count), true),
+        ([data, _, _], [seed, count]) if data == "--data" => {
+            all(&LASTING, *seed..seed.saturating_add(*count), true)
+        }
         _ if has("--list") => {
             println!("torture: test");
             ExitCode::SUCCESS
@@ -77,7 +95,24 @@ fn main() -> ExitCode {
         {
             ExitCode::SUCCESS
         }
-        _ if has("--ignored") || has("--include-ignored") => drive::all(1..=MANY, false),
-        _ => drive::all((1..=HANDFUL).chain(ONCE_FAILED), false),
+        _ if has("--ignored") || has("--include-ignored") => both(
+            all(&FAULTS, 1..=MANY, false),
+            all(&LASTING, 1..=MANY, false),
+        ),
+        _ => both(
+            all(&FAULTS, (1..=HANDFUL).chain(ONCE_FAILED), false),
+            all(
+                &LASTING,
+                (1..=HANDFUL_LASTING).chain(LASTING_ONCE_FAILED),
+                false,
+            ),
+        ),
+    }
+}
+
+fn both(one: ExitCode, other: ExitCode) -> ExitCode {
+    match one == ExitCode::SUCCESS {
+        true => other,
+        false => one,
     }
 }

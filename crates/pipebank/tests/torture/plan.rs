@@ -284,7 +284,7 @@ fn faults(kind: usize, draw: &mut Draw) -> Vec<Fault> {
 }
 
 /// A number below one of three, each as likely: small ones are not rare.
-fn below_one_of(draw: &mut Draw, bounds: [usize; 3]) -> usize {
+pub fn below_one_of(draw: &mut Draw, bounds: [usize; 3]) -> usize {
     let bound = bounds[draw.pick(3)];
     draw.pick(bound)
 }

@@ -250,7 +250,7 @@ fn leave_after(lines: usize, reader: Option<PipeReader>) {
 
 /// Master has ended. Whoever it had started must have ended before, or `at_once` being false, ends
 /// now: whoever it left behind is a child of this process.
-fn nobody_is_left(at_once: bool) {
+pub fn nobody_is_left(at_once: bool) {
     let mut outlived = Vec::new();
     let alone = until(|| {
         loop {

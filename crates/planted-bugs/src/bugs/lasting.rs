@@ -1,11 +1,14 @@
 //! Bugs of a bank that lasts: what is kept, what is made again, what is said again.
 
-use super::{Bug, NODE, SNAPSHOTS};
+use super::{Bug, COLLECT, GROW, ISSUE, NODE, SNAPSHOTS};
 
 const LASTS: &str = "crates/bank/src/node/lasting.rs";
 const FOLD: &str = "crates/bank/src/node/fold.rs";
 const OBSERVER: &str = "crates/bank/src/observer/mod.rs";
+const WATCH: &str = "crates/bank/src/observer/watch.rs";
 const COMEBACKS: &str = "crates/bank/src/master/comebacks.rs";
+const KEPT: &str = "crates/bank/src/master/kept.rs";
+const IMAGE: &str = "crates/bank/src/master/image.rs";
 
 pub(super) const LASTING: &[Bug] = &[
     // What is kept.
@@ -157,5 +160,106 @@ pub(super) const LASTING: &[Bug] = &[
         file: OBSERVER,
         before: "waiting.remove(&(snapshot, id));",
         after: "let _ = (&waiting, id);",
+    },
+    // What is not needed any more.
+    Bug {
+        name: "forgotten-when-given",
+        breaks: "a part is forgotten when it is handed over, before its snapshot is whole and audited",
+        file: WATCH,
+        before: "gathering.parts.insert(node, part);",
+        after: "gathering.parts.insert(node, part);\n                    effects.push(Effect::Order(place, Order::Forget { last: id }));",
+    },
+    Bug {
+        name: "segment-dropped-too-early",
+        breaks: "a segment is removed one snapshot too early",
+        file: LASTS,
+        before: "&& snapshot <= last",
+        after: "&& snapshot.0 <= last.0 + 1",
+    },
+    // The script is run again.
+    Bug {
+        name: "kept-after-forgetting",
+        breaks: "how a collection ended is kept only after the nodes were told to forget their parts",
+        file: COLLECT,
+        before: "self.effects.insert(before, Effect::Keep(keep));",
+        after: "let _ = before;\n                    self.effects.push(Effect::Keep(keep));",
+    },
+    Bug {
+        name: "nothing-recalled",
+        breaks: "how collections ended is asked once more of nodes that have gone on since",
+        file: KEPT,
+        before: "outcomes: outcomes.into_iter().collect(),",
+        after: "outcomes: outcomes.into_iter().take(0).collect(),",
+    },
+    Bug {
+        name: "connected-like-new",
+        breaks: "when the script is run again, channels begin as if nothing had been sent on them",
+        file: GROW,
+        before: "true => pairs.into_iter().for_each(|(from, to)| self.lay(from, to)),",
+        after: "true => self.effects.push(Effect::Connect(pairs)),",
+    },
+    Bug {
+        name: "ahead-from-here",
+        breaks: "how much is read ahead is counted from what was received, not from the beginning",
+        file: ISSUE,
+        before: "let frames = channels.end(node, reader);",
+        after: "let frames = channels.len(node, reader) as u64;",
+    },
+    Bug {
+        name: "answered-from-the-future",
+        breaks: "a node that has gone on since is asked about a snapshot, and answers as it is now",
+        file: SNAPSHOTS,
+        before: "if self.is_ahead_of_master() =>",
+        after: "if self.is_ahead_of_master() && snapshot.0 == 0 =>",
+    },
+    // A bank between two scripts.
+    Bug {
+        name: "taken-not-in-image",
+        breaks: "how much was taken of a channel is forgotten between two scripts",
+        file: IMAGE,
+        before: "taken: bank.channels.taken(from, to),",
+        after: "taken: 0,",
+    },
+    Bug {
+        name: "recorded-not-in-image",
+        breaks: "what a node has recorded is forgotten between two scripts",
+        file: IMAGE,
+        before: "recorded: bank.channels.recorded_by(place).collect(),",
+        after: "recorded: bank.channels.recorded_by(place).take(0).collect(),",
+    },
+    Bug {
+        name: "instructions-not-in-image",
+        breaks: "how much a node was told is forgotten between two scripts",
+        file: IMAGE,
+        before: "instructions: it.instructions,",
+        after: "instructions: 0,",
+    },
+    Bug {
+        name: "dead-not-suspended",
+        breaks: "what is on its way to a dead node is taken when its bank is opened",
+        file: IMAGE,
+        before: "bank.channels.suspend(node, true);",
+        after: "",
+    },
+    Bug {
+        name: "balance-not-in-image",
+        breaks: "what is known of an account is its deposit when its bank is opened",
+        file: IMAGE,
+        before: "balance: it.balance.known,",
+        after: "balance: it.deposit,",
+    },
+    Bug {
+        name: "uncollected-not-in-image",
+        breaks: "snapshots in progress are forgotten between two scripts",
+        file: IMAGE,
+        before: "let (begun, uncollected) = bank.snapshots.numbers();",
+        after: "let (begun, _) = bank.snapshots.numbers();\n        let uncollected = begun + 1;",
+    },
+    Bug {
+        name: "put-off-not-in-image",
+        breaks: "channels that are to open when somebody comes back are forgotten between two scripts",
+        file: IMAGE,
+        before: "put_off: { bank.put_off.iter() }",
+        after: "put_off: { bank.put_off.iter().take(0) }",
     },
 ];

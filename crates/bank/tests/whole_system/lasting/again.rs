@@ -49,6 +49,9 @@ impl World {
     }
 
     fn run_script(&mut self, again: bool) {
+        if again {
+            self.machine_may_fail();
+        }
         self.nodes.clear();
         self.ends.clear();
         self.observer = None;

@@ -9,6 +9,7 @@ mod again;
 mod check;
 mod deaths;
 mod effects;
+mod failure;
 mod moves;
 
 pub use self::abandon::check_what_follows;
@@ -29,10 +30,11 @@ use bank::script::Statement;
 use history::Event;
 
 use self::again::{master, shows_what_was_shown};
+use self::failure::Failing;
 use super::world::{Complaint, Pipe};
 
 /// What goes wrong, and how much.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Disorder {
     /// How many deaths there are at most; everybody dies at once now and then.
     pub deaths: u32,
@@ -192,6 +194,8 @@ pub struct World {
     pub notes: u32,
     /// How often the script was run again.
     pub runs: u32,
+    failing: Failing,
+    machine_failures: u32,
     moves: usize,
 }
 
@@ -234,6 +238,8 @@ impl World {
             given_up: 0,
             notes: 0,
             runs: 0,
+            failing: Failing::default(),
+            machine_failures: 0,
             moves: 0,
         }
     }

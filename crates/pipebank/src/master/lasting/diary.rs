@@ -13,8 +13,6 @@ use super::shown::StandardOutput;
 use super::{DataError, prefix_of};
 use crate::node::Keeping;
 
-const NAME: &str = "master";
-
 /// Of whom it is not yet known which bank it is.
 const IDENTITY: Identity = Identity { run: 0, writer: 0 };
 
@@ -112,6 +110,9 @@ pub(super) struct Diary {
 }
 
 impl Diary {
+    /// What the journal is called.
+    pub(super) const NAME: &str = "master";
+
     /// Opens what is there; nothing where there is nothing.
     pub(super) fn open(
         directory: &'static Directory,
@@ -119,7 +120,8 @@ impl Diary {
         path: &Path,
     ) -> Result<Option<(Self, Vec<Entry>)>, DataError> {
         let settings = Settings::new(survives);
-        let Some((journal, past)) = Journal::open(directory, NAME, IDENTITY, settings)? else {
+        let Some((journal, past)) = Journal::open(directory, Self::NAME, IDENTITY, settings)?
+        else {
             return Ok(None);
         };
         let unreadable = |source| DataError::Unreadable {
@@ -162,7 +164,7 @@ impl Diary {
         let path = path.to_owned();
         let image = bytes(&about, &path)?;
         let settings = Settings::new(survives);
-        let journal = Journal::create(directory, NAME, IDENTITY, settings, &image)?;
+        let journal = Journal::create(directory, Self::NAME, IDENTITY, settings, &image)?;
         Ok(Self {
             path,
             about,
@@ -304,7 +306,7 @@ impl Diary {
 
     /// Whether a journal of this name is master's.
     pub(super) fn is_called(name: &str) -> bool {
-        name == NAME
+        name == Self::NAME
     }
 
     /// Removes every journal, and this last.
@@ -314,11 +316,11 @@ impl Diary {
         survives: Survives,
     ) -> Result<(), DataError> {
         for name in journal::journals(directory)? {
-            if name != NAME {
+            if name != Self::NAME {
                 journal::remove(&directory, &name, survives)?;
             }
         }
-        Ok(journal::remove(&directory, NAME, survives)?)
+        Ok(journal::remove(&directory, Self::NAME, survives)?)
     }
 }
 

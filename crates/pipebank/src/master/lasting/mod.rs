@@ -132,9 +132,12 @@ impl Opened {
             there = abandon::leave_a_bank(directory, survives, (diary, entries))?;
         }
         if there.is_none() {
-            if !journal::journals(directory)?.is_empty() {
+            let journals = journal::journals(directory)?;
+            if !journals.iter().all(|name| Diary::is_called(name)) {
                 return Err(DataError::Headless { path });
             }
+            // Of a master that was killed before it had begun.
+            journal::remove(&directory, Diary::NAME, survives)?;
             let found = fs::read_dir(&path).and_then(|mut entries| entries.next().transpose());
             let found = found.and_then(|found| match found {
                 // Whoever made it may have left it open to others.

@@ -70,11 +70,12 @@ impl Run<'_> {
         loop {
             let mut effects = Vec::new();
             self.master.swap_effects(&mut effects);
-            if effects.is_empty()
-                && let Some(load) = &self.load
-            {
-                for process in self.restarted.drain(..) {
-                    load.restarted(process, &mut effects);
+            if effects.is_empty() {
+                // Before the load there is nothing to be told again: it begins with everybody.
+                for process in std::mem::take(&mut self.restarted) {
+                    if let Some(load) = &self.load {
+                        load.restarted(process, &mut effects);
+                    }
                 }
             }
             if effects.is_empty() {
