@@ -28,7 +28,7 @@ fn killed(nodes: usize) -> Job {
         let measure = format!("from SIGKILL of {who} to a new reply");
         Row::new(key, measure, Unit::Milliseconds).target(target)
     };
-    let all = format!("all {nodes} nodes to the last of them and");
+    let all = format!("all {nodes} nodes, of each of them,");
     Job {
         what: "from SIGKILL to a new reply".to_owned(),
         rows: vec![
