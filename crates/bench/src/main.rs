@@ -48,7 +48,7 @@ use crate::rows::{Row, State};
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 struct Options {
-    /// Measure less, in less than a minute (in full: about ten)
+    /// Measure less, in about a minute (in full: about fifteen)
     #[arg(long)]
     quick: bool,
     /// Measure nearly nothing, only to see that everything runs

@@ -100,7 +100,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// About ten minutes.
+    /// About fifteen minutes.
     pub(crate) const FULL: Self = Self {
         mode: "full",
         repeats: 3,
