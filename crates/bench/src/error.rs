@@ -12,6 +12,10 @@ pub(crate) enum Error {
     },
     #[error(transparent)]
     Pipes(#[from] pipes::Error),
+    #[error(transparent)]
+    Journal(#[from] journal::Error),
+    #[error(transparent)]
+    Rule(#[from] bank::Broken),
     #[error("`master {arguments}` ended with {status}")]
     Master { arguments: String, status: String },
     #[error("master ended before it had answered")]

@@ -1,16 +1,17 @@
 //! What is measured, in which order, and against which targets.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::cpus::{Affinity, Cpus};
 use crate::error::{Error, While};
-use crate::ours::{Ours, peak_memory, time_on_cpu};
+use crate::ours::{Lasts, Ours, peak_memory, time_on_cpu};
 use crate::plan::{BATCH, Layout, Plan};
 use crate::raw;
 use crate::rows::{Row, Unit};
 use crate::scripts::{self, Step};
-use crate::{frames, loads};
+use crate::{frames, lasting, loads};
 use bank::topology::Shape;
 
 /// What every measurement has.
@@ -50,6 +51,7 @@ pub(crate) fn all(plan: &Plan, cpus: usize, can_load: bool) -> Vec<Job> {
     let meshes = plan.mesh_nodes.iter().map(|nodes| Layout::mesh(*nodes));
     jobs.extend(meshes.chain(plan.sparse.iter().copied()).map(up));
     jobs.push(idle(plan.idle_nodes));
+    jobs.extend(lasting::all(plan, can_load));
     jobs
 }
 
@@ -128,51 +130,73 @@ fn one_pipe(affinity: Affinity, in_a_write: usize, cpus: usize) -> Job {
 }
 
 /// A script that is measured: its key, what it is, and the steps of a number of commands.
-struct Script {
-    key: &'static str,
-    measure: &'static str,
+pub(crate) struct Script {
+    pub(crate) key: &'static str,
+    pub(crate) measure: &'static str,
     steps: fn(u64) -> Vec<Step>,
-    window: Option<u32>,
+    pub(crate) window: Option<u32>,
+}
+
+pub(crate) const SCRIPTS: [Script; 4] = [
+    Script {
+        key: "pairs",
+        measure: "script, sends each with its receive, random pairs",
+        steps: scripts::pairs,
+        window: None,
+    },
+    Script {
+        key: "blocks",
+        measure: "script, 1,000 sends, then their receives",
+        steps: scripts::blocks,
+        window: None,
+    },
+    Script {
+        key: "chain",
+        measure: "script, chain with bare receives",
+        steps: scripts::chain,
+        window: None,
+    },
+    Script {
+        key: "serial",
+        measure: "script, `--window 1`",
+        steps: scripts::pairs,
+        window: Some(1),
+    },
+];
+
+impl Script {
+    /// How many commands it has, and which.
+    fn steps(&self, plan: &Plan) -> (u64, Vec<Step>) {
+        let commands = match self.window {
+            Some(_) => plan.serial_commands,
+            None => plan.commands,
+        };
+        (commands, (self.steps)(commands))
+    }
+
+    /// Writes it to a file: how many commands, the file, and its steps.
+    pub(crate) fn write(&self, bench: &Bench) -> Result<(u64, PathBuf, Vec<Step>), Error> {
+        let (commands, steps) = self.steps(&bench.plan);
+        let text = scripts::created(Layout::mesh(scripts::NODES)) + &scripts::lines(&steps);
+        let path = bench.ours.scratch("script.txt");
+        fs::write(&path, text).while_("write a script")?;
+        Ok((commands, path, steps))
+    }
 }
 
 fn scripts() -> Vec<Job> {
-    let script = |key, measure, steps, window| Script {
-        key,
-        measure,
-        steps,
-        window,
+    let job = |script: Script| {
+        let key = format!("script.{}", script.key);
+        let row = Row::new(key, script.measure, Unit::PerSecond);
+        let row = match script.key {
+            "pairs" => row.target(800_000.0),
+            "blocks" => row.target(2_500_000.0),
+            "chain" => row.target(500_000.0),
+            _ => row.ratio_target(0.6),
+        };
+        script_job(row, script)
     };
-    let per_second = |script: &Script| Row::new(script.key, script.measure, Unit::PerSecond);
-    let pairs = script(
-        "script.pairs",
-        "script, sends each with its receive, random pairs",
-        scripts::pairs as fn(u64) -> Vec<Step>,
-        None,
-    );
-    let blocks = script(
-        "script.blocks",
-        "script, 1,000 sends, then their receives",
-        scripts::blocks,
-        None,
-    );
-    let chain = script(
-        "script.chain",
-        "script, chain with bare receives",
-        scripts::chain,
-        None,
-    );
-    let serial = script(
-        "script.serial",
-        "script, `--window 1`",
-        scripts::pairs,
-        Some(1),
-    );
-    vec![
-        script_job(per_second(&pairs).target(800_000.0), pairs),
-        script_job(per_second(&blocks).target(2_500_000.0), blocks),
-        script_job(per_second(&chain).target(500_000.0), chain),
-        script_job(per_second(&serial).ratio_target(0.6), serial),
-    ]
+    SCRIPTS.map(job).into()
 }
 
 fn script_job(row: Row, script: Script) -> Job {
@@ -180,18 +204,13 @@ fn script_job(row: Row, script: Script) -> Job {
         what: script.measure.to_owned(),
         rows: vec![row],
         work: Box::new(move |bench, rows| {
-            let (commands, raw_window) = match script.window {
-                Some(window) => (bench.plan.serial_commands, window as usize),
-                None => (bench.plan.commands, raw::serve::LARGEST_WINDOW),
-            };
-            let steps = (script.steps)(commands);
-            let text = scripts::created(Layout::mesh(scripts::NODES)) + &scripts::lines(&steps);
-            let path = bench.ours.scratch("script.txt");
-            fs::write(&path, text).while_("write a script")?;
+            let raw_window = { script.window }.map_or(raw::serve::LARGEST_WINDOW, |it| it as usize);
+            let (commands, path, steps) = script.write(bench)?;
+            let ours = || bench.ours.script(&path, script.window, Lasts::Not);
             by_turns(
                 bench.plan.repeats,
                 &mut rows[0],
-                || Ok(commands as f64 / bench.ours.script(&path, script.window)?),
+                || Ok(commands as f64 / ours()?),
                 || raw::serve::measure(&bench.cpus, scripts::NODES, &steps, raw_window),
             )
         }),
@@ -226,7 +245,7 @@ fn receive_all() -> Job {
         work: Box::new(|bench, rows| {
             let sends = scripts::lines(&scripts::sends(bench.plan.waiting));
             for _ in 0..bench.plan.repeats {
-                let mut session = bench.ours.session()?;
+                let mut session = bench.ours.session(Lasts::Not)?;
                 session.run(&scripts::created(Layout::mesh(scripts::NODES)))?;
                 session.run(&sends)?;
                 let began = Instant::now();
@@ -247,7 +266,7 @@ fn snapshot_when_idle(nodes: usize) -> Job {
         what: measure.clone(),
         rows: vec![Row::new(key, measure, Unit::Milliseconds)],
         work: Box::new(move |bench, rows| {
-            let mut session = bench.ours.session()?;
+            let mut session = bench.ours.session(Lasts::Not)?;
             session.run(&scripts::created(Layout::mesh(nodes)))?;
             let mut times = Vec::new();
             for _ in 0..bench.plan.idle_snapshots {
@@ -307,7 +326,7 @@ fn up(layout: Layout) -> Job {
             };
             let ours = || {
                 let began = Instant::now();
-                let mut session = bench.ours.session()?;
+                let mut session = bench.ours.session(Lasts::Not)?;
                 session.run(&scripts::created(layout))?;
                 let milliseconds = began.elapsed().as_secs_f64() * 1e3;
                 let pids = session.pids()?;
@@ -333,7 +352,7 @@ fn idle(nodes: usize) -> Job {
         what: measure.clone(),
         rows: vec![Row::new("idle", measure, Unit::Milliseconds).target(0.0)],
         work: Box::new(move |bench, rows| {
-            let mut session = bench.ours.session()?;
+            let mut session = bench.ours.session(Lasts::Not)?;
             session.run(&scripts::created(Layout::mesh(nodes)))?;
             let pids = session.pids()?;
             let used = || -> Result<u64, Error> {

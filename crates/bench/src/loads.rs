@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::jobs::{Bench, Job};
-use crate::ours::Summary;
+use crate::ours::{Lasts, Summary};
 use crate::plan::Layout;
 use crate::raw;
 use crate::rows::{Row, State, Unit};
@@ -80,7 +80,7 @@ fn measure(bench: &Bench, layout: Layout, can_load: bool, rows: &mut [Row]) -> R
         let modes = modes(layout);
         for (at, (every, _, _)) in modes.iter().enumerate() {
             let duration = duration(bench.plan.load, layout, every);
-            let summary = audited(bench.ours.load(layout, duration, every)?)?;
+            let summary = audited(bench.ours.load(layout, duration, every, Lasts::Not)?)?;
             rows[at].ours_runs.push(summary.rate);
             if at > 0 {
                 let latency = &mut rows[modes.len() + at - 1].ours_runs;
@@ -111,9 +111,10 @@ pub(crate) fn loss(nodes: usize, can_load: bool) -> Job {
                 return Ok(());
             }
             let rate = |every| -> Result<f64, Error> {
-                let summary = bench
-                    .ours
-                    .load(Layout::mesh(nodes), bench.plan.loss, every)?;
+                let summary =
+                    bench
+                        .ours
+                        .load(Layout::mesh(nodes), bench.plan.loss, every, Lasts::Not)?;
                 Ok(audited(summary)?.rate)
             };
             let mut losses = Vec::new();
@@ -135,7 +136,8 @@ pub(crate) fn loss(nodes: usize, can_load: bool) -> Job {
     }
 }
 
-fn spread(losses: &[f64]) -> Option<String> {
+/// The note of a median.
+pub(crate) fn spread(losses: &[f64]) -> Option<String> {
     let least = losses.iter().copied().reduce(f64::min)?;
     let most = losses.iter().copied().reduce(f64::max)?;
     Some(format!(
@@ -144,7 +146,7 @@ fn spread(losses: &[f64]) -> Option<String> {
     ))
 }
 
-fn audited(summary: Summary) -> Result<Summary, Error> {
+pub(crate) fn audited(summary: Summary) -> Result<Summary, Error> {
     if summary.audited == summary.snapshots {
         return Ok(summary);
     }

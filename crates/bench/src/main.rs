@@ -7,10 +7,12 @@
 #![doc = include_str!("../README.md")]
 #![allow(missing_docs)]
 
+mod comebacks;
 mod cpus;
 mod error;
 mod frames;
 mod jobs;
+mod lasting;
 mod loads;
 mod machine;
 mod ours;
@@ -19,6 +21,7 @@ mod plot;
 mod progress;
 mod raw;
 mod rows;
+mod saw;
 mod scripts;
 
 use std::env;
@@ -45,7 +48,7 @@ use crate::rows::{Row, State};
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 struct Options {
-    /// Measure less, in less than a minute (in full: about ten)
+    /// Measure less, in about a minute (in full: about fifteen)
     #[arg(long)]
     quick: bool,
     /// Measure nearly nothing, only to see that everything runs
@@ -60,6 +63,9 @@ struct Options {
     /// Draw throughput and snapshot latency over the number of nodes
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Draw how much the journals of a bank that lasts take over time
+    #[arg(long, value_name = "FILE")]
+    saw: Option<PathBuf>,
     /// Where the programs `master`, `node` and `observer` are
     #[arg(long, value_name = "DIR")]
     bin_dir: PathBuf,
@@ -105,6 +111,9 @@ fn run(options: &Options) -> Result<ExitCode, Error> {
 
     if let Some(path) = &options.svg {
         fs::write(path, plot::svg(&rows, &machine)).while_("write the plot")?;
+    }
+    if let Some(path) = &options.saw {
+        fs::write(path, saw::svg(&rows, &machine)).while_("write the plot")?;
     }
     let table = rows::table(&rows, &machine);
     let document = format!("{:#}\n", rows::document(&rows, &machine, mode));

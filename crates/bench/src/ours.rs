@@ -15,6 +15,17 @@ use crate::plan::Layout;
 /// More than anybody has.
 const REFUSED: &str = "Send 1 2 18446744073709551615\n";
 
+/// Whether, and what, a bank outlives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lasts {
+    /// Nothing.
+    Not,
+    /// Any deaths (`--data`).
+    Deaths,
+    /// A failure of the machine too (`--sync`).
+    Failures,
+}
+
 /// The programs, and a place for files that goes when it is dropped.
 pub(crate) struct Ours {
     master: PathBuf,
@@ -33,8 +44,33 @@ impl Ours {
         self.scratch.path().join(name)
     }
 
+    /// Where a bank that lasts lives.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.scratch("bank")
+    }
+
+    /// The options for a bank that lasts, in a directory that is empty.
+    fn keep(&self, command: &mut Command, lasts: Lasts) -> Result<(), Error> {
+        if lasts != Lasts::Not {
+            let data = self.data();
+            if data.exists() {
+                fs::remove_dir_all(&data).while_("remove what a bank has left")?;
+            }
+            command.arg("--data").arg(data);
+        }
+        if lasts == Lasts::Failures {
+            command.arg("--sync");
+        }
+        Ok(())
+    }
+
     /// Seconds for a script in a file, the whole process, results to a file.
-    pub(crate) fn script(&self, script: &Path, window: Option<u32>) -> Result<f64, Error> {
+    pub(crate) fn script(
+        &self,
+        script: &Path,
+        window: Option<u32>,
+        lasts: Lasts,
+    ) -> Result<f64, Error> {
         let results = File::create(self.scratch("results")).while_("make a file for results")?;
         let mut command = Command::new(&self.master);
         command
@@ -44,6 +80,7 @@ impl Ours {
         if let Some(window) = window {
             command.args(["--window", &window.to_string()]);
         }
+        self.keep(&mut command, lasts)?;
         command.arg(script);
         let began = Instant::now();
         let status = command.status().while_("start master")?;
@@ -53,10 +90,17 @@ impl Ours {
     }
 
     /// A master that is told what to do line by line.
-    pub(crate) fn session(&self) -> Result<Session, Error> {
-        let mut child = Command::new(&self.master)
+    pub(crate) fn session(&self, lasts: Lasts) -> Result<Session, Error> {
+        let mut command = Command::new(&self.master);
+        command
             .args(["--seed", "1", "--run-dir"])
-            .arg(self.scratch("run"))
+            .arg(self.scratch("run"));
+        self.keep(&mut command, lasts)?;
+        if lasts != Lasts::Not {
+            // Deaths are reported.
+            command.stderr(Stdio::null());
+        }
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -88,6 +132,19 @@ impl Ours {
         layout: Layout,
         duration: Duration,
         snapshot_every: &str,
+        lasts: Lasts,
+    ) -> Result<Summary, Error> {
+        self.load_beside(layout, duration, snapshot_every, lasts, || {})
+    }
+
+    /// The same, and once it has been started something else is done.
+    pub(crate) fn load_beside(
+        &self,
+        layout: Layout,
+        duration: Duration,
+        snapshot_every: &str,
+        lasts: Lasts,
+        beside: impl FnOnce(),
     ) -> Result<Summary, Error> {
         let (nodes, seconds) = (layout.nodes.to_string(), duration.as_secs_f64().to_string());
         let topology = layout.shape.to_string();
@@ -98,10 +155,14 @@ impl Ours {
         let mut command = Command::new(&self.master);
         // What it has to say goes to the reader; its progress line is not for this.
         command.args(&arguments).stdin(Stdio::null());
-        let output = command
+        self.keep(&mut command, lasts)?;
+        let child = command
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .output()
+            .spawn()
             .while_("start master")?;
+        beside();
+        let output = child.wait_with_output().while_("wait for master")?;
         success(output.status, &arguments.join(" ")).inspect_err(|_| {
             let _ = std::io::stderr().write_all(&output.stderr);
         })?;
@@ -123,9 +184,16 @@ fn success(status: ExitStatus, arguments: &str) -> Result<(), Error> {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Summary {
     pub(crate) rate: f64,
+    pub(crate) transfers: u64,
     pub(crate) snapshots: u64,
     pub(crate) audited: u64,
     pub(crate) latency_ms: Latency,
+    pub(crate) journal_bytes: Option<JournalBytes>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct JournalBytes {
+    pub(crate) most: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -157,11 +225,29 @@ impl Session {
         let told = input.write_all(lines.as_bytes());
         told.and_then(|()| input.write_all(REFUSED.as_bytes()))
             .while_("tell master")?;
+        self.hear_refusals(1)
+    }
+
+    /// Has each of the first so many nodes say something.
+    pub(crate) fn hear_from_each(&mut self, nodes: usize) -> Result<(), Error> {
+        let to = |node| if node == 1 { 2 } else { 1 };
+        let lines: Vec<String> = { 1..=nodes }
+            .map(|node| format!("Send {node} {} {}\n", to(node), u64::MAX))
+            .collect();
+        let told = self.input.write_all(lines.concat().as_bytes());
+        told.while_("tell master")?;
+        self.hear_refusals(nodes)
+    }
+
+    fn hear_refusals(&mut self, count: usize) -> Result<(), Error> {
         let mut line = String::new();
-        while line.trim_end() != "ERR_SEND" {
+        for _ in 0..count {
             line.clear();
-            if self.results.read_line(&mut line).while_("hear master")? == 0 {
-                return Err(Error::NoAnswer);
+            while line.trim_end() != "ERR_SEND" {
+                line.clear();
+                if self.results.read_line(&mut line).while_("hear master")? == 0 {
+                    return Err(Error::NoAnswer);
+                }
             }
         }
         Ok(())

@@ -89,10 +89,18 @@ pub(crate) struct Plan {
     pub(crate) sparse: &'static [Layout],
     pub(crate) idle_nodes: usize,
     pub(crate) idle: Duration,
+    /// Pairs of runs with `--data` and without.
+    pub(crate) pairs: usize,
+    /// Under load, in a bank that lasts.
+    pub(crate) lasting_nodes: &'static [usize],
+    /// Of whom some are killed, and how often; and how long each journal is then, in records.
+    pub(crate) killed_nodes: usize,
+    pub(crate) kills: usize,
+    pub(crate) records: u64,
 }
 
 impl Plan {
-    /// About ten minutes.
+    /// About fifteen minutes.
     pub(crate) const FULL: Self = Self {
         mode: "full",
         repeats: 3,
@@ -118,6 +126,11 @@ impl Plan {
         ],
         idle_nodes: 64,
         idle: millis(2000),
+        pairs: 7,
+        lasting_nodes: &[4, 16],
+        killed_nodes: 16,
+        kills: 7,
+        records: 1_000_000,
     };
 
     /// Less than one minute.
@@ -140,6 +153,9 @@ impl Plan {
         sparse: &[Layout::ring(16), Layout::random(4, 16)],
         idle_nodes: 16,
         idle: millis(500),
+        pairs: 3,
+        kills: 3,
+        records: 100_000,
         ..Self::FULL
     };
 
@@ -164,5 +180,10 @@ impl Plan {
         sparse: &[Layout::ring(4), Layout::random(1, 4)],
         idle_nodes: 4,
         idle: millis(50),
+        pairs: 1,
+        lasting_nodes: &[4],
+        killed_nodes: 4,
+        kills: 1,
+        records: 2000,
     };
 }

@@ -30,7 +30,7 @@ const NOTE: [&str; 2] = [
 ];
 
 /// Plain properties, since not everything that shows SVG knows CSS variables.
-const STYLE: &str = "\
+pub(crate) const STYLE: &str = "\
 text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 .title { font-size: 15px; font-weight: 600 }
 .tick, .foot { font-size: 12px; fill: #59636e }
@@ -237,7 +237,7 @@ fn rounded_up(value: f64) -> String {
 }
 
 /// From a line of the grid to the next: 1, 2 or 5 times a power of ten, and about five of them.
-fn step(most: f64) -> f64 {
+pub(crate) fn step(most: f64) -> f64 {
     let power = 10f64.powf((most / 5.0).log10().floor());
     let steps = [1.0, 2.0, 5.0, 10.0].map(|times| times * power);
     let found = steps.iter().find(|step| most / **step <= 6.0);

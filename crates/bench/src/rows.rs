@@ -17,6 +17,7 @@ pub(crate) enum Unit {
     Milliseconds,
     Megabytes,
     Nanoseconds,
+    Bytes,
     Percent,
 }
 
@@ -39,6 +40,7 @@ impl Unit {
             Self::Milliseconds => format!("{} ms", short(value)),
             Self::Megabytes => format!("{} MB", short(value)),
             Self::Nanoseconds => format!("{} ns", short(value)),
+            Self::Bytes => format!("{} B", short(value)),
             Self::Percent => format!("{value:.2} %"),
         }
     }
@@ -77,6 +79,8 @@ pub(crate) struct Row {
     /// What each run gave, where they are kept: ours and the raw baseline's.
     pub(crate) ours_runs: Vec<f64>,
     pub(crate) raw_runs: Vec<f64>,
+    /// Where every run of ours has one of the baseline's beside it: the median of their ratios.
+    pub(crate) ratio_of_pairs: Option<f64>,
     pub(crate) target: Target,
     /// Why there is no figure, or what else is to be known.
     pub(crate) note: Option<String>,
@@ -100,6 +104,7 @@ impl Row {
             raw: None,
             ours_runs: Vec::new(),
             raw_runs: Vec::new(),
+            ratio_of_pairs: None,
             target: Target::default(),
             note: None,
             state: State::Measured,
@@ -121,7 +126,9 @@ impl Row {
     /// Our speed as a part of the raw baseline's: more is better, also where the unit is a time.
     pub(crate) fn ratio(&self) -> Option<f64> {
         let (ours, raw) = (self.ours?, self.raw?);
-        Some(if self.unit.more_is_better() {
+        Some(if let Some(ratio) = self.ratio_of_pairs {
+            ratio
+        } else if self.unit.more_is_better() {
             ours / raw
         } else {
             raw / ours

@@ -54,7 +54,7 @@ fn bench(place: &testing::Folder, arguments: &[&str]) -> Output {
 #[test]
 fn the_benchmark_runs_and_its_document_has_every_row() {
     let place = testing::Folder::new();
-    let arguments = "--quick --smoke --json out.json --svg out.svg";
+    let arguments = "--quick --smoke --json out.json --svg out.svg --saw saw.svg";
     let arguments: Vec<&str> = arguments.split(' ').collect();
     let output = bench(&place, &arguments);
     let said = String::from_utf8(output.stderr).unwrap();
@@ -84,9 +84,11 @@ fn the_benchmark_runs_and_its_document_has_every_row() {
         let measure = row["measure"].as_str().unwrap();
         assert!(table.contains(measure), "{measure} is not in\n{table}");
     }
-    let plot = fs::read_to_string(place.path("out.svg")).unwrap();
-    assert!(plot.starts_with("<svg ") && plot.ends_with("</svg>\n"));
-    assert_eq!(plot.matches("<g").count(), plot.matches("</g>").count());
+    for plot in ["out.svg", "saw.svg"] {
+        let plot = fs::read_to_string(place.path(plot)).unwrap();
+        assert!(plot.starts_with("<svg ") && plot.ends_with("</svg>\n"));
+        assert_eq!(plot.matches("<g").count(), plot.matches("</g>").count());
+    }
 }
 
 #[test]
@@ -117,6 +119,21 @@ fn expected() -> Vec<String> {
         "load.loss",
         "latency.idle.4",
         "idle",
+        "lasting.pairs",
+        "lasting.blocks",
+        "lasting.chain",
+        "lasting.serial",
+        "lasting.load.4",
+        "lasting.sync.4",
+        "lasting.bytes",
+        "lasting.loss",
+        "lasting.loss.more",
+        "lasting.journals.4",
+        "lasting.fdatasync",
+        "lasting.back.one",
+        "lasting.back.all",
+        "lasting.read",
+        "lasting.fold",
     ]
     .map(String::from)
     .into();

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
+use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap, munmap};
 use nix::sys::signal::{SigHandler, Signal, signal};
 
 /// Takes over a descriptor that came as a bare number: one that `recvmsg` has just made, or one
@@ -79,6 +79,10 @@ impl Window {
         let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: the kernel chooses the place, so no memory that is in use is replaced.
         let start = unsafe { mmap(None, length, protection, MapFlags::MAP_SHARED, file, from) }?;
+        // The first write would have the kernel read all that it reads ahead of files. Without this advice
+        // everything works as well, so there is no failure to look at.
+        // SAFETY: exactly what was mapped; the advice changes no memory.
+        let _ = unsafe { madvise(start, length.get(), MmapAdvise::MADV_RANDOM) };
         Ok(Self { start, length })
     }
 

@@ -21,7 +21,10 @@ impl<'a> WaitSet<'a> {
     /// Nothing to wait for yet.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        /// More than most wait for.
+        const ROOM: usize = 8;
+        let ends = Vec::with_capacity(ROOM);
+        Self { ends }
     }
 
     /// Waits until there is something to read, or the end of file.

@@ -332,7 +332,7 @@ impl Master {
         if self.settling.is_some() {
             return self.say_settling(Process::Node(node), Said::Reply(reply));
         }
-        if self.setup.lasting && self.is_early(node) {
+        if self.comebacks.is_laying() && self.is_early(node) {
             self.comebacks.hear_early(node, reply);
             return Ok(());
         }

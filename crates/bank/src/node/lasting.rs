@@ -85,6 +85,12 @@ impl Lasting {
         }
     }
 
+    /// Whether master's next instruction was carried out before a death.
+    #[inline]
+    pub(super) fn is_said_again(&self) -> bool {
+        self.unheard > 0 || !self.echoes.is_empty()
+    }
+
     /// All snapshots up to this one are over.
     pub(super) fn let_go(&mut self, last: SnapshotId) {
         while let Some((segment, snapshot)) = self.begun.front().copied()
@@ -175,7 +181,8 @@ impl Node {
         Ok(())
     }
 
-    /// Carries out an instruction, unless that was done before a death: then it is answered as it was.
+    /// An instruction that was carried out before a death is answered as it was.
+    #[cold]
     pub(super) fn carry_out_once(
         &mut self,
         instruction: Instruction,

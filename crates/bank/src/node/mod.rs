@@ -233,7 +233,7 @@ impl Node {
             }
             (Input::Instruction(instruction), None) => {
                 self.instructions += 1;
-                if self.lasting.is_some() {
+                if self.lasting.as_ref().is_some_and(|it| it.is_said_again()) {
                     return self.carry_out_once(instruction, effects);
                 }
                 if !self.halted {

@@ -105,6 +105,8 @@ impl Record {
         }
     }
 
+    // Always: where it is known which record it is, as it mostly is, hardly anything of this is left.
+    #[inline(always)]
     pub(super) fn put(&self, out: &mut Vec<u8>) {
         let mut begin = |which: u64, numbers: &[u64]| {
             put(out, which << KIND_BITS | RECORD);

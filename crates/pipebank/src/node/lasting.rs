@@ -45,6 +45,8 @@ pub(super) struct Lasting {
     again: Vec<(Outgoing, u64)>,
     /// Something was said that is not to be held back.
     pub(super) is_urgent: bool,
+    /// A commit does.
+    pub(super) waits_for_the_disk: bool,
 }
 
 /// Restores a node from its journal, or begins one.
@@ -70,6 +72,7 @@ pub(super) fn restore(
         early_incoming: BTreeMap::new(),
         again: Vec::new(),
         is_urgent: false,
+        waits_for_the_disk: keeping.survives == Survives::Failure,
     };
     Ok((node, lasting))
 }

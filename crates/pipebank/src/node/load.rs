@@ -46,7 +46,7 @@ impl Node {
                 busy |= self.receive_everything(Incoming(from))?;
                 self.incoming[from].swap_storage(&mut self.reading);
             }
-            busy |= self.send_a_round()?;
+            busy |= self.send_rounds()?;
             self.value.say_when_it_is_time(&mut self.effects);
             self.do_what_was_said()?;
             self.flush()?;
@@ -83,6 +83,15 @@ impl Node {
             // A marker: it goes out before any further transfer.
             self.do_what_was_said()?;
         }
+    }
+
+    /// Has a round of batches made; whether there was any. Where the disk is waited for before they are
+    /// written, which takes as long as dozens of rounds, as many are made as the outboxes have room for.
+    fn send_rounds(&mut self) -> Result<bool, NodeError> {
+        let busy = self.send_a_round()?;
+        let waits = { self.lasting.as_ref() }.is_some_and(|it| it.waits_for_the_disk);
+        while waits && self.send_a_round()? {}
+        Ok(busy)
     }
 
     /// Has a batch made for every peer whose outbox has room; whether there was any.

@@ -84,7 +84,7 @@ const ARROWS: [Arrows; 12] = [
     },
     Arrows {
         from: "pipebank-bench",
-        to: &["pipebank-bank", "pipebank-pipes"],
+        to: &["pipebank-bank", "pipebank-journal", "pipebank-pipes"],
         in_tests: &["pipebank-snapshot", "pipebank-testing"],
     },
     Arrows {

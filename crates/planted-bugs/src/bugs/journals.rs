@@ -54,7 +54,7 @@ pub(super) const JOURNALS: &[Bug] = &[
         name: "block-of-another-place",
         breaks: "a block is taken for one wherever it lies",
         file: FORMAT,
-        before: "place[..8].copy_from_slice(&at.to_le_bytes());",
-        after: "",
+        before: "let place = (at / ALIGNED) as u32;",
+        after: "let place = (at / at.max(1)) as u32;",
     },
 ];
