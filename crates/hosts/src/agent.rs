@@ -15,15 +15,19 @@ use crate::wire::{Control, EndOf, Introduction, Name, Side, Stream};
 const DEATHS: Token = 0;
 
 /// What an agent knows of its own host.
-#[derive(Debug)]
-pub struct Setup {
+pub struct Setup<'a> {
     /// How it is called, of which build it is, and what is wrong with it.
     pub introduction: Introduction,
     /// Where programs are.
     pub programs: PathBuf,
     /// A directory for its processes to hold, which is locked meanwhile.
-    pub held: Option<Directory>,
+    pub held: Option<&'a Directory>,
+    /// Runs errands, of which nothing is known here.
+    pub run: Errands<'a>,
 }
+
+/// Whoever runs errands, and says what is wrong where that fails.
+pub type Errands<'a> = Box<dyn FnMut(&[u8]) -> Result<(), String> + 'a>;
 
 /// A process of this host.
 struct Running {
@@ -35,12 +39,12 @@ struct Running {
     later: VecDeque<(Vec<u8>, Vec<RawEnd>)>,
 }
 
-struct Agent<L> {
+struct Agent<'a, L> {
     pump: Pump<L>,
     deaths: Deaths,
     /// Who has started this process.
     launcher: u32,
-    setup: Setup,
+    setup: Setup<'a>,
     running: FxHashMap<Name, Running>,
     /// The other ends of pipes between processes of this host.
     halves: FxHashMap<Stream, RawEnd>,
@@ -80,7 +84,7 @@ pub fn serve<L: Link>(join: impl FnOnce() -> Result<L, Error>, setup: Setup) -> 
     served
 }
 
-impl<L: Link> Agent<L> {
+impl<L: Link> Agent<'_, L> {
     fn run(&mut self) -> Result<(), Error> {
         loop {
             let turn = self.pump.turn()?;
@@ -124,6 +128,10 @@ impl<L: Link> Agent<L> {
                     running.process.kill();
                 }
             }
+            Control::Errand(what) => {
+                let ran = (self.setup.run)(&what);
+                self.pump.say(0, Control::Ran(ran));
+            }
             _ => return Err(Error::Garbled),
         }
         Ok(())
@@ -138,7 +146,7 @@ impl<L: Link> Agent<L> {
         output: Stream,
     ) -> Result<u32, Error> {
         let path = self.setup.programs.join(program);
-        let started = pipes::start(&path, arguments, self.setup.held.as_ref())?;
+        let started = pipes::start(&path, arguments, self.setup.held)?;
         let pid = started.process.pid();
         self.pump.add_sink(input, 0, started.input)?;
         self.pump.add_source(output, 0, started.output)?;

@@ -1,5 +1,6 @@
 //! The thread of host 0 that carries. It is told what to do through a queue, and wakes at once.
 
+use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,8 @@ use crate::wire::{Control, Host, Introduction, Name};
 
 /// How long what is on its way out may take, at the end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+/// The same where nobody is waited for.
+const HASTE: Duration = Duration::from_millis(50);
 
 const WAKE: Token = 0;
 
@@ -24,6 +27,8 @@ pub(crate) struct Front<L> {
     tasks: Receiver<Task>,
     names: Vec<String>,
     running: FxHashMap<Name, (Host, Answers)>,
+    /// Who waits for an errand, by host, in order.
+    errands: Vec<VecDeque<Sender<Result<(), String>>>>,
 }
 
 impl<L: Link> Front<L> {
@@ -43,8 +48,11 @@ impl<L: Link> Front<L> {
             tasks,
             names: Vec::new(),
             running: FxHashMap::default(),
+            errands: Vec::new(),
         };
-        let mut known: Vec<Option<Introduction>> = vec![None; front.pump.link.hosts()];
+        let hosts = front.pump.link.hosts();
+        front.errands.resize_with(hosts, VecDeque::new);
+        let mut known: Vec<Option<Introduction>> = vec![None; hosts];
         known[0] = Some(me);
         while known.iter().any(Option::is_none) {
             let turn = front.pump.turn()?;
@@ -65,7 +73,7 @@ impl<L: Link> Front<L> {
             .collect();
         let fit = front.check(&known);
         if let Err(error) = fit {
-            front.end()?;
+            front.end(false)?;
             return Err(error);
         }
         let _ = met.send(front.names.clone());
@@ -91,7 +99,7 @@ impl<L: Link> Front<L> {
     pub(crate) fn run(mut self) -> Result<(), Error> {
         let went = self.carry();
         match went {
-            Ok(()) => self.end(),
+            Ok(in_a_hurry) => self.end(in_a_hurry),
             Err(error) => {
                 self.lose_everybody();
                 self.pump.link.abandon();
@@ -100,11 +108,12 @@ impl<L: Link> Front<L> {
         }
     }
 
-    fn carry(&mut self) -> Result<(), Error> {
+    /// Until everything is over: whether nobody is to be waited for.
+    fn carry(&mut self) -> Result<bool, Error> {
         loop {
             while let Ok(task) = self.tasks.try_recv() {
                 match task {
-                    Task::Over => return Ok(()),
+                    Task::Over { in_a_hurry } => return Ok(in_a_hurry),
                     task => self.carry_out(task)?,
                 }
             }
@@ -129,9 +138,13 @@ impl<L: Link> Front<L> {
                 self.running.insert(name, (host, answers));
                 self.pump.say(host, start);
             }
+            Task::Errand(host, what, ran) => {
+                self.errands[host].push_back(ran);
+                self.pump.say(host, Control::Errand(what));
+            }
             Task::Source(stream, to, end) => self.pump.add_source(stream, to, end)?,
             Task::Sink(stream, from, end) => self.pump.add_sink(stream, from, end)?,
-            Task::Over => {}
+            Task::Over { .. } => {}
         }
         Ok(())
     }
@@ -147,6 +160,11 @@ impl<L: Link> Front<L> {
             Control::Died(name, ended) => {
                 if let Some((_, answers)) = self.running.remove(&name) {
                     let _ = answers.died.send(ended.into());
+                }
+            }
+            Control::Ran(outcome) => {
+                if let Some(ran) = self.errands[from].pop_front() {
+                    let _ = ran.send(outcome);
                 }
             }
             Control::Failed(trouble) => {
@@ -170,16 +188,20 @@ impl<L: Link> Front<L> {
     }
 
     /// Tells everybody that it is over.
-    fn end(mut self) -> Result<(), Error> {
+    fn end(mut self, in_a_hurry: bool) -> Result<(), Error> {
         for host in 1..self.pump.link.hosts() {
             self.pump.say(host, Control::Over);
         }
         self.pump.send()?;
-        let give_up = Instant::now() + LAST_WORDS;
+        let patience = if in_a_hurry { HASTE } else { LAST_WORDS };
+        let give_up = Instant::now() + patience;
         while self.pump.link.is_sending() && Instant::now() < give_up {
             self.pump.turn()?;
         }
-        self.pump.link.end();
+        match in_a_hurry {
+            true => self.pump.link.abandon(),
+            false => self.pump.link.end(),
+        }
         Ok(())
     }
 }

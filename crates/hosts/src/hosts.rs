@@ -27,6 +27,8 @@ struct Others {
     next: u64,
     carrier: Carrying,
     thread: Option<JoinHandle<()>>,
+    /// In the end nobody is waited for.
+    in_a_hurry: bool,
     trouble: Receiver<Error>,
     /// Something is there to be read when there is trouble.
     bell: pipes::Receiver<()>,
@@ -52,9 +54,13 @@ impl Carrying {
 pub(crate) enum Task {
     Say(Host, Control),
     Start(Host, Control, Name, Answers),
+    Errand(Host, Vec<u8>, Sender<Result<(), String>>),
     Source(Stream, Host, RawEnd),
     Sink(Stream, Host, RawEnd),
-    Over,
+    /// Everything is over; whether the others are waited for.
+    Over {
+        in_a_hurry: bool,
+    },
 }
 
 /// Where it is told what becomes of a process.
@@ -149,7 +155,61 @@ impl Away {
     }
 }
 
+/// Sends the other hosts on errands.
+#[derive(Clone, Debug, Default)]
+pub struct Errand {
+    names: Vec<String>,
+    carrier: Option<Carrying>,
+}
+
+impl Errand {
+    /// How many hosts there are.
+    #[must_use]
+    pub fn hosts(&self) -> usize {
+        self.names.len().max(1)
+    }
+
+    /// Has all other hosts do this, and waits until they have.
+    ///
+    /// # Errors
+    ///
+    /// One of them cannot.
+    pub fn run(&self, what: &[u8]) -> Result<(), Error> {
+        let Some(carrier) = &self.carrier else {
+            return Ok(());
+        };
+        let asked: Vec<_> = (1..self.hosts())
+            .map(|host| {
+                let (ran, answer) = mpsc::channel();
+                carrier.ask(Task::Errand(host, what.to_vec(), ran));
+                (host, answer)
+            })
+            .collect();
+        for (host, answer) in asked {
+            let host = || self.names[host].clone();
+            let ran = answer.recv_timeout(2 * SILENCE);
+            ran.map_err(|_| Error::Silent(host()))?.map_err(|trouble| {
+                let host = host();
+                Error::Trouble { host, trouble }
+            })?;
+        }
+        Ok(())
+    }
+}
+
 impl Hosts {
+    /// Whoever may send the others on errands.
+    #[must_use]
+    pub fn errand(&self) -> Errand {
+        match &self.others {
+            None => Errand::default(),
+            Some(others) => Errand {
+                names: others.names.clone(),
+                carrier: Some(others.carrier.clone()),
+            },
+        }
+    }
+
     /// Meets the others, who must be of the same build and ready.
     ///
     /// # Errors
@@ -186,6 +246,7 @@ impl Hosts {
             next: 1,
             carrier,
             thread: Some(thread),
+            in_a_hurry: false,
             trouble,
             bell: bell.read.into_receiver(),
         };
@@ -214,6 +275,13 @@ impl Hosts {
     #[must_use]
     pub fn name(&self, host: Host) -> Option<&str> {
         self.names().get(host).map(String::as_str)
+    }
+
+    /// The run is cut short: in the end, the other hosts are not waited for. Who launched them ends them.
+    pub fn hurry(&mut self) {
+        if let Some(others) = &mut self.others {
+            others.in_a_hurry = true;
+        }
     }
 
     /// Has a poller say when there is trouble.
@@ -346,7 +414,8 @@ impl Others {
 
 impl Drop for Others {
     fn drop(&mut self) {
-        self.carrier.ask(Task::Over);
+        let in_a_hurry = self.in_a_hurry;
+        self.carrier.ask(Task::Over { in_a_hurry });
         if let Some(thread) = self.thread.take() {
             // What it had to say, it has said.
             let _ = thread.join();

@@ -14,9 +14,9 @@ mod wire;
 
 #[cfg(feature = "mpi")]
 pub use self::mpi::Mpi;
-pub use agent::{Setup, serve};
+pub use agent::{Errands, Setup, serve};
 pub use carrier::{Carrier, Outbox, WINDOW};
-pub use hosts::{Away, End, EndThere, Hosts};
+pub use hosts::{Away, End, EndThere, Errand, Hosts};
 pub use link::{Link, Nowhere};
 pub use wire::{
     Control, EndOf, Ended, Host, Introduction, Lane, Name, Piece, Pieces, Side, Stream,

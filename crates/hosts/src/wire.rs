@@ -84,6 +84,10 @@ pub enum Control {
     },
     /// Kill a process.
     Kill(Name),
+    /// Do something that concerns this host only, of which whoever carries frames knows nothing.
+    Errand(Vec<u8>),
+    /// It is done, or why not. Errands are answered in order.
+    Ran(Result<(), String>),
     /// A process has ended.
     Died(Name, Ended),
     /// Somebody is there.

@@ -44,7 +44,7 @@ impl Deaths {
     }
 
     /// The pid of a child that has ended and was not waited for yet, if there is one. It is the same
-    /// until that is done, by [`Child::wait`](crate::Child::wait) or by [`Deaths::forget`].
+    /// until that is done, by [`Process::wait`](crate::Process::wait) or by [`Deaths::forget`].
     ///
     /// # Errors
     ///

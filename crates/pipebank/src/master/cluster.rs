@@ -47,9 +47,10 @@ pub(super) struct Node {
 #[derive(Debug)]
 pub(super) struct Cluster<'p> {
     pub(super) programs: Programs,
+    /// Dropped before the hosts are left, which may take a while.
+    run_dir: Option<RunDir>,
     /// Where processes are.
     pub(super) hosts: Hosts,
-    run_dir: Option<RunDir>,
     /// Where the bank lives, if it lasts.
     pub(super) data: Option<DataDir>,
     pub(super) poller: Poller,

@@ -62,6 +62,9 @@ impl Cluster<'_> {
     /// Ends every process: closes its commands, waits until it has ended, and kills it where it
     /// does not within the grace, or at once where another signal asks for it.
     pub(super) fn end_all(&mut self, ending: Ending) -> Result<Ended, Stop> {
+        if ending != Ending::Script {
+            self.hosts.hurry();
+        }
         // Of those that are dead already, everything is known.
         self.observer.take_if(|observer| observer.fate.is_some());
         for node in &mut self.nodes {

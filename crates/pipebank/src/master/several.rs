@@ -8,10 +8,12 @@ use std::fs;
 use std::path::Path;
 
 use hosts::{Hosts, Introduction};
+use journal::Survives;
 use pipes::Patience;
 use sha2::{Digest, Sha256};
 
 use super::cli::{Cli, Sub};
+use super::lasting::Part;
 use super::shared::{Error, Stop, SystemOptions, inherit_little, status};
 use crate::say::say;
 
@@ -44,7 +46,7 @@ pub(super) fn take_part(rank: Rank, cli: &Cli) -> u8 {
         // Whatever was asked for, rank 0 does.
         return status::DONE;
     };
-    match serve(system) {
+    match serve(rank, system, data_of(cli)) {
         Ok(()) => status::DONE,
         // Rank 0 says so.
         Err(hosts::Error::NotBuiltIn) => status::MALFORMED,
@@ -62,6 +64,20 @@ fn system_of(cli: &Cli) -> Option<&SystemOptions> {
         Some(Sub::Load(options)) => Some(&options.system),
         Some(_) => None,
     }
+}
+
+/// Where the bank lives, if it lasts, and what it is to survive.
+fn data_of(cli: &Cli) -> Option<(&Path, Survives)> {
+    let (data, sync) = match &cli.subcommand {
+        None => (&cli.script.data, cli.script.sync),
+        Some(Sub::Load(options)) => (&options.data, options.sync),
+        Some(_) => return None,
+    };
+    let survives = match sync {
+        true => Survives::Failure,
+        false => Survives::Death,
+    };
+    Some((data.as_deref()?, survives))
 }
 
 /// All hosts, as master sees them; only this one, where master was started by itself.
@@ -89,21 +105,38 @@ fn join() -> Result<hosts::Nowhere, hosts::Error> {
 }
 
 /// Starts and carries as master says.
-fn serve(system: &SystemOptions) -> Result<(), hosts::Error> {
+fn serve(
+    rank: Rank,
+    system: &SystemOptions,
+    data: Option<(&Path, Survives)>,
+) -> Result<(), hosts::Error> {
     // Master ends this process in order.
     pipes::leave_signals_to_others()?;
     pipes::close_inherited_on_exec()?;
     pipes::raise_descriptor_limit(u64::MAX)?;
-    let introduction = introduction(system);
+    let mut introduction = introduction(system);
+    let part = data.map(|(path, survives)| Part::at(path, rank.number, survives));
+    let part = part.transpose().unwrap_or_else(|error| {
+        introduction.trouble = Some(error.to_string());
+        None
+    });
     let programs = system.programs().map(|programs| programs.node);
     let programs = programs.unwrap_or_default();
     let programs = programs.parent().map(Path::to_owned).unwrap_or_default();
     let setup = hosts::Setup {
         introduction,
         programs,
-        held: None,
+        held: part.as_ref().map(Part::held),
+        run: Box::new(|errand| match &part {
+            Some(part) => part.remove(errand).map_err(|error| error.to_string()),
+            None => Ok(()),
+        }),
     };
-    hosts::serve(join, setup)
+    let served = hosts::serve(join, setup);
+    if let Some(part) = part {
+        part.leave();
+    }
+    served
 }
 
 /// Who this host is.

@@ -87,7 +87,7 @@ fn prepare(options: LoadOptions, patience: &Patience) -> Result<Run<'_>, Error> 
             drawn_seed: seed,
             is_load: true,
         };
-        let data = Opened::at(path, survives)?;
+        let data = Opened::at(path, survives, cluster.hosts.errand())?;
         if data.known().is_some() {
             let path = path.to_owned();
             return Err(DataError::OfScripts { path }.into());

@@ -64,7 +64,9 @@ fn run_within(options: ScriptOptions, patience: &Patience) -> Result<u8, Error> 
     };
     // Where only the script is checked, nothing is made.
     let lives = lasts.filter(|path| !options.check || path.exists());
-    let mut data = lives.map(|path| Opened::at(path, survives)).transpose()?;
+    let mut data = lives
+        .map(|path| Opened::at(path, survives, hosts.errand()))
+        .transpose()?;
     if let Some(data) = data.as_mut().filter(|_| options.abandon) {
         let told = match data.abandon()? {
             Some((script, true)) => format!("{script} is given up, and the bank is kept as it is"),

@@ -38,6 +38,8 @@ struct About {
     sha256: Option<String>,
     seed: u64,
     is_load: bool,
+    /// On how many hosts the bank is.
+    hosts: usize,
     out: StandardOutput,
     /// The bank that it opens, or goes on with.
     bank: Option<Bank>,
@@ -87,9 +89,15 @@ pub(super) enum Entry {
 }
 
 impl About {
-    fn of(run: u64, script: Script, out: &StandardOutput, bank: Option<Bank>) -> Self {
+    fn of(
+        (run, hosts): (u64, usize),
+        script: Script,
+        out: &StandardOutput,
+        bank: Option<Bank>,
+    ) -> Self {
         Self {
             run,
+            hosts,
             script: script.name,
             sha256: script.sha256,
             seed: script.seed.unwrap_or(script.drawn_seed),
@@ -156,11 +164,11 @@ impl Diary {
         directory: &'static Directory,
         survives: Survives,
         path: &Path,
-        script: Script,
+        (script, hosts): (Script, usize),
         out: &StandardOutput,
     ) -> Result<Self, DataError> {
         let run = RandomState::new().hash_one(std::process::id());
-        let about = About::of(run, script, out, None);
+        let about = About::of((run, hosts), script, out, None);
         let path = path.to_owned();
         let image = bytes(&about, &path)?;
         let settings = Settings::new(survives);
@@ -179,7 +187,12 @@ impl Diary {
         out: &StandardOutput,
         bank: Bank,
     ) -> Result<(), DataError> {
-        self.begin_again(About::of(self.about.run, script, out, Some(bank)))?;
+        self.begin_again(About::of(
+            (self.about.run, self.about.hosts),
+            script,
+            out,
+            Some(bank),
+        ))?;
         Ok(())
     }
 
@@ -287,6 +300,11 @@ impl Diary {
             survives,
             answered: None,
         }
+    }
+
+    /// On how many hosts the bank is.
+    pub(super) fn hosts(&self) -> usize {
+        self.about.hosts
     }
 
     pub(super) fn seed(&self) -> u64 {

@@ -6,16 +6,18 @@
 //!
 //! * `lasting/diary.rs`: master's journal;
 //! * `lasting/abandon.rs`: a script that is given up;
+//! * `lasting/elsewhere.rs`: what other hosts keep of the bank;
 //! * `lasting/shown.rs`: what standard output holds of a run that was interrupted;
 //! * `lasting/processes.rs`: processes that are started again.
 
 mod abandon;
 mod diary;
+mod elsewhere;
 mod processes;
 mod shown;
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, DirEntry};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -25,12 +27,15 @@ use std::time::{Duration, Instant};
 use bank::id::Place;
 use bank::master::{Image, Kept};
 use bank::script::Known;
+use hosts::Errand;
 use journal::{Directory, Survives};
 
 use self::diary::{Bank, Diary, Entry};
+use self::elsewhere::{Elsewhere, Which};
 use crate::node::NodeError;
 
 pub(super) use self::diary::{Position, Script};
+pub(super) use self::elsewhere::Part;
 pub(super) use self::shown::{Shown, StandardOutput};
 
 /// How long it may take until the processes of a master that was killed have followed it.
@@ -68,6 +73,16 @@ pub(crate) enum DataError {
         .path.display()
     )]
     OfLoad { path: PathBuf },
+    #[error("{} holds a bank on {was} host(s), and these are {are}", .path.display())]
+    OtherHosts {
+        path: PathBuf,
+        was: usize,
+        are: usize,
+    },
+    #[error("--abandon knows only this host, and the bank is on several")]
+    AbandonOfSeveral,
+    #[error("{0}")]
+    Hosts(#[from] hosts::Error),
     #[error("{} holds the bank of a script, which a load would not leave as it is", .path.display())]
     OfScripts { path: PathBuf },
     #[error("{}: {script} was interrupted{seed}: {again}", .path.display())]
@@ -85,6 +100,7 @@ pub(super) struct DataDir {
     path: PathBuf,
     directory: &'static Directory,
     survives: Survives,
+    elsewhere: Elsewhere,
     diary: Diary,
     past: Past,
     /// Which system of the script this is.
@@ -112,21 +128,34 @@ pub(super) struct Opened {
     path: PathBuf,
     directory: &'static Directory,
     survives: Survives,
+    elsewhere: Elsewhere,
     there: Option<(Diary, Vec<Entry>)>,
 }
 
 impl Opened {
     /// Locks the directory, or makes it.
-    pub(super) fn at(path: &Path, survives: Survives) -> Result<Self, DataError> {
+    pub(super) fn at(
+        path: &Path,
+        survives: Survives,
+        elsewhere: Errand,
+    ) -> Result<Self, DataError> {
+        let elsewhere = Elsewhere(elsewhere);
         let directory: &'static Directory = Box::leak(Box::new(lock(path)?));
         let mut there = Diary::open(directory, survives, path)?;
         // Everything was being removed when it was left.
         let is_gone =
             |(_, entries): &mut (Diary, Vec<Entry>)| matches!(entries.last(), Some(Entry::Gone));
         if let Some((mut diary, _)) = there.take_if(is_gone) {
+            elsewhere.remove(&Which::All)?;
             diary.remove_all(directory, survives)?;
         }
         let path = path.to_owned();
+        if let Some((diary, _)) = &there {
+            let (was, are) = (diary.hosts(), elsewhere.0.hosts());
+            if was != are {
+                return Err(DataError::OtherHosts { path, was, are });
+            }
+        }
         let is_given_up = |entries: &[Entry]| matches!(entries.last(), Some(Entry::GivenUp));
         if let Some((diary, entries)) = there.take_if(|(_, entries)| is_given_up(entries)) {
             there = abandon::leave_a_bank(directory, survives, (diary, entries))?;
@@ -138,7 +167,12 @@ impl Opened {
             }
             // Of a master that was killed before it had begun.
             journal::remove(&directory, Diary::NAME, survives)?;
-            let found = fs::read_dir(&path).and_then(|mut entries| entries.next().transpose());
+            let is_other = |entry: &io::Result<DirEntry>| {
+                let is_of_a_host = |entry: &DirEntry| elsewhere.is_of_a_host(&entry.file_name());
+                !entry.as_ref().is_ok_and(is_of_a_host)
+            };
+            let found =
+                fs::read_dir(&path).and_then(|mut entries| entries.find(is_other).transpose());
             let found = found.and_then(|found| match found {
                 // Whoever made it may have left it open to others.
                 None => directory.held().set_mode(PRIVATE).map(|()| None),
@@ -157,6 +191,7 @@ impl Opened {
             path,
             directory,
             survives,
+            elsewhere,
             there,
         })
     }
@@ -164,6 +199,9 @@ impl Opened {
     /// Gives the script up that was interrupted, and keeps the bank as it is: how the script is called, and
     /// whether there is a bank. `None` where none was interrupted.
     pub(super) fn abandon(&mut self) -> Result<Option<(String, bool)>, DataError> {
+        if self.elsewhere.0.hosts() > 1 {
+            return Err(DataError::AbandonOfSeveral);
+        }
         if { self.there.as_ref() }.is_some_and(|(diary, _)| diary.is_load()) {
             let path = self.path.clone();
             return Err(DataError::OfLoad { path });
@@ -205,15 +243,20 @@ impl Opened {
             path,
             directory,
             survives,
+            elsewhere,
             there,
         } = self;
         let mut past = Past::default();
         let diary = match there {
-            None => Diary::begin(directory, survives, &path, script, out)?,
+            None => {
+                let hosts = elsewhere.0.hosts();
+                Diary::begin(directory, survives, &path, (script, hosts), out)?
+            }
             Some((mut diary, mut entries)) => {
                 if let Some(Entry::Finished(bank)) =
                     entries.pop_if(|it| matches!(it, Entry::Finished(_)))
                 {
+                    elsewhere.remove(&Which::AllBut(bank.round))?;
                     keep_only(directory, bank.round, survives)?;
                     diary.go_on(script, out, bank)?;
                 } else {
@@ -227,6 +270,7 @@ impl Opened {
                             Entry::Kept(kept) => {
                                 if kept == Kept::Ended {
                                     if !diary.opens(round) {
+                                        elsewhere.remove(&Which::Round(round))?;
                                         remove_round(directory, round, survives)?;
                                     }
                                     round += 1;
@@ -258,6 +302,7 @@ impl Opened {
             path,
             directory,
             survives,
+            elsewhere,
             diary,
             past,
             round,
@@ -323,6 +368,7 @@ impl DataDir {
         }
         let round = self.round;
         let bytes = self.diary.note(Bank { image, round }, position)?;
+        self.elsewhere.remove(&Which::AllBut(round))?;
         keep_only(self.directory, round, self.survives)?;
         Ok(bytes)
     }
@@ -347,7 +393,10 @@ impl DataDir {
         self.round = self.round.max(self.opened());
         match self.diary.opens(self.round) {
             true => Ok(()),
-            false => remove_round(self.directory, self.round, self.survives),
+            false => {
+                self.elsewhere.remove(&Which::Round(self.round))?;
+                remove_round(self.directory, self.round, self.survives)
+            }
         }
     }
 
@@ -363,10 +412,12 @@ impl DataDir {
                 // Perhaps this script has not even opened it.
                 let round = self.round.max(self.opened());
                 self.diary.write(&Entry::Finished(Bank { image, round }))?;
+                self.elsewhere.remove(&Which::AllBut(round))?;
                 keep_only(self.directory, round, self.survives)
             }
             None => {
                 self.diary.write(&Entry::Gone)?;
+                self.elsewhere.remove(&Which::All)?;
                 self.diary.remove_all(self.directory, self.survives)
             }
         }

@@ -125,10 +125,10 @@ pub(crate) struct LoadOptions {
     /// all the money in the bank. Snapshots that have passed their audit keep the journals short. A load
     /// that came to its end leaves nothing.
     #[arg(long, value_name = "DIR")]
-    pub(super) data: Option<PathBuf>,
+    pub(crate) data: Option<PathBuf>,
     /// With --data: what was kept survives the failure of the machine too (fdatasync)
     #[arg(long, requires = "data")]
-    pub(super) sync: bool,
+    pub(crate) sync: bool,
     #[command(flatten)]
     pub(crate) system: SystemOptions,
 }

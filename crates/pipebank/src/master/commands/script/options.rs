@@ -102,10 +102,10 @@ pub(crate) struct ScriptOptions {
     /// told on standard error, and changes no exit status. KillNode leaves a node dead until RestartNode.
     /// The directory is created with mode 0700 and locked while it is used.
     #[arg(long, value_name = "DIR")]
-    pub(super) data: Option<PathBuf>,
+    pub(crate) data: Option<PathBuf>,
     /// With --data: what was answered survives the failure of the machine too (fdatasync)
     #[arg(long, requires = "data")]
-    pub(super) sync: bool,
+    pub(crate) sync: bool,
     /// With --data: give up the script that was interrupted, and keep the bank as it is
     ///
     /// What the script has carried out stays, and the rest of it never is. SCRIPT, where there is one, is
