@@ -210,9 +210,11 @@ impl Node {
         }
     }
 
-    /// Whether its journal holds what master has not said yet, since it began the script again.
+    /// Whether its journal holds what master has not said yet, since it began the script again. Under load
+    /// nobody waits for what master says.
     pub(super) fn is_ahead_of_master(&self) -> bool {
-        { self.lasting.as_ref() }.is_some_and(|lasting| !lasting.echoes.is_empty())
+        let is_ahead = { self.lasting.as_ref() }.is_some_and(|it| !it.echoes.is_empty());
+        is_ahead && self.load.is_none()
     }
 
     /// What is in the journal no more was the opening of channels, which are open.

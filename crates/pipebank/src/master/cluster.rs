@@ -153,23 +153,30 @@ impl<'p> Cluster<'p> {
         }
     }
 
-    /// An error where the system does not allow one of this size, before anything is started.
-    pub(super) fn check_room(size: Size, who: String) -> Result<(), Error> {
-        match Self::needs(None, size, 1).shortage() {
+    /// An error where this host does not allow a system of this size on so many hosts, before anything is
+    /// started.
+    pub(super) fn check_room(size: Size, hosts: usize, who: String) -> Result<(), Error> {
+        match Self::needs(None, size, hosts, 1).shortage() {
             None => Ok(()),
             Some(shortage) => Err(Error::TooManyNodes { who, shortage }),
         }
     }
 
-    /// What a system of this size takes, where a part of it is present, or nothing is; the nodes are
-    /// connected in tiles of this side.
-    pub(super) fn needs(present: Option<Size>, size: Size, tile: u64) -> Needs {
-        let processes = |size: Size| size.nodes + 1;
+    /// What a system of this size on so many hosts takes on the first one, where a part of it is present, or
+    /// nothing is; the nodes are connected in tiles of this side.
+    pub(super) fn needs(present: Option<Size>, size: Size, hosts: usize, tile: u64) -> Needs {
+        let hosts = hosts as u64;
+        let processes = |size: Size| size.nodes.div_ceil(hosts) + 1;
+        // With one end here, and with only one.
+        let channels = |size: Size| size.channels * (2 * hosts - 1) / (hosts * hosts);
+        let leaving = size.channels * 2 * (hosts - 1) / (hosts * hosts);
         // The channels; commands, replies, orders and reports of each node; the observer's requests and
         // answers.
-        let pipes = |size: Size| size.channels + 4 * size.nodes + 2;
+        let pipes = |size: Size| channels(size) + 4 * size.nodes + 2;
+        // What is carried to other hosts.
+        let carried = leaving + 4 * (size.nodes - size.nodes.div_ceil(hosts));
         Needs {
-            descriptors: 3 * size.nodes + OTHER_DESCRIPTORS + 4 * (tile * tile - 1),
+            descriptors: 3 * size.nodes + OTHER_DESCRIPTORS + carried + 4 * (tile * tile - 1),
             processes: processes(size).saturating_sub(present.map_or(0, processes)),
             pipes: pipes(size).saturating_sub(present.map_or(0, pipes)),
             pipes_in_all: pipes(size),
@@ -417,7 +424,7 @@ mod tests {
 
     #[test]
     fn a_system_needs_a_pipe_for_every_channel_that_it_has_and_for_no_other() {
-        let whole = Cluster::needs(None, Shape::Ring.size(1000), 1);
+        let whole = Cluster::needs(None, Shape::Ring.size(1000), 1, 1);
         let all = 1000 + 4 * 1000 + 2;
         let (descriptors, processes) = (3 * 1000 + OTHER_DESCRIPTORS, 1001);
         let needs = Needs {
@@ -434,12 +441,20 @@ mod tests {
             nodes: 1001,
             ..present
         };
-        let more = Cluster::needs(Some(present), grown, 1);
+        let more = Cluster::needs(Some(present), grown, 1, 1);
         assert_eq!(
             (more.processes, more.pipes, more.pipes_in_all),
             (1, 4, all + 4)
         );
-        let mesh = Cluster::needs(Some(Size::mesh(9)), Size::mesh(10), 1);
+        let mesh = Cluster::needs(Some(Size::mesh(9)), Size::mesh(10), 1, 1);
         assert_eq!((mesh.pipes, mesh.pipes_in_all), (18 + 4, 90 + 42));
+    }
+
+    #[test]
+    fn on_one_of_several_hosts_there_are_its_own_nodes_and_channels_only() {
+        // Two nodes here and two elsewhere: of 12 channels 2 stay here, 8 come or go.
+        let here = Cluster::needs(None, Size::mesh(4), 2, 1);
+        assert_eq!((here.processes, here.pipes), (2 + 1, 9 + 16 + 2));
+        assert_eq!(here.descriptors, 12 + OTHER_DESCRIPTORS + 6 + 8);
     }
 }

@@ -94,6 +94,18 @@ pub(super) fn meet(system: &SystemOptions, patience: &Patience) -> Result<Hosts,
     })
 }
 
+/// What is to be said where there are more hosts than nodes.
+pub(super) fn surplus(hosts: &Hosts, nodes: u64) -> Option<String> {
+    let idle = (hosts.count() as u64).checked_sub(nodes.max(1))?;
+    let names = hosts.names().get(hosts.count() - idle as usize..)?;
+    (idle > 0).then(|| {
+        format!(
+            "master: more hosts than nodes: there is nothing to do for {}",
+            names.join(", ")
+        )
+    })
+}
+
 #[cfg(feature = "mpi")]
 fn join() -> Result<hosts::Mpi, hosts::Error> {
     hosts::Mpi::join()

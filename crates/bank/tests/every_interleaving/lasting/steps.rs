@@ -178,7 +178,9 @@ impl Bank {
             Collection::Collecting(parts) => parts.len(),
             Collection::Judged(_) => return None,
         };
-        let gives = world.processes[at].has_kept_all();
+        // Master asks for a collection once it has heard what came of everything before.
+        let process = &world.processes[at];
+        let gives = process.has_kept_all() && process.in_flight.is_empty();
         gives.then_some(Step::Give { at, snapshot })
     }
 }

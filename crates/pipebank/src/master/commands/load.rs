@@ -67,7 +67,7 @@ fn prepare(options: LoadOptions, patience: &Patience) -> Result<Run<'_>, Error> 
     let hosts = several::meet(&options.system, patience)?;
     let (size, deposits) = (options.size()?, options.deposits()?);
     inherit_little()?;
-    Cluster::check_room(size, format!("master: {} nodes", size.nodes))?;
+    Cluster::check_room(size, hosts.count(), format!("master: {} nodes", size.nodes))?;
     let programs = options.system.programs()?;
     let cluster = Cluster::new(programs, hosts, options.system.run_dir()?, patience);
     let mut cluster = cluster.map_err(Error::NotStarted)?;
@@ -100,7 +100,10 @@ fn prepare(options: LoadOptions, patience: &Patience) -> Result<Run<'_>, Error> 
         Some(_) => TILE,
         None => mesh::tile(Some(size.nodes)).map_err(Error::not_started)?,
     };
-    Ok(Run::new(options, deposits, seed, patience, cluster, tile))
+    let surplus = several::surplus(&cluster.hosts, size.nodes);
+    let mut run = Run::new(options, deposits, seed, patience, cluster, tile);
+    surplus.map_or(Ok(()), |surplus| run.tell(&surplus))?;
+    Ok(run)
 }
 
 fn to_its_end(run: &mut Run<'_>, json: bool) -> Result<u8, Error> {

@@ -185,7 +185,7 @@ fn prepare(
                 1 => format!("{path}: this script and its node"),
                 nodes => format!("{path}: the {nodes} nodes of this script"),
             };
-            Cluster::check_room(size, who)?;
+            Cluster::check_room(size, hosts.count(), who)?;
         }
     }
     if options.cpus == Placement::One {
@@ -220,6 +220,8 @@ fn prepare(
     let kept = (!pictures.is_empty()).then(Kept::new);
     let recent = is_typed.then(show::recent);
     let chronicle = Chronicle::begin(file, kept, recent, &header);
+    let surplus = source.nodes();
+    let surplus = surplus.and_then(|nodes| several::surplus(&cluster.hosts, nodes));
     let settings = Settings {
         path: (!is_typed).then_some(path),
         seed: header.seed.unwrap_or_default(),
@@ -236,7 +238,8 @@ fn prepare(
         nodes: source.nodes(),
     };
     let session = Session::new(settings, cluster, chronicle, teller);
-    let session = session.map_err(Error::NotStarted)?;
+    let mut session = session.map_err(Error::NotStarted)?;
+    surplus.map_or(Ok(()), |surplus| session.tell(&surplus))?;
     if let Some(chronicle) = &session.chronicle {
         chronicle.empty_file()?;
     }

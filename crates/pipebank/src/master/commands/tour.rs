@@ -92,6 +92,7 @@ fn run_within(options: &TourOptions, patience: &Patience) -> Result<u8, Error> {
     inherit_little()?;
     Cluster::check_room(
         Size::mesh(NODES),
+        1,
         format!("master: the {NODES} nodes of the tour"),
     )?;
     let cluster = Cluster::new(

@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
+use std::time::Duration;
 
 use hosts::Errand;
 use journal::{Directory, Survives};
@@ -12,6 +13,9 @@ use super::{DataError, keep_only, lock, remove_round};
 
 /// How the directory of a host is called, with its number behind.
 const PREFIX: &str = "host-";
+
+/// How long it may take until the processes of a job that was killed are gone from all hosts.
+const FOLLOWING: Duration = Duration::from_secs(5);
 
 /// Which journals go.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -64,7 +68,7 @@ impl Part {
                 return Err(DataError::Unusable { path, source });
             }
         }
-        let directory = lock(&path.join(format!("{PREFIX}{host}")))?;
+        let directory = lock(&path.join(format!("{PREFIX}{host}")), FOLLOWING)?;
         Ok(Self {
             directory,
             survives,

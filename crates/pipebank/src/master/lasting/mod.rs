@@ -140,7 +140,7 @@ impl Opened {
         elsewhere: Errand,
     ) -> Result<Self, DataError> {
         let elsewhere = Elsewhere(elsewhere);
-        let directory: &'static Directory = Box::leak(Box::new(lock(path)?));
+        let directory: &'static Directory = Box::leak(Box::new(lock(path, FOLLOWING)?));
         let mut there = Diary::open(directory, survives, path)?;
         // Everything was being removed when it was left.
         let is_gone =
@@ -460,8 +460,8 @@ fn remove_those(
 }
 
 /// Locks the directory. The processes of a master that was killed hold it for a moment longer.
-fn lock(path: &Path) -> Result<Directory, journal::Error> {
-    let give_up = Instant::now() + FOLLOWING;
+fn lock(path: &Path, following: Duration) -> Result<Directory, journal::Error> {
+    let give_up = Instant::now() + following;
     loop {
         match Directory::open(path) {
             Err(journal::Error::InUse { .. }) if Instant::now() < give_up => {

@@ -97,7 +97,10 @@ impl Session<'_> {
     fn start_node(&mut self, place: Place, id: NodeId, deposit: u64) -> Result<(), Stop> {
         self.heed()?;
         let (present, size) = (self.cluster.size(), self.master.size());
-        let needs = Cluster::needs(Some(present), size, self.tile as u64);
+        let needs = {
+            let hosts = self.cluster.hosts.count();
+            Cluster::needs(Some(present), size, hosts, self.tile as u64)
+        };
         let outcome = match needs.shortage() {
             Some(shortage) => Err(NotStarted(format!(
                 "cannot start another node: it takes {shortage}"
