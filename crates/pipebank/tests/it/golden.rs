@@ -8,6 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 const SEED: u64 = 1;
 const REFUSED: i32 = 2;
@@ -15,11 +16,20 @@ const REFUSED: i32 = 2;
 #[test]
 fn every_script_prints_what_is_written_beneath_it() {
     let bless = std::env::var_os("PIPEBANK_BLESS").is_some();
-    let complaints: Vec<String> = scripts()
-        .iter()
-        .flat_map(|path| check(path, bless))
-        .collect();
+    // Most of the time of a run is waiting.
+    let scripts = scripts();
+    let complaints: Vec<String> = thread::scope(|scope| {
+        let parts = scripts.chunks(scripts.len().div_ceil(4));
+        let run = |part| scope.spawn(move || Vec::from_iter(part_of(part, bless)));
+        let running: Vec<_> = parts.map(run).collect();
+        let done = running.into_iter().map(|part| part.join().unwrap());
+        done.flatten().collect()
+    });
     assert!(complaints.is_empty(), "{}", complaints.join("\n\n"));
+}
+
+fn part_of(scripts: &[PathBuf], bless: bool) -> impl Iterator<Item = String> {
+    scripts.iter().flat_map(move |path| check(path, bless))
 }
 
 #[test]
