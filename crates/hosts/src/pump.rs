@@ -19,8 +19,13 @@ const FIRST_PAUSE: Duration = Duration::from_micros(5);
 /// How often others are let run first, before there are pauses.
 const YIELDS: u32 = 20;
 
-/// How much is read at once, and put into one message at most: what a full pipe holds.
-const BATCH: usize = 64 * 1024;
+/// How much is read at once.
+const BATCH: usize = 30 * 1024;
+
+/// How long a message of frames becomes before it is sent. It must stay below what MPI sends without asking
+/// whether the other side is ready, which is 64 KiB over TCP (`btl_tcp_eager_limit`): messages of 64 KiB were
+/// measured at a hundredth of the rate of those of 60 KiB.
+const FULL: usize = 28 * 1024;
 
 /// How often everybody says that they are there.
 const PULSE: Duration = Duration::from_secs(1);
@@ -38,6 +43,7 @@ fn token(stream: Stream, is_sink: bool) -> Token {
 #[derive(Debug)]
 struct Source {
     end: RawEnd,
+    to: Host,
     is_watched: bool,
     /// Whoever wrote into it is dead: it ends where nothing is there, since somebody else may hold it open.
     is_orphaned: bool,
@@ -107,6 +113,7 @@ impl<L: Link> Pump<L> {
         end.watch_to_read(&self.poller, token(stream, false))?;
         let source = Source {
             end,
+            to,
             is_watched: true,
             is_orphaned: false,
         };
@@ -243,19 +250,8 @@ impl<L: Link> Pump<L> {
 
     /// Sends what waits for other hosts.
     pub(crate) fn send(&mut self) -> Result<(), Error> {
-        for host in 0..self.link.hosts() {
-            let Some(outbox) = self.carrier.take_outbox(host) else {
-                continue;
-            };
-            for control in outbox.control {
-                self.link.send(host, Lane::Control, control.to_bytes()?)?;
-            }
-            if outbox.frames.length() > 0 {
-                self.link
-                    .send(host, Lane::Frames, outbox.frames.into_bytes())?;
-            }
-        }
-        Ok(())
+        let mut hosts = 0..self.link.hosts();
+        hosts.try_for_each(|host| send(&mut self.carrier, &mut self.link, host))
     }
 
     /// Reads what is there of a stream, as far as it has credit.
@@ -271,6 +267,9 @@ impl<L: Link> Pump<L> {
                 Moved::Bytes(count) => {
                     self.carrier.send(stream, &self.buffer[..count]);
                     credit = self.carrier.credit(stream);
+                    if self.carrier.waiting_for(source.to) > FULL {
+                        send(&mut self.carrier, &mut self.link, source.to)?;
+                    }
                     // The rest can wait until others have had their turn.
                     if !source.is_orphaned {
                         break;
@@ -348,5 +347,19 @@ impl<L: Link> Pump<L> {
             self.write(stream)?;
         }
         Ok(())
+    }
+}
+
+/// Sends what waits for a host.
+fn send(carrier: &mut Carrier, link: &mut impl Link, host: Host) -> Result<(), Error> {
+    let Some(outbox) = carrier.take_outbox(host) else {
+        return Ok(());
+    };
+    for control in outbox.control {
+        link.send(host, Lane::Control, control.to_bytes()?)?;
+    }
+    match outbox.frames.length() {
+        0 => Ok(()),
+        _ => link.send(host, Lane::Frames, outbox.frames.into_bytes()),
     }
 }
