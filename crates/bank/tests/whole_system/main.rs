@@ -15,6 +15,8 @@
 mod checks;
 mod lasting;
 mod lasting_load;
+mod network;
+mod pipe;
 mod world;
 
 use std::collections::BTreeSet;
@@ -27,6 +29,7 @@ use reference::interpret;
 use testing::generate::{Size, lasting_script, pieces_of, script};
 
 use self::checks::check;
+use self::network::ONE_HOST;
 use self::world::{Complaint, Disorder, World};
 
 /// An unoptimised build, which is what `scripts/check` tests, runs one seed of this many: it takes
@@ -79,6 +82,7 @@ fn disorder(seed: u64, deaths: u32) -> Disorder {
         tile: 1 + draw.pick(4),
         lazy: [4, 2, 4].map(|one_in| draw.pick(one_in) == 0),
         withholding: draw.pick(2) == 0,
+        network: ONE_HOST,
     }
 }
 
@@ -205,13 +209,27 @@ fn shrink(text: &str, fails: impl Fn(&str) -> bool) -> String {
 }
 
 fn without_deaths(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
+    is_as_the_model_says(text, seed, schedule, disorder(seed, 0))
+}
+
+/// With as little room between hosts as the longest frames allow.
+fn on_several_hosts(seed: u64, window: usize, disorder: Disorder) -> Disorder {
+    let network = network::Setup::draw(seed, window);
+    Disorder {
+        network,
+        ..disorder
+    }
+}
+
+fn is_as_the_model_says(
+    text: &str,
+    seed: u64,
+    schedule: u64,
+    disorder: Disorder,
+) -> Result<(), Complaint> {
     let statements = read_script(text.as_bytes()).unwrap();
-    let mut world = World::new(
-        statements.clone(),
-        seed,
-        seed.wrapping_add(schedule),
-        disorder(seed, 0),
-    );
+    let schedule = seed.wrapping_add(schedule);
+    let mut world = World::new(statements.clone(), seed, schedule, disorder);
     world.run()?;
     let expected = interpret(text, seed);
     if world.stdout != expected.stdout {
@@ -237,14 +255,22 @@ fn without_deaths(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint>
 }
 
 fn with_deaths(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
-    with_disorder(text, seed, schedule, disorder(seed, 1 + (seed % 4) as u32))
+    with_disorder(text, seed, schedule, some_die(seed))
+}
+
+fn some_die(seed: u64) -> Disorder {
+    disorder(seed, 1 + (seed % 4) as u32)
+}
+
+fn with_a_massacre(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
+    with_disorder(text, seed, schedule, a_massacre(text, seed))
 }
 
 /// All but one die, most of them before master has heard of the first.
-fn with_a_massacre(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
+fn a_massacre(text: &str, seed: u64) -> Disorder {
     let mut draw = Draw::from_seed(seed ^ 0x0dea_d5ea);
     let lines = text.lines().count();
-    let disorder = Disorder {
+    Disorder {
         deaths: 3 + draw.pick(2) as u32,
         from_move: 3 * lines / 2 + draw.pick(lines),
         one_in: [10, 20, 50, 100][draw.pick(4)],
@@ -252,8 +278,8 @@ fn with_a_massacre(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint
         tile: 16,
         lazy: [true; 3],
         withholding: draw.pick(2) == 0,
-    };
-    with_disorder(text, seed, schedule, disorder)
+        network: ONE_HOST,
+    }
 }
 
 fn with_disorder(
@@ -412,4 +438,38 @@ fn whoever_dies_the_money_adds_up_and_everybody_says_the_same() {
 #[test]
 fn many_may_die_at_once_with_much_on_the_way_among_them() {
     each_seed(500, |seed| shrunken(&crowd(seed), seed, with_a_massacre));
+}
+
+#[test]
+fn on_several_hosts_everything_is_as_on_one() {
+    each_seed(200, |seed| {
+        let text = match seed % 3 {
+            0 => one_system(seed, false),
+            1 => one_system(seed, true),
+            _ => crowd(seed),
+        };
+        shrunken(&text, seed, |text, seed, schedule| {
+            let disorder = on_several_hosts(seed, 320, disorder(seed, 0));
+            is_as_the_model_says(text, seed, schedule, disorder)
+        })
+    });
+}
+
+#[test]
+fn on_several_hosts_too_whoever_dies_the_money_adds_up() {
+    each_seed(200, |seed| {
+        let text = match seed % 4 {
+            0 => one_system(seed, seed % 8 == 0),
+            3 => crowd(seed),
+            _ => traffic(seed),
+        };
+        shrunken(&text, seed, |text, seed, schedule| {
+            // What a dead node has left is said in one frame, as far as it fits.
+            let disorder = match seed % 4 {
+                3 => on_several_hosts(seed, 4096, a_massacre(text, seed)),
+                _ => on_several_hosts(seed, 640, some_die(seed)),
+            };
+            with_disorder(text, seed, schedule, disorder)
+        })
+    });
 }

@@ -46,7 +46,7 @@ impl World {
             self.keep(place);
         }
         // What was not kept has had no effect, nor has anything that was enqueued with it.
-        let mut cut_off = |pipe: &mut dyn CutOff| match keeps {
+        let mut cut_off = |pipe: &mut dyn AnyPipe| match keeps {
             true => pipe.cut_off(&mut self.draw),
             false => pipe.lose(),
         };
@@ -77,23 +77,5 @@ impl World {
         };
         let heard = self.master.died(process, Fate::Signal(9), left);
         self.after(heard)
-    }
-}
-
-/// A pipe whose writer dies.
-pub trait CutOff {
-    /// A part of what waits has got through.
-    fn cut_off(&mut self, draw: &mut Draw);
-    /// Nothing has.
-    fn lose(&mut self);
-}
-
-impl<T> CutOff for Pipe<T> {
-    fn cut_off(&mut self, draw: &mut Draw) {
-        Pipe::cut_off(self, draw);
-    }
-
-    fn lose(&mut self) {
-        self.outbox.clear();
     }
 }

@@ -10,7 +10,8 @@ use bank::node::Node;
 use bank::observer::Observer;
 use history::Event;
 
-use super::super::world::{Complaint, Pipe, show};
+use super::super::pipe::Pipe;
+use super::super::world::{Complaint, show};
 use super::again::written_and_read;
 use super::{Kept, Line, NodeProcess, ObserverProcess, World};
 

@@ -14,7 +14,6 @@ mod moves;
 
 pub use self::abandon::check_what_follows;
 pub use self::check::{are_told_the_same, check};
-pub use self::deaths::CutOff;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -31,7 +30,8 @@ use history::Event;
 
 use self::again::{master, shows_what_was_shown};
 use self::failure::Failing;
-use super::world::{Complaint, Pipe};
+use super::pipe::{AnyPipe, Pipe};
+use super::world::Complaint;
 
 /// What goes wrong, and how much.
 #[derive(Clone, Copy, Debug, Default)]
