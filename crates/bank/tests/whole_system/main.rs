@@ -17,19 +17,21 @@ mod lasting;
 mod lasting_load;
 mod network;
 mod pipe;
+mod second_tag;
 mod world;
 
 use std::collections::BTreeSet;
 
 use bank::draw::Draw;
 use bank::id::NodeId;
+use bank::member::Frame;
 use bank::script::{Command, Statement, read_lasting_script, read_script};
 
 use reference::interpret;
 use testing::generate::{Size, lasting_script, pieces_of, script};
 
 use self::checks::check;
-use self::network::ONE_HOST;
+use self::network::{ONE_HOST, Tag};
 use self::world::{Complaint, Disorder, World};
 
 /// An unoptimised build, which is what `scripts/check` tests, runs one seed of this many: it takes
@@ -472,4 +474,19 @@ fn on_several_hosts_too_whoever_dies_the_money_adds_up() {
             with_disorder(text, seed, schedule, disorder)
         })
     });
+}
+
+#[test]
+fn with_a_second_tag_between_hosts_snapshots_fail_their_audit() {
+    each_seed(100, |seed| match second_tag::run(seed, None)? {
+        None => Ok(()),
+        Some(unsound) => Err(format!("with one tag: {unsound}")),
+    });
+    let markers_apart: Tag = |frame, _| usize::from(matches!(frame, Frame::Marker(_)));
+    let at_random: Tag = |_, draw| draw.pick(2);
+    for tag in [markers_apart, at_random] {
+        let fails = |seed: &u64| second_tag::run(*seed, Some(tag)).unwrap().is_some();
+        let failed = (1..=20).filter(fails).count();
+        assert!(failed > 0, "nobody has noticed");
+    }
 }

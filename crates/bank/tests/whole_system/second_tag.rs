@@ -183,9 +183,8 @@ fn hand_over(part: Part) -> Handed {
     let ends = part.state.incoming().iter();
     handed.part.received = ends.map(|end| (id(end.peer), end.tally)).collect();
     let amounts = |transfers: Vec<Transfer>| transfers.iter().map(|it| it.0).collect();
-    let transit = part.transit.into_iter();
-    handed.part.transit = transit
-        .map(|(from, transfers)| (id(from), amounts(transfers)))
-        .collect();
+    let channels = part.channels.into_iter();
+    let channels = channels.map(|(from, transfers)| (id(from), amounts(transfers)));
+    handed.part.channels = channels.collect();
     handed
 }
