@@ -324,16 +324,20 @@ fn lasting_disorder(draw: &mut Draw) -> lasting::Disorder {
         life: [30, 300, 1000][draw.pick(3)],
         notes_every: [None, Some(1), Some(2 + draw.pick(10))][draw.pick(3)],
         is_fickle: false,
+        network: ONE_HOST,
     }
 }
 
 /// A bank that lasts, in which people die all the time.
-fn lasting(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
+fn lasting(text: &str, seed: u64, schedule: u64, network: network::Setup) -> Result<(), Complaint> {
     let statements = read_lasting_script(text.as_bytes()).unwrap();
     let mut draw = Draw::from_seed(seed ^ 0x1a57_1a57);
     let pieces = [1, 1, 2, 4][draw.pick(4)];
     let scripts = pieces_of(text, pieces, seed);
-    let disorder = lasting_disorder(&mut draw);
+    let disorder = lasting::Disorder {
+        network,
+        ..lasting_disorder(&mut draw)
+    };
     let schedule = seed.wrapping_mul(31).wrapping_add(schedule);
     let mut world = lasting::World::new(&scripts, seed, schedule, disorder);
     world.run()?;
@@ -399,7 +403,19 @@ fn lasting_text(seed: u64) -> String {
 
 #[test]
 fn in_a_bank_that_lasts_nobody_notices_a_death() {
-    each_seed(2_000, |seed| shrunken(&lasting_text(seed), seed, lasting));
+    each_seed(2_000, |seed| {
+        let run = |text: &str, seed, schedule| lasting(text, seed, schedule, ONE_HOST);
+        shrunken(&lasting_text(seed), seed, run)
+    });
+}
+
+#[test]
+fn nor_does_anybody_on_several_hosts() {
+    each_seed(100, |seed| {
+        let network = network::Setup::draw(seed, 320);
+        let run = |text: &str, seed, schedule| lasting(text, seed, schedule, network);
+        shrunken(&lasting_text(seed), seed, run)
+    });
 }
 
 #[test]

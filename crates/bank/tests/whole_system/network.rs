@@ -34,6 +34,12 @@ pub const ONE_HOST: Setup = Setup {
     slow: None,
 };
 
+impl Default for Setup {
+    fn default() -> Self {
+        ONE_HOST
+    }
+}
+
 impl Setup {
     /// Two to four hosts. The window must be at least twice the longest frame that comes.
     pub fn draw(seed: u64, window: usize) -> Self {
@@ -213,7 +219,10 @@ impl Network {
             Step::Write(stream) => self.write(stream),
             Step::Send(host) => self.send(host, draw),
             Step::Frames(from, to, tag) => {
-                let message = self.frames.get_mut(&(from, to, tag)).and_then(VecDeque::pop_front);
+                let message = self
+                    .frames
+                    .get_mut(&(from, to, tag))
+                    .and_then(VecDeque::pop_front);
                 let heard = self.carriers[to].hear_frames(from, &message.ok_or("no message")?);
                 let touched = heard.map_err(|error| format!("host {to}: {error}"))?;
                 for stream in touched {
@@ -222,7 +231,10 @@ impl Network {
                 self.stirred[to] = true;
             }
             Step::Control(from, to) => {
-                let said = self.control.get_mut(&(from, to)).and_then(VecDeque::pop_front);
+                let said = self
+                    .control
+                    .get_mut(&(from, to))
+                    .and_then(VecDeque::pop_front);
                 self.hear(to, said.ok_or("no message")?)?;
             }
         }

@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use std::rc::Rc;
 
 use bank::draw::Draw;
+use bank::id::Place;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -100,6 +101,17 @@ impl<T: Serialize + DeserializeOwned> Pipe<T> {
         self.push(frame);
         self.write(self.outbox.len());
     }
+}
+
+/// A pipe between two processes, by what goes through it.
+#[derive(Clone, Copy, Debug)]
+pub enum Which {
+    Instructions(Place),
+    Replies(Place),
+    Orders(Place),
+    Reports(Place),
+    Channel(Place, Place),
+    Answers,
 }
 
 /// A pipe, whatever its frames are.

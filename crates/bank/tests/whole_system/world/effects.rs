@@ -79,7 +79,9 @@ impl World {
                 let process = self.process(node);
                 process.outgoing.extend(&outgoing);
                 process.incoming.extend(&incoming);
-                process.instructions.push_through(Instruction::Open(opening));
+                process
+                    .instructions
+                    .push_through(Instruction::Open(opening));
                 if process.life == Life::Dead {
                     self.close_channels(node);
                 }

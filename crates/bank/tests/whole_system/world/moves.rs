@@ -8,7 +8,7 @@ use bank::observer;
 use super::processes::{Asked, Life, NodeProcess};
 use super::{Complaint, World};
 use crate::network::Step;
-use crate::pipe::AnyPipe;
+use crate::pipe::{AnyPipe, Which};
 
 /// What may happen next.
 #[derive(Clone, Copy, Debug)]
@@ -22,25 +22,14 @@ pub(super) enum Move {
     Order(Place),
     Asked(Place),
     FindObserverGone(Place),
-    Write(Line),
-    Read(Line),
+    Write(Which),
+    Read(Which),
     Carry(Step),
     Request,
     Report(Place),
     NoticeGone(Place),
     Kill,
     Stop,
-}
-
-/// A pipe between two processes, by what goes through it.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Line {
-    Instructions(Place),
-    Replies(Place),
-    Orders(Place),
-    Reports(Place),
-    Channel(Place, Place),
-    Answers,
 }
 
 impl World {
@@ -50,8 +39,8 @@ impl World {
         let network = &self.network;
         let is_put_off = |chosen: &Move| match chosen {
             Move::Hear(_) | Move::Silence | Move::NoticeDeath(_) => hearing,
-            Move::Write(Line::Replies(_)) => replying,
-            Move::Write(Line::Channel(..)) => sending,
+            Move::Write(Which::Replies(_)) => replying,
+            Move::Write(Which::Channel(..)) => sending,
             Move::Carry(step) => network.is_slow(*step),
             _ => false,
         };
@@ -109,10 +98,10 @@ impl World {
                 moves.push(Move::Hear(Process::Node(place)));
             }
             if process.replies.is_readable() {
-                moves.push(Move::Read(Line::Replies(place)));
+                moves.push(Move::Read(Which::Replies(place)));
             }
             if process.instructions.is_writable() {
-                moves.push(Move::Write(Line::Instructions(place)));
+                moves.push(Move::Write(Which::Instructions(place)));
             }
             if is_dead && !process.noticed[0] && process.replies.is_over(is_dead) {
                 moves.push(Move::NoticeDeath(Process::Node(place)));
@@ -129,20 +118,20 @@ impl World {
             moves.push(Move::Instruction(place));
         }
         if process.instructions.is_readable() {
-            moves.push(Move::Read(Line::Instructions(place)));
+            moves.push(Move::Read(Which::Instructions(place)));
         }
         if let Some(asked) = &process.asked {
             let from = process.incoming[asked.from().0];
             if self.can_be_had(asked, from, place) {
                 moves.push(Move::Asked(place));
             } else if self.channels[&(from, place)].is_readable() {
-                moves.push(Move::Read(Line::Channel(from, place)));
+                moves.push(Move::Read(Which::Channel(from, place)));
             }
         }
         let observer = self.observer.as_ref();
         let is_observer_dead = observer.is_none_or(|observer| observer.life == Life::Dead);
         if process.orders.is_readable() {
-            moves.push(Move::Read(Line::Orders(place)));
+            moves.push(Move::Read(Which::Orders(place)));
         }
         if !process.orders.written.is_empty() {
             moves.push(Move::Order(place));
@@ -151,14 +140,14 @@ impl World {
         }
         let withholds = self.disorder.withholding && process.node.is_waiting();
         if process.replies.is_writable() && !withholds {
-            moves.push(Move::Write(Line::Replies(place)));
+            moves.push(Move::Write(Which::Replies(place)));
         }
         if process.reports.is_writable() {
-            moves.push(Move::Write(Line::Reports(place)));
+            moves.push(Move::Write(Which::Reports(place)));
         }
         for to in &process.outgoing {
             if self.channels[&(place, *to)].is_writable() {
-                moves.push(Move::Write(Line::Channel(place, *to)));
+                moves.push(Move::Write(Which::Channel(place, *to)));
             }
         }
     }
@@ -171,14 +160,14 @@ impl World {
             moves.push(Move::Request);
         }
         if observer.answers.is_writable() {
-            moves.push(Move::Write(Line::Answers));
+            moves.push(Move::Write(Which::Answers));
         }
         for (place, process) in self.nodes.iter().filter(|(_, node)| node.joined) {
             if process.orders.is_writable() {
-                moves.push(Move::Write(Line::Orders(*place)));
+                moves.push(Move::Write(Which::Orders(*place)));
             }
             if process.reports.is_readable() {
-                moves.push(Move::Read(Line::Reports(*place)));
+                moves.push(Move::Read(Which::Reports(*place)));
             }
             let is_dead = process.life == Life::Dead;
             if !process.reports.written.is_empty() {
@@ -221,17 +210,17 @@ impl World {
     }
 
     /// A pipe that is there.
-    fn pipe(&mut self, line: Line) -> &mut dyn AnyPipe {
-        match line {
-            Line::Instructions(place) => &mut self.process(place).instructions,
-            Line::Replies(place) => &mut self.process(place).replies,
-            Line::Orders(place) => &mut self.process(place).orders,
-            Line::Reports(place) => &mut self.process(place).reports,
-            Line::Channel(from, to) => {
+    fn pipe(&mut self, which: Which) -> &mut dyn AnyPipe {
+        match which {
+            Which::Instructions(place) => &mut self.process(place).instructions,
+            Which::Replies(place) => &mut self.process(place).replies,
+            Which::Orders(place) => &mut self.process(place).orders,
+            Which::Reports(place) => &mut self.process(place).reports,
+            Which::Channel(from, to) => {
                 let channel = self.channels.get_mut(&(from, to));
                 channel.expect("it was laid")
             }
-            Line::Answers => &mut self.observer.as_mut().expect("it was started").answers,
+            Which::Answers => &mut self.observer.as_mut().expect("it was started").answers,
         }
     }
 
@@ -269,12 +258,12 @@ impl World {
                 self.process(place).noticed[2] = true;
                 self.step(place, node::Input::ObserverGone)?;
             }
-            Move::Write(line) => {
-                let waiting = self.pipe(line).waiting();
+            Move::Write(which) => {
+                let waiting = self.pipe(which).waiting();
                 let frames = 1 + self.draw.pick(waiting);
-                self.pipe(line).write(frames);
+                self.pipe(which).write(frames);
             }
-            Move::Read(line) => self.pipe(line).read()?,
+            Move::Read(which) => self.pipe(which).read()?,
             Move::Carry(step) => self.network.make(step, &mut self.draw)?,
             Move::Request => {
                 let observer = self.observer.as_mut().ok_or("no observer")?;
