@@ -460,7 +460,7 @@ fn many_may_die_at_once_with_much_on_the_way_among_them() {
 
 #[test]
 fn on_several_hosts_everything_is_as_on_one() {
-    each_seed(100, |seed| {
+    each_seed(80, |seed| {
         let text = match seed % 3 {
             0 => one_system(seed, false),
             1 => one_system(seed, true),

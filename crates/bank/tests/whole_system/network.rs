@@ -189,8 +189,8 @@ impl Network {
 
     pub fn steps(&self) -> impl Iterator<Item = Step> {
         let readable = self.sources.iter().filter(|(stream, (host, end))| {
-            let credit = self.carriers[*host].credit(**stream);
-            credit > 0 && (!end.is_empty() || !end.has_writer())
+            let has_news = !end.is_empty() || !end.has_writer();
+            has_news && self.carriers[*host].credit(**stream) > 0
         });
         let writable = self.sinks.iter().filter(|(stream, (host, end))| {
             end.has_room() && !self.carriers[*host].to_write(**stream).is_empty()
