@@ -411,7 +411,7 @@ fn in_a_bank_that_lasts_nobody_notices_a_death() {
 
 #[test]
 fn nor_does_anybody_on_several_hosts() {
-    each_seed(50, |seed| {
+    each_seed(100, |seed| {
         let network = network::Setup::draw(seed, 320);
         let run = |text: &str, seed, schedule| lasting(text, seed, schedule, network);
         shrunken(&lasting_text(seed), seed, run)
@@ -460,7 +460,7 @@ fn many_may_die_at_once_with_much_on_the_way_among_them() {
 
 #[test]
 fn on_several_hosts_everything_is_as_on_one() {
-    each_seed(80, |seed| {
+    each_seed(150, |seed| {
         let text = match seed % 3 {
             0 => one_system(seed, false),
             1 => one_system(seed, true),
@@ -475,7 +475,7 @@ fn on_several_hosts_everything_is_as_on_one() {
 
 #[test]
 fn on_several_hosts_too_whoever_dies_the_money_adds_up() {
-    each_seed(200, |seed| {
+    each_seed(300, |seed| {
         let text = match seed % 4 {
             0 => one_system(seed, seed % 8 == 0),
             3 => crowd(seed),
