@@ -18,20 +18,20 @@ mod lasting_load;
 mod network;
 mod pipe;
 mod second_tag;
+mod several_hosts;
 mod world;
 
 use std::collections::BTreeSet;
 
 use bank::draw::Draw;
 use bank::id::NodeId;
-use bank::member::Frame;
 use bank::script::{Command, Statement, read_lasting_script, read_script};
 
 use reference::interpret;
 use testing::generate::{Size, lasting_script, pieces_of, script};
 
 use self::checks::check;
-use self::network::{ONE_HOST, Tag};
+use self::network::ONE_HOST;
 use self::world::{Complaint, Disorder, World};
 
 /// An unoptimised build, which is what `scripts/check` tests, runs one seed of this many: it takes
@@ -212,15 +212,6 @@ fn shrink(text: &str, fails: impl Fn(&str) -> bool) -> String {
 
 fn without_deaths(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
     is_as_the_model_says(text, seed, schedule, disorder(seed, 0))
-}
-
-/// With as little room between hosts as the longest frames allow.
-fn on_several_hosts(seed: u64, window: usize, disorder: Disorder) -> Disorder {
-    let network = network::Setup::draw(seed, window);
-    Disorder {
-        network,
-        ..disorder
-    }
 }
 
 fn is_as_the_model_says(
@@ -410,15 +401,6 @@ fn in_a_bank_that_lasts_nobody_notices_a_death() {
 }
 
 #[test]
-fn nor_does_anybody_on_several_hosts() {
-    each_seed(100, |seed| {
-        let network = network::Setup::draw(seed, 320);
-        let run = |text: &str, seed, schedule| lasting(text, seed, schedule, network);
-        shrunken(&lasting_text(seed), seed, run)
-    });
-}
-
-#[test]
 fn a_bank_gets_on_however_soon_everybody_is_killed() {
     each_seed(20, |seed| {
         shrunken(&traffic_of(seed, 600), seed, hardly_living)
@@ -456,53 +438,4 @@ fn whoever_dies_the_money_adds_up_and_everybody_says_the_same() {
 #[test]
 fn many_may_die_at_once_with_much_on_the_way_among_them() {
     each_seed(500, |seed| shrunken(&crowd(seed), seed, with_a_massacre));
-}
-
-#[test]
-fn on_several_hosts_everything_is_as_on_one() {
-    each_seed(150, |seed| {
-        let text = match seed % 3 {
-            0 => one_system(seed, false),
-            1 => one_system(seed, true),
-            _ => crowd(seed),
-        };
-        shrunken(&text, seed, |text, seed, schedule| {
-            let disorder = on_several_hosts(seed, 320, disorder(seed, 0));
-            is_as_the_model_says(text, seed, schedule, disorder)
-        })
-    });
-}
-
-#[test]
-fn on_several_hosts_too_whoever_dies_the_money_adds_up() {
-    each_seed(300, |seed| {
-        let text = match seed % 4 {
-            0 => one_system(seed, seed % 8 == 0),
-            3 => crowd(seed),
-            _ => traffic(seed),
-        };
-        shrunken(&text, seed, |text, seed, schedule| {
-            // What a dead node has left is said in one frame, as far as it fits.
-            let disorder = match seed % 4 {
-                3 => on_several_hosts(seed, 4096, a_massacre(text, seed)),
-                _ => on_several_hosts(seed, 640, some_die(seed)),
-            };
-            with_disorder(text, seed, schedule, disorder)
-        })
-    });
-}
-
-#[test]
-fn with_a_second_tag_between_hosts_snapshots_fail_their_audit() {
-    each_seed(100, |seed| match second_tag::run(seed, None)? {
-        None => Ok(()),
-        Some(unsound) => Err(format!("with one tag: {unsound}")),
-    });
-    let markers_apart: Tag = |frame, _| usize::from(matches!(frame, Frame::Marker(_)));
-    let at_random: Tag = |_, draw| draw.pick(2);
-    for tag in [markers_apart, at_random] {
-        let fails = |seed: &u64| second_tag::run(*seed, Some(tag)).unwrap().is_some();
-        let failed = (1..=20).filter(fails).count();
-        assert!(failed > 0, "nobody has noticed");
-    }
 }
