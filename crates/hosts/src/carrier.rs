@@ -2,7 +2,7 @@
 //!
 //! A stream has *credit*: how many bytes its sender may still send before the receiving host has
 //! written some of them into the pipe where the stream goes on. So a receiver that takes nothing holds
-//! up its own stream and no other, and what a host keeps for it is bounded by [`WINDOW`].
+//! up its own stream and no other, and what a host keeps for it is bounded by a window.
 //!
 //! Whole frames only are sent: of a process that dies in the middle of one, nothing comes but what it
 //! had said.
@@ -15,12 +15,13 @@ use crate::Error;
 use crate::wire::{Control, Host, Piece, Pieces, Stream};
 
 /// How many bytes of one stream are on their way at most, those included that the receiving host keeps:
-/// twice what a pipe holds.
+/// twice what a pipe holds. Hosts must agree on it.
 pub const WINDOW: usize = 128 * 1024;
 
 /// Streams from here and to here, and what is to be said of them.
 #[derive(Debug)]
 pub struct Carrier {
+    window: usize,
     outgoing: FxHashMap<Stream, Outgoing>,
     incoming: FxHashMap<Stream, Incoming>,
     /// By host.
@@ -61,10 +62,12 @@ struct Incoming {
 const STRANGER: Error = Error::Garbled;
 
 impl Carrier {
-    /// Nothing is on its way.
+    /// Nothing is on its way. The window, mostly [`WINDOW`], is the credit with which a stream begins: at
+    /// least twice the longest frame, since credit comes back only for whole ones.
     #[must_use]
-    pub fn new(hosts: usize) -> Self {
+    pub fn new(hosts: usize, window: usize) -> Self {
         Self {
+            window,
             outgoing: FxHashMap::default(),
             incoming: FxHashMap::default(),
             outboxes: (0..hosts).map(|_| Outbox::default()).collect(),
@@ -92,7 +95,7 @@ impl Carrier {
     /// A stream begins here.
     pub fn begin(&mut self, stream: Stream, to: Host) {
         let part = Vec::new();
-        let credit = WINDOW;
+        let credit = self.window;
         self.outgoing.insert(stream, Outgoing { to, credit, part });
     }
 
@@ -157,6 +160,7 @@ impl Carrier {
     ///
     /// It is none, or brings more than there was credit for.
     pub fn hear_frames(&mut self, from: Host, message: &[u8]) -> Result<Vec<Stream>, Error> {
+        let window = self.window;
         let mut touched = Vec::new();
         for piece in Pieces::read(message) {
             let (stream, piece) = piece?;
@@ -172,7 +176,7 @@ impl Carrier {
                 Piece::End => incoming.is_ended = true,
                 Piece::Frames(_) if incoming.is_dropped => continue,
                 Piece::Frames(bytes) => {
-                    if incoming.waiting.len() - incoming.written + bytes.len() > WINDOW {
+                    if incoming.waiting.len() - incoming.written + bytes.len() > window {
                         return Err(Error::Flooded);
                     }
                     incoming.waiting.extend_from_slice(bytes);
@@ -185,10 +189,11 @@ impl Carrier {
 
     /// More of a stream may be sent: whether it could not be before.
     pub fn hear_credit(&mut self, stream: Stream, bytes: u64) -> bool {
+        let window = self.window;
         match self.outgoing.get_mut(&stream) {
             Some(outgoing) => {
                 let was_none = outgoing.credit == 0;
-                outgoing.credit = (outgoing.credit + bytes as usize).min(WINDOW);
+                outgoing.credit = (outgoing.credit + bytes as usize).min(window);
                 was_none
             }
             None => false,
@@ -212,12 +217,12 @@ impl Carrier {
         if incoming.written == incoming.waiting.len() {
             incoming.waiting.clear();
             incoming.written = 0;
-        } else if incoming.written > WINDOW {
+        } else if incoming.written > self.window {
             incoming.waiting.drain(..incoming.written);
             incoming.written = 0;
         }
         // Told seldom, but long before the sender has to wait.
-        if incoming.untold >= WINDOW / 4 {
+        if incoming.untold >= self.window / 4 {
             let credit = std::mem::take(&mut incoming.untold) as u64;
             let control = Control::Credit(stream, credit);
             self.outboxes[incoming.from].control.push(control);

@@ -9,7 +9,7 @@ use pipes::{Moved, Poller, RawEnd, Token};
 use rustc_hash::FxHashMap;
 
 use crate::Error;
-use crate::carrier::Carrier;
+use crate::carrier::{Carrier, WINDOW};
 use crate::link::Link;
 use crate::wire::{Control, Host, Lane, Stream};
 
@@ -90,7 +90,7 @@ impl<L: Link> Pump<L> {
         let now = Instant::now();
         Ok(Self {
             poller: Poller::new()?,
-            carrier: Carrier::new(link.hosts()),
+            carrier: Carrier::new(link.hosts(), WINDOW),
             sources: FxHashMap::default(),
             sinks: FxHashMap::default(),
             buffer: vec![0; BATCH],

@@ -1,8 +1,10 @@
 //! The bugs: each a small change of a source file that somebody might really make.
 
+mod hosts;
 mod journals;
 mod lasting;
 
+use self::hosts::HOSTS;
 use self::journals::JOURNALS;
 use self::lasting::LASTING;
 
@@ -43,7 +45,7 @@ const AUDIT: &str = "crates/snapshot/src/audit.rs";
 
 /// All of them.
 pub(crate) fn bugs() -> impl Iterator<Item = &'static Bug> {
-    [EVERYWHERE, LASTING, JOURNALS].into_iter().flatten()
+    [EVERYWHERE, LASTING, JOURNALS, HOSTS].into_iter().flatten()
 }
 
 const EVERYWHERE: &[Bug] = &[

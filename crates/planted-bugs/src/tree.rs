@@ -14,10 +14,11 @@ use crate::bugs::Bug;
 const COPIED: [&str; 4] = ["Cargo.toml", "Cargo.lock", "crates", "testdata"];
 
 /// In which packages bugs are planted.
-const PACKAGES: [&str; 5] = [
+const PACKAGES: [&str; 6] = [
     "pipebank-snapshot",
     "pipebank-pipes",
     "pipebank-journal",
+    "pipebank-hosts",
     "pipebank-bank",
     "pipebank",
 ];

@@ -21,6 +21,7 @@ pub fn check(
     master_knows_what_is_in_channels(world)?;
     both_ends_count_the_same(world)?;
     the_history_is_right(&world.history)?;
+    world.network.check()?;
     the_history_and_what_is_told_agree(world, statements, deposits)
 }
 

@@ -15,6 +15,10 @@
 mod checks;
 mod lasting;
 mod lasting_load;
+mod network;
+mod pipe;
+mod second_tag;
+mod several_hosts;
 mod world;
 
 use std::collections::BTreeSet;
@@ -27,6 +31,7 @@ use reference::interpret;
 use testing::generate::{Size, lasting_script, pieces_of, script};
 
 use self::checks::check;
+use self::network::ONE_HOST;
 use self::world::{Complaint, Disorder, World};
 
 /// An unoptimised build, which is what `scripts/check` tests, runs one seed of this many: it takes
@@ -79,6 +84,7 @@ fn disorder(seed: u64, deaths: u32) -> Disorder {
         tile: 1 + draw.pick(4),
         lazy: [4, 2, 4].map(|one_in| draw.pick(one_in) == 0),
         withholding: draw.pick(2) == 0,
+        network: ONE_HOST,
     }
 }
 
@@ -205,13 +211,18 @@ fn shrink(text: &str, fails: impl Fn(&str) -> bool) -> String {
 }
 
 fn without_deaths(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
+    is_as_the_model_says(text, seed, schedule, disorder(seed, 0))
+}
+
+fn is_as_the_model_says(
+    text: &str,
+    seed: u64,
+    schedule: u64,
+    disorder: Disorder,
+) -> Result<(), Complaint> {
     let statements = read_script(text.as_bytes()).unwrap();
-    let mut world = World::new(
-        statements.clone(),
-        seed,
-        seed.wrapping_add(schedule),
-        disorder(seed, 0),
-    );
+    let schedule = seed.wrapping_add(schedule);
+    let mut world = World::new(statements.clone(), seed, schedule, disorder);
     world.run()?;
     let expected = interpret(text, seed);
     if world.stdout != expected.stdout {
@@ -237,14 +248,22 @@ fn without_deaths(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint>
 }
 
 fn with_deaths(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
-    with_disorder(text, seed, schedule, disorder(seed, 1 + (seed % 4) as u32))
+    with_disorder(text, seed, schedule, some_die(seed))
+}
+
+fn some_die(seed: u64) -> Disorder {
+    disorder(seed, 1 + (seed % 4) as u32)
+}
+
+fn with_a_massacre(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
+    with_disorder(text, seed, schedule, a_massacre(text, seed))
 }
 
 /// All but one die, most of them before master has heard of the first.
-fn with_a_massacre(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
+fn a_massacre(text: &str, seed: u64) -> Disorder {
     let mut draw = Draw::from_seed(seed ^ 0x0dea_d5ea);
     let lines = text.lines().count();
-    let disorder = Disorder {
+    Disorder {
         deaths: 3 + draw.pick(2) as u32,
         from_move: 3 * lines / 2 + draw.pick(lines),
         one_in: [10, 20, 50, 100][draw.pick(4)],
@@ -252,8 +271,8 @@ fn with_a_massacre(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint
         tile: 16,
         lazy: [true; 3],
         withholding: draw.pick(2) == 0,
-    };
-    with_disorder(text, seed, schedule, disorder)
+        network: ONE_HOST,
+    }
 }
 
 fn with_disorder(
@@ -296,16 +315,20 @@ fn lasting_disorder(draw: &mut Draw) -> lasting::Disorder {
         life: [30, 300, 1000][draw.pick(3)],
         notes_every: [None, Some(1), Some(2 + draw.pick(10))][draw.pick(3)],
         is_fickle: false,
+        network: ONE_HOST,
     }
 }
 
 /// A bank that lasts, in which people die all the time.
-fn lasting(text: &str, seed: u64, schedule: u64) -> Result<(), Complaint> {
+fn lasting(text: &str, seed: u64, schedule: u64, network: network::Setup) -> Result<(), Complaint> {
     let statements = read_lasting_script(text.as_bytes()).unwrap();
     let mut draw = Draw::from_seed(seed ^ 0x1a57_1a57);
     let pieces = [1, 1, 2, 4][draw.pick(4)];
     let scripts = pieces_of(text, pieces, seed);
-    let disorder = lasting_disorder(&mut draw);
+    let disorder = lasting::Disorder {
+        network,
+        ..lasting_disorder(&mut draw)
+    };
     let schedule = seed.wrapping_mul(31).wrapping_add(schedule);
     let mut world = lasting::World::new(&scripts, seed, schedule, disorder);
     world.run()?;
@@ -371,7 +394,10 @@ fn lasting_text(seed: u64) -> String {
 
 #[test]
 fn in_a_bank_that_lasts_nobody_notices_a_death() {
-    each_seed(2_000, |seed| shrunken(&lasting_text(seed), seed, lasting));
+    each_seed(2_000, |seed| {
+        let run = |text: &str, seed, schedule| lasting(text, seed, schedule, ONE_HOST);
+        shrunken(&lasting_text(seed), seed, run)
+    });
 }
 
 #[test]

@@ -25,7 +25,7 @@ struct Net {
 impl Net {
     fn new() -> Self {
         Self {
-            carriers: [Carrier::new(2), Carrier::new(2)],
+            carriers: [Carrier::new(2, WINDOW), Carrier::new(2, WINDOW)],
             frames: [VecDeque::new(), VecDeque::new()],
             control: [VecDeque::new(), VecDeque::new()],
         }
@@ -182,7 +182,7 @@ fn what_nobody_reads_ends_and_is_forgotten_on_both_sides() {
 
 #[test]
 fn who_sends_more_than_it_may_or_garbage_or_for_another_is_found_out() {
-    let mut carrier = Carrier::new(3);
+    let mut carrier = Carrier::new(3, WINDOW);
     let mut flood = Pieces::default();
     flood.push(Stream(1), Piece::Frames(&vec![0; WINDOW + 1]));
     let flooded = carrier.hear_frames(1, &flood.into_bytes());

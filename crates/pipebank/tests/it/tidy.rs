@@ -37,8 +37,14 @@ const ARROWS: [Arrows; 12] = [
         from: "pipebank-bank",
         // What master wants written is events of the history.
         to: &["pipebank-snapshot", "pipebank-history"],
-        // Messages are tried as frames, and the whole system is compared with the reference.
-        in_tests: &["pipebank-pipes", "pipebank-reference", "pipebank-testing"],
+        // Messages are tried as frames, the whole system also on several hosts, and it is compared with the
+        // reference.
+        in_tests: &[
+            "pipebank-pipes",
+            "pipebank-hosts",
+            "pipebank-reference",
+            "pipebank-testing",
+        ],
     },
     Arrows {
         from: "pipebank-diagram",

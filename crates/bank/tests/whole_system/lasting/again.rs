@@ -5,6 +5,7 @@ use bank::script::{Refusal, ScriptReader};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::super::checks::the_history_is_right;
+use super::super::network::Network;
 use super::super::world::Complaint;
 use super::{Disorder, Noted, World};
 
@@ -54,7 +55,10 @@ impl World {
         }
         self.nodes.clear();
         self.ends.clear();
+        self.pipes.clear();
+        self.lines.clear();
         self.observer = None;
+        self.network = Network::new(self.disorder.network);
         self.history.clear();
         (self.finished, self.is_master_dead) = (false, false);
         (self.is_open, self.round) = (false, self.first_round() - 1);

@@ -33,6 +33,7 @@ pub fn check(
         }
     }
     nothing_is_lost(world, deposits)?;
+    world.network.check()?;
     the_history_is_right(&world.history)
 }
 

@@ -31,8 +31,13 @@ impl World {
         };
         observer.is_dead = true;
         observer.answers.cut_off(&mut self.draw);
-        for line in observer.lines.values() {
+        let lines: Vec<usize> = observer.lines.values().copied().collect();
+        let unseen = std::mem::take(&mut observer.hatch);
+        for line in &lines {
             self.lines[*line].orders.cut_off(&mut self.draw);
+        }
+        for line in lines.into_iter().chain(unseen) {
+            self.close_observers_line(Some(line));
         }
     }
 
@@ -46,7 +51,7 @@ impl World {
             self.keep(place);
         }
         // What was not kept has had no effect, nor has anything that was enqueued with it.
-        let mut cut_off = |pipe: &mut dyn CutOff| match keeps {
+        let mut cut_off = |pipe: &mut dyn AnyPipe| match keeps {
             true => pipe.cut_off(&mut self.draw),
             false => pipe.lose(),
         };
@@ -58,6 +63,51 @@ impl World {
         }
         for pipe in process.write_ends.values() {
             cut_off(&mut self.pipes[*pipe]);
+        }
+        process.instructions.leave_unread();
+        let (line, read_ends) = (process.line, process.read_ends.clone());
+        let unseen = std::mem::take(&mut process.announced);
+        self.close_nodes_line(line);
+        for pipe in read_ends.into_values() {
+            self.close_read_end(Some(pipe));
+        }
+        for (announcement, end) in unseen {
+            self.refuse(announcement, end);
+        }
+    }
+
+    /// Nobody takes an end that was announced.
+    pub(super) fn refuse(&mut self, announcement: Announcement, end: usize) {
+        match announcement {
+            Announcement::Observer => self.close_nodes_line(Some(end)),
+            Announcement::Incoming { .. } => self.close_read_end(Some(end)),
+            Announcement::Outgoing { .. } => self.close_write_end(Some(end)),
+        }
+    }
+
+    pub(super) fn close_write_end(&mut self, pipe: Option<usize>) {
+        if let Some(pipe) = pipe {
+            self.pipes[pipe].lose();
+        }
+    }
+
+    pub(super) fn close_read_end(&mut self, pipe: Option<usize>) {
+        if let Some(pipe) = pipe {
+            self.pipes[pipe].leave_unread();
+        }
+    }
+
+    pub(super) fn close_nodes_line(&mut self, line: Option<usize>) {
+        if let Some(line) = line {
+            self.lines[line].orders.leave_unread();
+            self.lines[line].reports.lose();
+        }
+    }
+
+    pub(super) fn close_observers_line(&mut self, line: Option<usize>) {
+        if let Some(line) = line {
+            self.lines[line].orders.lose();
+            self.lines[line].reports.leave_unread();
         }
     }
 
@@ -77,23 +127,5 @@ impl World {
         };
         let heard = self.master.died(process, Fate::Signal(9), left);
         self.after(heard)
-    }
-}
-
-/// A pipe whose writer dies.
-pub trait CutOff {
-    /// A part of what waits has got through.
-    fn cut_off(&mut self, draw: &mut Draw);
-    /// Nothing has.
-    fn lose(&mut self);
-}
-
-impl<T> CutOff for Pipe<T> {
-    fn cut_off(&mut self, draw: &mut Draw) {
-        Pipe::cut_off(self, draw);
-    }
-
-    fn lose(&mut self) {
-        self.outbox.clear();
     }
 }

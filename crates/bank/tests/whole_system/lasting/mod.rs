@@ -14,7 +14,6 @@ mod moves;
 
 pub use self::abandon::check_what_follows;
 pub use self::check::{are_told_the_same, check};
-pub use self::deaths::CutOff;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -31,7 +30,9 @@ use history::Event;
 
 use self::again::{master, shows_what_was_shown};
 use self::failure::Failing;
-use super::world::{Complaint, Pipe};
+use super::network::{self, Network, Step};
+use super::pipe::{AnyPipe, Pipe, Which};
+use super::world::Complaint;
 
 /// What goes wrong, and how much.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,6 +47,7 @@ pub struct Disorder {
     pub is_noticed_late: bool,
     /// Nodes keep their replies to themselves while they wait for a frame.
     pub withholding: bool,
+    pub network: network::Setup,
     /// How often everybody dies at most, master first, between two of its effects…
     pub ends: u32,
     /// … of which it has at most this many.
@@ -69,11 +71,9 @@ enum Move {
     Asked(Place),
     Announced(Place),
     Keep(Place),
-    WriteReplies(Place),
-    WriteReports(Place),
-    WriteChannel(Place, Place),
-    WriteOrders(Place),
-    WriteAnswers,
+    Write(Which),
+    Read(Which),
+    Carry(Step),
     Request,
     Report(Place),
     Kill,
@@ -101,7 +101,7 @@ enum Asked {
 }
 
 /// A pipe from the observer to a node, and one back.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Line {
     orders: Pipe<Order>,
     reports: Pipe<Report>,
@@ -123,7 +123,7 @@ struct NodeProcess {
     is_noticed: bool,
     /// What is not in the journal yet: nothing goes out before it is.
     unkept: Vec<Vec<u8>>,
-    instructions: VecDeque<Instruction>,
+    instructions: Pipe<Instruction>,
     replies: Pipe<Reply>,
     /// What comes through the hatch: a pipe, or a line.
     announced: VecDeque<(Announcement, usize)>,
@@ -175,6 +175,7 @@ pub struct World {
     /// What master has kept.
     outcomes: Vec<master::Kept>,
     observer: Option<ObserverProcess>,
+    pub network: Network,
     pipes: Vec<Pipe<Frame>>,
     lines: Vec<Line>,
     /// Write ends that master keeps, by (from, to).
@@ -225,6 +226,7 @@ impl World {
             kept: BTreeMap::new(),
             outcomes: Vec::new(),
             observer: None,
+            network: Network::new(disorder.network),
             pipes: Vec::new(),
             lines: Vec::new(),
             ends: BTreeMap::new(),
@@ -311,15 +313,20 @@ impl World {
         let process = self.process(place);
         let (announcement, end) = process.announced.pop_front().ok_or("nothing came")?;
         match announcement {
-            Announcement::Observer => process.line = Some(end),
+            Announcement::Observer => {
+                let before = process.line.replace(end);
+                self.close_nodes_line(before);
+            }
             Announcement::Incoming { from, laying } => {
-                process.read_ends.insert(from, end);
+                let before = process.read_ends.insert(from, end);
+                self.close_read_end(before);
                 if let Some(laying) = laying {
                     self.step(place, node::Input::Laid(from, laying))?;
                 }
             }
             Announcement::Outgoing { to, received } => {
-                process.write_ends.insert(to, end);
+                let before = process.write_ends.insert(to, end);
+                self.close_write_end(before);
                 self.step(place, node::Input::Attached(to, received))?;
             }
         }
@@ -402,6 +409,7 @@ impl World {
         let stepped = process.observer.step(input, &mut effects);
         stepped.map_err(|error| format!("the observer: {error}"))?;
         for effect in effects {
+            let process = self.observer.as_mut().ok_or("no observer")?;
             match effect {
                 observer::Effect::Order(place, order) => {
                     self.lines[process.lines[&place]].orders.push(order);
@@ -409,7 +417,8 @@ impl World {
                 observer::Effect::Answer(answer) => process.answers.push(answer),
                 observer::Effect::Join(place) => {
                     let line = process.hatch.pop_front().ok_or("nothing in the hatch")?;
-                    process.lines.insert(place, line);
+                    let before = process.lines.insert(place, line);
+                    self.close_observers_line(before);
                 }
                 observer::Effect::Say(_) => {}
             }

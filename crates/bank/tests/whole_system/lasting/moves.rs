@@ -9,6 +9,11 @@ impl World {
         if self.disorder.is_noticed_late && !moves.iter().all(is_notice) {
             moves.retain(|chosen| !is_notice(chosen));
         }
+        let network = &self.network;
+        let is_slow = |chosen: &Move| matches!(chosen, Move::Carry(step) if network.is_slow(*step));
+        if !moves.iter().all(is_slow) {
+            moves.retain(|chosen| !is_slow(chosen));
+        }
         if self.disorder.deaths > 0 && self.draw.pick(self.disorder.one_in) == 0 {
             moves.clear();
             moves.push(Move::Kill);
@@ -26,6 +31,7 @@ impl World {
             self.moves_of_node(*place, process, moves);
         }
         self.moves_of_observer(moves);
+        moves.extend(self.network.steps().map(Move::Carry));
         if self.is_master_dead && (moves.is_empty() || !self.is_tenacious) {
             moves.push(Move::BeginAgain);
         }
@@ -62,7 +68,14 @@ impl World {
             }
         }
         for (place, process) in &self.nodes {
-            if process.is_dead && !process.is_noticed {
+            if process.instructions.is_writable() {
+                moves.push(Move::Write(Which::Instructions(*place)));
+            }
+            if process.replies.is_readable() {
+                moves.push(Move::Read(Which::Replies(*place)));
+            }
+            let is_over = process.is_dead && process.replies.is_over(process.is_dead);
+            if is_over && !process.is_noticed {
                 moves.push(Move::NoticeDeath(Process::Node(*place)));
             }
         }
@@ -81,12 +94,15 @@ impl World {
         if !observer.requests.is_empty() {
             moves.push(Move::Request);
         }
-        if !observer.answers.outbox.is_empty() {
-            moves.push(Move::WriteAnswers);
+        if observer.answers.is_writable() {
+            moves.push(Move::Write(Which::Answers));
         }
         for (place, line) in &observer.lines {
-            if !self.lines[*line].orders.outbox.is_empty() {
-                moves.push(Move::WriteOrders(*place));
+            if self.lines[*line].orders.is_writable() {
+                moves.push(Move::Write(Which::Orders(*place)));
+            }
+            if self.lines[*line].reports.is_readable() {
+                moves.push(Move::Read(Which::Reports(*place)));
             }
             if !self.lines[*line].reports.written.is_empty() {
                 moves.push(Move::Report(*place));
@@ -98,11 +114,20 @@ impl World {
         if process.is_dead {
             return;
         }
-        if !process.instructions.is_empty() && !process.node.is_waiting() {
+        if !process.instructions.written.is_empty() && !process.node.is_waiting() {
             moves.push(Move::Instruction(place));
         }
-        if self.can_be_had(process) {
-            moves.push(Move::Asked(place));
+        if process.instructions.is_readable() {
+            moves.push(Move::Read(Which::Instructions(place)));
+        }
+        if let Some((from, pipe, is_there)) = self.asked(process) {
+            match is_there {
+                true => moves.push(Move::Asked(place)),
+                false if self.pipes[pipe].is_readable() => {
+                    moves.push(Move::Read(Which::Channel(from, place)));
+                }
+                false => {}
+            }
         }
         if !process.announced.is_empty() {
             moves.push(Move::Announced(place));
@@ -111,38 +136,78 @@ impl World {
         if line.is_some_and(|line| !line.orders.written.is_empty()) {
             moves.push(Move::Order(place));
         }
+        if line.is_some_and(|line| line.orders.is_readable()) {
+            moves.push(Move::Read(Which::Orders(place)));
+        }
         if !process.unkept.is_empty() {
             moves.push(Move::Keep(place));
             return;
         }
         let withholds = self.disorder.withholding && process.node.is_waiting();
         let is_urgent = |reply: &Reply| matches!(reply, Reply::Received { .. });
-        let replies = &process.replies.outbox;
-        if !replies.is_empty() && (!withholds || replies.iter().any(is_urgent)) {
-            moves.push(Move::WriteReplies(place));
+        let replies = &process.replies;
+        if replies.is_writable() && (!withholds || replies.outbox.iter().any(is_urgent)) {
+            moves.push(Move::Write(Which::Replies(place)));
         }
-        if line.is_some_and(|line| !line.reports.outbox.is_empty()) {
-            moves.push(Move::WriteReports(place));
+        if line.is_some_and(|line| line.reports.is_writable()) {
+            moves.push(Move::Write(Which::Reports(place)));
         }
         for (to, pipe) in &process.write_ends {
-            if !self.pipes[*pipe].outbox.is_empty() {
-                moves.push(Move::WriteChannel(place, *to));
+            if self.pipes[*pipe].is_writable() {
+                moves.push(Move::Write(Which::Channel(place, *to)));
             }
         }
     }
 
-    /// Whether what a node asked for is there.
-    pub(super) fn can_be_had(&self, process: &NodeProcess) -> bool {
-        let Some(asked) = process.asked else {
-            return false;
-        };
-        let (from, wanted) = match asked {
+    /// From whom a node wants something, through which pipe, and whether it is there.
+    fn asked(&self, process: &NodeProcess) -> Option<(Place, usize, bool)> {
+        let (from, wanted) = match process.asked? {
             Asked::Take(from) => (from, 1),
             Asked::Ahead(from, frames) => (from, frames as usize),
         };
         let from = process.node.member().account().incoming()[from.0].peer;
-        let pipe = process.read_ends.get(&from);
-        pipe.is_some_and(|pipe| self.pipes[*pipe].written.len() >= wanted)
+        let pipe = *process.read_ends.get(&from)?;
+        Some((from, pipe, self.pipes[pipe].written.len() >= wanted))
+    }
+
+    /// The pipe that its writer has. Its reader may still have another one.
+    fn written(&mut self, which: Which) -> &mut dyn AnyPipe {
+        match which {
+            Which::Instructions(place) => &mut self.process(place).instructions,
+            Which::Replies(place) => &mut self.process(place).replies,
+            Which::Orders(place) => {
+                let observer = self.observer.as_ref().expect("it was started");
+                &mut self.lines[observer.lines[&place]].orders
+            }
+            Which::Reports(place) => {
+                let line = self.process(place).line.expect("it has one");
+                &mut self.lines[line].reports
+            }
+            Which::Channel(from, to) => {
+                let pipe = self.process(from).write_ends[&to];
+                &mut self.pipes[pipe]
+            }
+            Which::Answers => &mut self.observer.as_mut().expect("it was started").answers,
+        }
+    }
+
+    /// The pipe that its reader has.
+    fn read(&mut self, which: Which) -> &mut dyn AnyPipe {
+        match which {
+            Which::Orders(place) => {
+                let line = self.process(place).line.expect("it has one");
+                &mut self.lines[line].orders
+            }
+            Which::Reports(place) => {
+                let observer = self.observer.as_ref().expect("it was started");
+                &mut self.lines[observer.lines[&place]].reports
+            }
+            Which::Channel(from, to) => {
+                let pipe = self.process(to).read_ends[&from];
+                &mut self.pipes[pipe]
+            }
+            Which::Instructions(_) | Which::Replies(_) | Which::Answers => self.written(which),
+        }
     }
 
     pub(super) fn make(&mut self, chosen: Move) -> Result<(), Complaint> {
@@ -176,7 +241,7 @@ impl World {
             }
             Move::NoticeDeath(process) => self.notice(process)?,
             Move::Instruction(place) => {
-                let instruction = self.process(place).instructions.pop_front();
+                let instruction = self.process(place).instructions.written.pop_front();
                 let instruction = instruction.ok_or("no instruction")?;
                 self.step(place, node::Input::Instruction(instruction))?;
             }
@@ -188,30 +253,13 @@ impl World {
             Move::Asked(place) => self.have(place)?,
             Move::Announced(place) => self.take_what_was_announced(place)?,
             Move::Keep(place) => self.keep(place),
-            Move::WriteReplies(place) => {
-                let draw = &mut self.draw;
-                let replies = &mut self.nodes.get_mut(&place).ok_or("nobody")?.replies;
-                replies.write(1 + draw.pick(replies.outbox.len()));
+            Move::Write(which) => {
+                let waiting = self.written(which).waiting();
+                let frames = 1 + self.draw.pick(waiting);
+                self.written(which).write(frames);
             }
-            Move::WriteReports(place) => {
-                let line = self.process(place).line.ok_or("no line")?;
-                let reports = &mut self.lines[line].reports;
-                reports.write(1 + self.draw.pick(reports.outbox.len()));
-            }
-            Move::WriteChannel(from, to) => {
-                let pipe = self.process(from).write_ends[&to];
-                let pipe = &mut self.pipes[pipe];
-                pipe.write(1 + self.draw.pick(pipe.outbox.len()));
-            }
-            Move::WriteOrders(place) => {
-                let line = self.observer.as_ref().ok_or("no observer")?.lines[&place];
-                let orders = &mut self.lines[line].orders;
-                orders.write(1 + self.draw.pick(orders.outbox.len()));
-            }
-            Move::WriteAnswers => {
-                let answers = &mut self.observer.as_mut().ok_or("no observer")?.answers;
-                answers.write(1 + self.draw.pick(answers.outbox.len()));
-            }
+            Move::Read(which) => self.read(which).read()?,
+            Move::Carry(step) => self.network.make(step, &mut self.draw)?,
             Move::Request => {
                 let observer = self.observer.as_mut().ok_or("no observer")?;
                 let request = observer.requests.pop_front().ok_or("no request")?;

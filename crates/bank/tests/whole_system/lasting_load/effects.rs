@@ -11,7 +11,8 @@ use bank::node::{self, Node, Restoring};
 use bank::observer::{self, Observer};
 
 use super::{Kept, Line, NodeProcess, ObserverProcess, Segment, World};
-use crate::world::{Complaint, Pipe};
+use crate::pipe::Pipe;
+use crate::world::Complaint;
 
 impl World {
     /// Does what master wants done; then the load tells whoever was started again.

@@ -22,7 +22,8 @@ use bank::script::{Command, Statement};
 use bank::topology::Shape;
 use snapshot::SnapshotId;
 
-use super::world::{Complaint, Pipe};
+use super::pipe::Pipe;
+use super::world::Complaint;
 
 /// What there is, and what goes wrong.
 #[derive(Clone, Copy, Debug)]

@@ -8,7 +8,7 @@ use bank::node;
 use bank::observer;
 
 use super::{NodeProcess, World, set_up};
-use crate::lasting::CutOff;
+use crate::pipe::AnyPipe;
 use crate::world::Complaint;
 
 #[derive(Clone, Copy, Debug)]
@@ -328,7 +328,7 @@ impl World {
             }
         }
         // What was not kept has had no effect, nor has anything that was enqueued with it.
-        let mut cut_off = |pipe: &mut dyn CutOff| match keeps {
+        let mut cut_off = |pipe: &mut dyn AnyPipe| match keeps {
             true => pipe.cut_off(&mut self.draw),
             false => pipe.lose(),
         };

@@ -3,14 +3,16 @@
 use std::collections::VecDeque;
 
 use bank::Broken;
+use bank::id::Place;
 use bank::master::{Effect, Row, Shown, State};
 use bank::messages::{Instruction, Peer};
 use bank::node::Node;
 use bank::observer::Observer;
 use history::{Event, What};
 
-use super::processes::{Life, NodeProcess, ObserverProcess, Pipe};
+use super::processes::{Life, NodeProcess, ObserverProcess};
 use super::{Complaint, World};
+use crate::pipe::{AnyPipe, Pipe};
 
 impl World {
     /// Does what master wants done.
@@ -33,7 +35,7 @@ impl World {
     fn carry_out(&mut self, effect: Effect) -> Result<(), Complaint> {
         match effect {
             Effect::Instruct(place, instruction) => {
-                self.process(place).instructions.push_back(instruction)
+                self.process(place).instructions.push_through(instruction);
             }
             Effect::Request(request) => {
                 if let Some(observer) = &mut self.observer {
@@ -58,38 +60,31 @@ impl World {
                 });
             }
             Effect::StartNode { place, id, deposit } => {
-                self.nodes.insert(
-                    place,
-                    NodeProcess {
-                        node: Node::new(id, deposit, false),
-                        life: Life::Running,
-                        noticed: [false; 3],
-                        instructions: VecDeque::new(),
-                        replies: Pipe::default(),
-                        orders: Pipe::default(),
-                        reports: Pipe::default(),
-                        outgoing: Vec::new(),
-                        incoming: Vec::new(),
-                        asked: None,
-                        joined: false,
-                    },
-                );
+                self.start_node(place, Node::new(id, deposit, false));
                 self.master
                     .started(Ok(()))
                     .map_err(|broken| format!("master: {broken}"))?;
             }
             Effect::Connect(pairs) => {
-                for pair in pairs {
-                    self.channels.insert(pair, Pipe::default());
+                for (from, to) in pairs {
+                    let (source, sink) = (self.network.host_of(from), self.network.host_of(to));
+                    let channel = self.network.pipe_announced(source, sink);
+                    self.channels.insert((from, to), channel);
                 }
             }
             Effect::Open(node, opening) => {
-                let process = self.process(node);
                 let places =
                     |peers: &[Peer]| peers.iter().map(|peer| peer.place).collect::<Vec<_>>();
-                process.outgoing.extend(places(&opening.outgoing));
-                process.incoming.extend(places(&opening.incoming));
-                process.instructions.push_back(Instruction::Open(opening));
+                let (outgoing, incoming) = (places(&opening.outgoing), places(&opening.incoming));
+                let process = self.process(node);
+                process.outgoing.extend(&outgoing);
+                process.incoming.extend(&incoming);
+                process
+                    .instructions
+                    .push_through(Instruction::Open(opening));
+                if process.life == Life::Dead {
+                    self.close_channels(node);
+                }
             }
             Effect::Kill(place) => self.kill(place),
             Effect::Restart { .. }
@@ -105,6 +100,29 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    fn start_node(&mut self, place: Place, node: Node) {
+        let host = self.network.host_of(place);
+        let mut process = NodeProcess {
+            node,
+            life: Life::Running,
+            noticed: [false; 3],
+            instructions: self.network.pipe(0, host),
+            replies: self.network.pipe(host, 0),
+            orders: self.network.pipe_announced(0, host),
+            reports: self.network.pipe_announced(host, 0),
+            outgoing: Vec::new(),
+            incoming: Vec::new(),
+            asked: None,
+            joined: false,
+        };
+        let observer = self.observer.as_ref();
+        if observer.is_none_or(|observer| observer.life == Life::Dead) {
+            process.orders.lose();
+            process.reports.leave_unread();
+        }
+        self.nodes.insert(place, process);
     }
 
     /// What the `nodes` command shows as waiting is there, also where somebody has just died.

@@ -1,52 +1,14 @@
-//! Pipes and processes, as a world has them.
+//! Processes, as a world has them.
 
 use std::collections::VecDeque;
 
 use bank::account::Incoming;
-use bank::draw::Draw;
 use bank::id::Place;
 use bank::messages::{Answer, Instruction, Order, Reply, Report, Request};
 use bank::node::Node;
 use bank::observer::Observer;
 
-/// One direction of a pipe.
-#[derive(Debug)]
-pub struct Pipe<T> {
-    /// Enqueued by the writer, not written.
-    pub outbox: VecDeque<T>,
-    /// Written, not read.
-    pub written: VecDeque<T>,
-}
-
-impl<T> Default for Pipe<T> {
-    fn default() -> Self {
-        Self {
-            outbox: VecDeque::new(),
-            written: VecDeque::new(),
-        }
-    }
-}
-
-impl<T> Pipe<T> {
-    pub fn push(&mut self, frame: T) {
-        self.outbox.push_back(frame);
-    }
-
-    pub fn write(&mut self, frames: usize) {
-        self.written.extend(self.outbox.drain(..frames));
-    }
-
-    /// The writer dies; a part of its outbox, from the front, has got through before.
-    pub fn cut_off(&mut self, draw: &mut Draw) {
-        let through = draw.pick(self.outbox.len() + 1);
-        self.write(through);
-        self.outbox.clear();
-    }
-
-    pub fn frames(&self) -> impl Iterator<Item = &T> {
-        self.written.iter().chain(&self.outbox)
-    }
-}
+use crate::pipe::Pipe;
 
 /// What a node waits for.
 #[derive(Debug)]
@@ -54,6 +16,14 @@ pub(super) enum Asked {
     Take(Incoming),
     Ahead(Incoming, u64),
     ToEnd(Incoming),
+}
+
+impl Asked {
+    /// Of which channel.
+    pub(super) fn from(&self) -> Incoming {
+        let (Self::Take(from) | Self::Ahead(from, _) | Self::ToEnd(from)) = self;
+        *from
+    }
 }
 
 /// How a process is.
@@ -71,7 +41,7 @@ pub struct NodeProcess {
     pub(super) life: Life,
     /// Master has noticed that it is dead, the observer has, and it has found the observer dead.
     pub(super) noticed: [bool; 3],
-    pub(super) instructions: VecDeque<Instruction>,
+    pub(super) instructions: Pipe<Instruction>,
     pub(super) replies: Pipe<Reply>,
     pub(super) orders: Pipe<Order>,
     pub(super) reports: Pipe<Report>,
