@@ -156,7 +156,9 @@ fn introduction(system: &SystemOptions) -> Introduction {
     let host = fs::read_to_string("/proc/sys/kernel/hostname");
     let host = host.map_or_else(|_| "a host".to_owned(), |name| name.trim().to_owned());
     let build = || {
-        let programs = system.programs().map_err(|error| error.to_string())?;
+        let programs = system.programs();
+        let told = |error: Error| error.to_string().trim_start_matches("master: ").to_owned();
+        let programs = programs.map_err(told)?;
         let master = env::current_exe().map_err(|error| error.to_string())?;
         let mut digest = Sha256::new();
         for program in [&master, &programs.node] {
