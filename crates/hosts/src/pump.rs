@@ -1,7 +1,8 @@
 //! Moves bytes between the pipes of a host, its [`Carrier`] and the network.
 //!
 //! A network has no descriptor to wait on, so it is asked again and again: at once as long as something
-//! comes, then after pauses that grow to [`LONGEST_PAUSE`]. What comes through a pipe ends a pause.
+//! comes, then after pauses that grow to [`LONGEST_PAUSE`], and in the end to [`PAUSE_OF_THE_IDLE`]. What
+//! comes through a pipe ends a pause.
 
 use std::time::{Duration, Instant};
 
@@ -13,8 +14,12 @@ use crate::carrier::{Carrier, WINDOW};
 use crate::link::Link;
 use crate::wire::{Control, Host, Lane, Stream};
 
-/// How long a message may wait until it is seen, where nothing has come for a while.
+/// How long a message may wait until it is seen, where nothing has come for a while; and where nothing has
+/// come for a second or so.
 const LONGEST_PAUSE: Duration = Duration::from_millis(1);
+const PAUSE_OF_THE_IDLE: Duration = Duration::from_millis(4);
+/// So many pauses make that second.
+const IDLE: u32 = 1000;
 const FIRST_PAUSE: Duration = Duration::from_micros(5);
 /// How often others are let run first, before there are pauses.
 const YIELDS: u32 = 20;
@@ -160,9 +165,12 @@ impl<L: Link> Pump<L> {
         let mut ready = std::mem::take(&mut self.ready);
         match self.idle.checked_sub(YIELDS) {
             Some(pauses) => {
+                let longest = match pauses < IDLE {
+                    true => LONGEST_PAUSE,
+                    false => PAUSE_OF_THE_IDLE,
+                };
                 let pause = FIRST_PAUSE * 2_u32.pow(pauses.min(10));
-                self.poller
-                    .wait_briefly(&mut ready, pause.min(LONGEST_PAUSE))?;
+                self.poller.wait_briefly(&mut ready, pause.min(longest))?;
             }
             None => {
                 if self.idle > 0 {
