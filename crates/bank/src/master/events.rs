@@ -15,9 +15,9 @@ use history::{
     Channel, ChannelState, Passed, ProcessId, ProcessState, Replay, SnapshotId, Tally, What,
 };
 
-use super::{Effect, Fate};
+use super::{Effect, Fate, Image};
 use crate::audit::GlobalSnapshot;
-use crate::id::NodeId;
+use crate::id::{NodeId, Place};
 
 /// A `collect` of more numbers than this is written as several lines. A number takes at most 21
 /// bytes, with its comma.
@@ -55,6 +55,36 @@ impl Events {
         self.sparse = sparse.then(BTreeSet::new);
         self.put_off.clear();
         self.write(line, What::Start { sparse }, out);
+    }
+
+    /// A bank is opened that an earlier script has left, with no snapshot in progress. Who is there is created
+    /// with what they have and what of theirs is on its way, which is sent at once: so the history begins
+    /// with what there is, and nothing before.
+    pub(super) fn opened(&mut self, line: u64, image: &Image, out: &mut Out) {
+        self.started(line, image.sparse, out);
+        let id = |place: Place| image.nodes[place.index()].id;
+        let is_there = |place: Place| image.nodes[place.index()].never_created.is_none();
+        for (index, node) in image.nodes.iter().enumerate() {
+            let place = Place::at(index);
+            let on_its_way = image.waiting().filter(|(from, ..)| *from == place);
+            let amount =
+                on_its_way.fold(node.balance, |sum, (.., amount)| sum.saturating_add(amount));
+            if is_there(place) {
+                self.created(line, node.id, amount, false, out);
+            }
+        }
+        if image.sparse {
+            let open = image.channels.iter().map(|it| (it.from, it.to));
+            for (from, to) in open.chain(image.put_off.iter().copied()) {
+                self.connected(line, (id(from), id(to)), false, out);
+            }
+        }
+        for (from, to, amount) in image.waiting() {
+            self.sent(line, (id(from), id(to)), amount, false, out);
+        }
+        for (place, fate) in image.dead.iter().filter(|(place, _)| is_there(*place)) {
+            self.died(Some(line), Some(id(*place)), fate, out);
+        }
     }
 
     /// A channel opens. Where its sender is `owing` them, the markers of the snapshots that it has recorded

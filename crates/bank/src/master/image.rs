@@ -55,6 +55,17 @@ pub(super) struct Channel {
 }
 
 impl Image {
+    /// The transfers that wait on the channels, in order: from whom, to whom, how much.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (Place, Place, u64)> {
+        self.channels.iter().flat_map(|it| {
+            let amounts = it.waiting.iter().filter_map(|frame| match frame {
+                Frame::Message(transfer) => Some(transfer.0),
+                Frame::Marker(_) => None,
+            });
+            amounts.map(|amount| (it.from, it.to, amount))
+        })
+    }
+
     /// What the check of the next script must know.
     #[must_use]
     pub fn known(&self) -> Known {
@@ -103,10 +114,13 @@ impl Image {
 impl Master {
     /// The first `StartMaster` opens this bank. Before the first command.
     ///
-    /// No history is made of it: what it would begin with is in an earlier one.
+    /// A history begins with the bank as it is then ([`Events::opened`]); there is none where snapshots are
+    /// in progress, since what was recorded for them is in an earlier one.
     pub fn reopen(&mut self, image: Image) {
+        if image.uncollected <= image.begun {
+            self.events = None;
+        }
         self.image = Some(Box::new(image));
-        self.events = None;
     }
 
     /// The bank there is, to be kept for the next script, once the script is [over](Self::finish) and
@@ -162,6 +176,7 @@ impl Master {
 
     /// Whoever is alive in a bank that was kept goes on where he was.
     pub(super) fn open_bank(&mut self, statement: &Statement, image: Image) {
+        self.log(|events, out| events.opened(statement.line, &image, out));
         self.bank = image.bank(statement);
         for node in self.bank.nodes.living().collect::<Vec<_>>() {
             self.restart(Process::Node(node), None, 0);

@@ -519,3 +519,20 @@ fn a_script_gets_on_however_soon_everybody_is_killed() {
     assert!(told.contains(&goes_on), "{told}");
     assert!(!told.contains("starts node"), "it has begun anew: {told}");
 }
+
+#[test]
+fn the_history_of_a_script_that_opens_a_bank_begins_with_that_bank() {
+    let place = Folder::new();
+    let left = "StartMaster\nCreateNode 1 10\nCreateNode 2 10\nSend 1 2 3\n";
+    place.file("first.txt", left);
+    let opens = "StartMaster\nReceive 2\nBeginSnapshot 1\nReceiveAll\nCollectState\nKillAll\n";
+    place.file("second.txt", opens);
+    place.run(&["--data", "bank", "first.txt"]).expect_status(0);
+    let arguments = ["--data", "bank", "--history", "h.jsonl", "second.txt"];
+    place.run(&arguments).expect_status(0);
+    let judged = place.run(&["verify", "h.jsonl"]);
+    judged.expect_status(0);
+    assert!(judged.out.contains("1 snapshot valid"), "{judged:#?}");
+    let history = fs::read_to_string(place.path("h.jsonl")).unwrap();
+    assert!(history.contains("\"amount\":10"), "{history}");
+}
