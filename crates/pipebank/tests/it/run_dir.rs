@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use nix::sys::signal::Signal::SIGKILL;
-use testing::{Folder, Master, Pids, Process, master, mesh, signal};
+use testing::{Folder, Master, Pids, Process, master, mesh, signal, until};
 
 const OPTIONS: [&str; 4] = ["--seed", "1", "--run-dir", "run"];
 
@@ -284,6 +284,25 @@ fn stale_files_of_any_content_are_taken_over() {
         ended.expect(0, "", "");
         assert_eq!(names(&place.path("run")), [] as [&str; 0], "{stale}");
     }
+}
+
+#[test]
+fn a_directory_that_a_child_of_a_dead_master_holds_for_a_moment_is_waited_for() {
+    let place = Folder::new();
+    make(&place.path("run"), 0o700);
+    // As a process does between its fork and its exec.
+    let held = fs::File::open(place.path("run")).unwrap();
+    held.lock().unwrap();
+    let second = start(place);
+    // It sleeps between two tries (`clock_nanosleep`, as x86-64 and aarch64 number it), and nowhere else.
+    let waits = until(|| {
+        let call = fs::read_to_string(format!("/proc/{}/syscall", second.pid()));
+        let call = call.unwrap_or_default();
+        ["230 ", "115 "].iter().any(|sleep| call.starts_with(sleep))
+    });
+    drop(held);
+    assert!(waits);
+    second.end().expect(0, "", "");
 }
 
 #[test]

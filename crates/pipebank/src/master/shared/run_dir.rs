@@ -7,6 +7,8 @@ use std::fs::{self, TryLockError};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use pipes::Directory;
 use serde::Serialize;
@@ -42,6 +44,9 @@ pub(crate) enum RunDirError {
         doing: &'static str,
         source: io::Error,
     },
+    /// Another master has it.
+    #[error("run directory {dir}: it is in use by another master", dir = name_of(.dir))]
+    InUse { dir: PathBuf },
     /// It is something else.
     #[error("run directory {dir}: it is {what}", dir = name_of(.dir))]
     NotOurs { dir: PathBuf, what: String },
@@ -64,6 +69,10 @@ const PRIVATE: u32 = 0o700;
 /// it yet. Whoever locks it first, which may be another, removes it in the end.
 const UNCLAIMED: u32 = 0o1000;
 
+/// How long a child of a master that was killed may hold the directory: until it is the program that it
+/// was to be, or is dead too.
+const FOLLOWING: Duration = Duration::from_millis(500);
+
 /// How often it may be removed by another master between two steps of this one.
 const TRIES: usize = 1000;
 
@@ -74,6 +83,7 @@ impl RunDir {
         // Without what is at its end in `link/` and `link/.`, where a link would not be seen.
         let dir: &Path = &dir.components().collect::<PathBuf>();
         let mut tries = 0;
+        let give_up = Instant::now() + FOLLOWING;
         loop {
             let is_new = match Directory::make(dir, PRIVATE | UNCLAIMED) {
                 Ok(()) => true,
@@ -82,6 +92,9 @@ impl RunDir {
             };
             tries += 1;
             match Self::take(dir, is_new) {
+                Err(RunDirError::InUse { .. }) if Instant::now() < give_up => {
+                    thread::sleep(Duration::from_millis(5));
+                }
                 // A master that had it has removed it meanwhile.
                 Err(RunDirError::Io { source, .. })
                     if source.kind() == io::ErrorKind::NotFound && tries < TRIES => {}
@@ -97,10 +110,8 @@ impl RunDir {
         match held.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(RunDirError::NotOurs {
-                    dir: dir.to_owned(),
-                    what: "in use by another master".to_owned(),
-                });
+                let dir = dir.to_owned();
+                return Err(RunDirError::InUse { dir });
             }
             Err(TryLockError::Error(source)) => return Err(io(dir, "lock it", source)),
         }

@@ -175,7 +175,9 @@ fn what_is_left(runner: &Runner<'_>, bank: &Bank) {
         .map(|place| format!("{}-node-{place}", round.unwrap_or_default()))
         .collect();
     must.sort();
-    assert!(of_nodes.into_iter().eq(&must), "{journals:?}, not {must:?}");
+    // Who was given nothing to do, and was killed before it had begun its journal, begins it next time.
+    let is_one = |name: &&String| must.contains(*name);
+    assert!(of_nodes.iter().all(is_one), "{journals:?}, not {must:?}");
 }
 
 /// Delivers everything, counts, and ends the bank: nothing is left of it.
