@@ -193,7 +193,6 @@ impl<L: Link> Pump<L> {
         self.ready = ready;
         self.send()?;
         while let Some((from, lane, message)) = self.link.receive()? {
-            self.idle = 0;
             self.hear(from, lane, &message, &mut turn)?;
         }
         self.feel_pulses(&mut turn);
@@ -209,12 +208,18 @@ impl<L: Link> Pump<L> {
     ) -> Result<(), Error> {
         self.heard[from] = Instant::now();
         if lane == Lane::Frames {
+            self.idle = 0;
             for stream in self.carrier.hear_frames(from, message)? {
                 self.write(stream)?;
             }
             return Ok(());
         }
-        match Control::from_bytes(message)? {
+        let control = Control::from_bytes(message)?;
+        // That somebody is there is no reason to expect more of them.
+        if control != Control::Alive {
+            self.idle = 0;
+        }
+        match control {
             Control::Alive => {}
             Control::Credit(stream, bytes) => {
                 if self.carrier.hear_credit(stream, bytes) {

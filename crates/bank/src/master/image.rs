@@ -114,7 +114,7 @@ impl Image {
 impl Master {
     /// The first `StartMaster` opens this bank. Before the first command.
     ///
-    /// A history begins with the bank as it is then ([`Events::opened`]); there is none where snapshots are
+    /// A history begins with the bank as it is then (`Events::opened`); there is none where snapshots are
     /// in progress, since what was recorded for them is in an earlier one.
     pub fn reopen(&mut self, image: Image) {
         if image.uncollected <= image.begun {
