@@ -178,6 +178,7 @@ fn prepare(
     let file = file.transpose()?;
     let pictures = Picture::open_all(&options.diagram, options.image, &mut files, patience)?;
     inherit_little()?;
+    let mut most = None;
     if let Source::Script(statements) = &source {
         let known = data.as_ref().and_then(Opened::known);
         for size in script::largest(statements, known.as_ref()) {
@@ -186,6 +187,7 @@ fn prepare(
                 nodes => format!("{path}: the {nodes} nodes of this script"),
             };
             Cluster::check_room(size, hosts.count(), who)?;
+            most = most.max(Some(size.nodes));
         }
     }
     if options.cpus == Placement::One {
@@ -220,8 +222,7 @@ fn prepare(
     let kept = (!pictures.is_empty()).then(Kept::new);
     let recent = is_typed.then(show::recent);
     let chronicle = Chronicle::begin(file, kept, recent, &header);
-    let surplus = source.nodes();
-    let surplus = surplus.and_then(|nodes| several::surplus(&cluster.hosts, nodes));
+    let surplus = most.and_then(|nodes| several::surplus(&cluster.hosts, nodes));
     let settings = Settings {
         path: (!is_typed).then_some(path),
         seed: header.seed.unwrap_or_default(),
@@ -239,10 +240,10 @@ fn prepare(
     };
     let session = Session::new(settings, cluster, chronicle, teller);
     let mut session = session.map_err(Error::NotStarted)?;
-    surplus.map_or(Ok(()), |surplus| session.tell(&surplus))?;
     if let Some(chronicle) = &session.chronicle {
         chronicle.empty_file()?;
     }
+    surplus.map_or(Ok(()), |surplus| session.tell(&surplus))?;
     Ok((session, source, pictures))
 }
 
