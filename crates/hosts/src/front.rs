@@ -153,8 +153,12 @@ impl<L: Link> Front<L> {
         match said {
             // Who has asked may have stopped waiting.
             Control::Started(name, outcome) => {
+                let is_there = outcome.is_ok();
                 if let Some((_, answers)) = self.running.get(&name) {
                     let _ = answers.started.send(outcome);
+                }
+                if !is_there {
+                    self.running.remove(&name);
                 }
             }
             Control::Died(name, ended) => {

@@ -78,6 +78,20 @@ pub enum End {
     There(EndThere),
 }
 
+impl End {
+    /// The end, for a process of this host.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongHost`]: it is on another one.
+    pub fn here(self) -> Result<RawEnd, Error> {
+        match self {
+            Self::Here(end) => Ok(end),
+            Self::There(_) => Err(Error::WrongHost),
+        }
+    }
+}
+
 /// An end of a pipe on another host; where this is dropped, it is closed there.
 #[derive(Debug)]
 pub struct EndThere {
@@ -143,15 +157,27 @@ impl Away {
     }
 
     /// Hands ends over to it, with a frame that says what they are for.
-    pub fn hand_over(&self, what: Vec<u8>, ends: Vec<EndThere>) {
-        let ends = ends.into_iter().map(|mut end| {
-            end.carrier = None;
-            end.end
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongHost`]: an end is not on its host. All of them are closed.
+    pub fn hand_over(&self, what: Vec<u8>, ends: Vec<End>) -> Result<(), Error> {
+        let is_its_own = |end: &End| matches!(end, End::There(it) if it.host == self.host);
+        if !ends.iter().all(is_its_own) {
+            return Err(Error::WrongHost);
+        }
+        let ends = ends.into_iter().filter_map(|end| match end {
+            End::Here(_) => None,
+            End::There(mut it) => {
+                it.carrier = None;
+                Some(it.end)
+            }
         });
         let ends = ends.collect();
         let to = Some(self.name);
         let hand_over = Control::HandOver { to, what, ends };
         self.carrier.ask(Task::Say(self.host, hand_over));
+        Ok(())
     }
 }
 

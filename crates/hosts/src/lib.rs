@@ -31,6 +31,9 @@ pub enum Error {
     /// A message of another host is none.
     #[error("another host says what cannot be understood")]
     Garbled,
+    /// An end of a pipe is to be handed to a process of a host where it is not.
+    #[error("an end of a pipe is handed over to a process of another host")]
+    WrongHost,
     /// More came than was allowed.
     #[error("another host sends more than there is room for")]
     Flooded,

@@ -34,6 +34,17 @@ pub enum Survives {
     Failure,
 }
 
+impl Survives {
+    /// A failure of the machine too, where each commit is to be synced; otherwise deaths.
+    #[must_use]
+    pub fn if_synced(is_synced: bool) -> Self {
+        match is_synced {
+            true => Self::Failure,
+            false => Self::Death,
+        }
+    }
+}
+
 /// How a journal is written.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {

@@ -48,10 +48,7 @@ fn main() -> ExitCode {
 fn keeping(options: &[String]) -> Option<Keeping> {
     let value = |name: &str| options.iter().find_map(|option| option.strip_prefix(name));
     let number = |name: &str| value(name)?.parse().ok();
-    let survives = match options.iter().any(|option| option == "--sync") {
-        true => Survives::Failure,
-        false => Survives::Death,
-    };
+    let survives = Survives::if_synced(options.iter().any(|option| option == "--sync"));
     Some(Keeping {
         journal: value("--journal=")?.to_owned(),
         identity: Identity {

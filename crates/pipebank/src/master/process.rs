@@ -135,14 +135,12 @@ impl<O: Serialize, I: DeserializeOwned> Incarnation<O, I> {
         &self,
         what: &impl Serialize,
         ends: Vec<End>,
-    ) -> Result<Handed, pipes::Error> {
+    ) -> Result<Handed, hosts::Error> {
         match &self.body {
             Body::Here { hatch, .. } => {
-                let here = ends.into_iter().filter_map(|end| match end {
-                    End::Here(end) => Some(end),
-                    End::There(_) => None,
-                });
-                Ok(match hatch.announce(what, here.collect())? {
+                let here: Result<Vec<RawEnd>, hosts::Error> =
+                    ends.into_iter().map(End::here).collect();
+                Ok(match hatch.announce(what, here?)? {
                     HandOver::Later(back) => {
                         Handed::Later(back.into_iter().map(End::Here).collect())
                     }
@@ -150,13 +148,9 @@ impl<O: Serialize, I: DeserializeOwned> Incarnation<O, I> {
                 })
             }
             Body::There(away) => {
-                let there = ends.into_iter().filter_map(|end| match end {
-                    End::There(end) => Some(end),
-                    End::Here(_) => None,
-                });
                 let mut frame = Vec::new();
                 pipes::encode(what, &mut frame)?;
-                away.hand_over(frame, there.collect());
+                away.hand_over(frame, ends)?;
                 Ok(Handed::Done)
             }
         }

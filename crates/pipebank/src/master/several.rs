@@ -73,10 +73,7 @@ fn data_of(cli: &Cli) -> Option<(&Path, Survives)> {
         Some(Sub::Load(options)) => (&options.data, options.sync),
         Some(_) => return None,
     };
-    let survives = match sync {
-        true => Survives::Failure,
-        false => Survives::Death,
-    };
+    let survives = Survives::if_synced(sync);
     Some((data.as_deref()?, survives))
 }
 

@@ -2,6 +2,7 @@
 //! master on three hosts; it also runs tests of other files that way.
 
 use std::fs;
+use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -184,6 +185,8 @@ fn network(link: &str, state: &str) -> bool {
         .ok()
         .filter(|net| !net.is_empty())
     else {
+        let why = "skipped: these hosts have no network of their own that could be cut";
+        let _ = writeln!(std::io::stderr(), "{why}");
         return false;
     };
     let link = format!("{net}.{link}");

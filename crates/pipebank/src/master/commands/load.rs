@@ -76,10 +76,7 @@ fn prepare(options: LoadOptions, patience: &Patience) -> Result<Run<'_>, Error> 
         if options.snapshot_every == SnapshotEvery::Never {
             return Err(Error::JournalsWithoutEnd);
         }
-        let survives = match options.sync {
-            true => Survives::Failure,
-            false => Survives::Death,
-        };
+        let survives = Survives::if_synced(options.sync);
         let load = Script {
             name: "a load".to_owned(),
             sha256: Some(options.identity()),

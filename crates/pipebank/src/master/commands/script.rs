@@ -58,10 +58,7 @@ fn run_within(options: ScriptOptions, patience: &Patience) -> Result<u8, Error> 
         options.history.is_some() || !options.diagram.is_empty() || options.data.is_some();
     let digest = is_recorded.then(Sha256::new);
     let lasts = options.data.as_deref();
-    let survives = match options.sync {
-        true => Survives::Failure,
-        false => Survives::Death,
-    };
+    let survives = Survives::if_synced(options.sync);
     // Where only the script is checked, nothing is made.
     let lives = lasts.filter(|path| !options.check || path.exists());
     let mut data = lives

@@ -43,6 +43,9 @@ Commands:
 Without a script, at a terminal, a prompt reads them: try `help`.
 `master tour` explains them on a small bank, a screen at a time.
 
+With `--features mpi` in the build, `mpirun -n HOSTS master SCRIPT` runs it
+on several hosts (crates/hosts/README.md).
+
 Exit status:
 
   0        every command did what it says, ERR_SEND included
