@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use nix::sys::signal::Signal::SIGKILL;
+use nix::sys::signal::Signal::{SIGINT, SIGKILL};
 use testing::{Folder, Master, Pids, master, mesh, signal, stop, until};
 
 /// A master that waits for input, of a bank that lasts, with three nodes.
@@ -240,7 +240,8 @@ fn who_dies_before_a_load_begins_is_back_for_it() {
         a_killer_of_the_first(&folder, victim);
         let mut command = Command::new(master());
         let options = ["--bin-dir", ".", "--run-dir", "run", "--verbose"];
-        command.args(LOAD).args(options);
+        command.args(["load", "--data", "bank", "--nodes=3", "--json"]);
+        command.args(["--snapshot-every=5"]).args(options);
         let mut master = Master::start_in(folder, command);
         let before = master.err_until("master: the load begins");
         let again = |line: &String| line.ends_with("was started again (incarnation 2)");
@@ -248,7 +249,12 @@ fn who_dies_before_a_load_begins_is_back_for_it() {
         // What master still meant to tell of the first death is told with the next, if at all.
         signal(master.pids().nodes[&3], SIGKILL);
         master.err_until("node 3 was started again (incarnation 2)");
-        master.end().expect_status(0);
+        // It would go on for ever: however late anybody is, it is not over before.
+        signal(master.pid(), SIGINT);
+        let ended = master.ended();
+        ended.expect_status(130);
+        let summary: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+        assert_eq!(summary["total"], 3000);
     }
 }
 
