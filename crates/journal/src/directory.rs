@@ -82,8 +82,8 @@ impl Files for Directory {
         self.held.names()
     }
 
-    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        self.held.read(name)
+    fn read(&self, name: &str, most: u64) -> io::Result<Vec<u8>> {
+        self.held.read(name, most)
     }
 
     fn create(&self, name: &str) -> io::Result<MappedFile> {
@@ -119,8 +119,8 @@ impl<F: Files> Files for &F {
         (**self).names()
     }
 
-    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        (**self).read(name)
+    fn read(&self, name: &str, most: u64) -> io::Result<Vec<u8>> {
+        (**self).read(name, most)
     }
 
     fn create(&self, name: &str) -> io::Result<Self::File> {

@@ -16,12 +16,12 @@ pub trait Files {
     /// They cannot be listed.
     fn names(&self) -> io::Result<Vec<String>>;
 
-    /// Everything that is in a file.
+    /// What is in a file: this many bytes at most, from its beginning.
     ///
     /// # Errors
     ///
     /// It cannot be read.
-    fn read(&self, name: &str) -> io::Result<Vec<u8>>;
+    fn read(&self, name: &str, most: u64) -> io::Result<Vec<u8>>;
 
     /// Makes a file.
     ///

@@ -131,8 +131,24 @@ impl<F: Files> Journal<F> {
         identity: Identity,
         settings: Settings,
     ) -> Result<Option<(Self, Past)>, Error> {
+        Self::open_from(files, name, identity, settings, |_| false)
+    }
+
+    /// The same, where not everything that is in it is wanted: it is read from the newest segment on whose
+    /// image is enough, or all of it where none is. Of segments before that only the headers are looked at.
+    ///
+    /// # Errors
+    ///
+    /// As with [`Journal::open`]; but whether what was not read is damaged is not known.
+    pub fn open_from(
+        files: F,
+        name: &str,
+        identity: Identity,
+        settings: Settings,
+        is_enough: impl FnMut(&[u8]) -> bool,
+    ) -> Result<Option<(Self, Past)>, Error> {
         let names = segments(&files, name)?;
-        let past = Past::read(&files, &names, identity, None)?;
+        let past = Past::read(&files, &names, identity, None, is_enough)?;
         let (Some((_, file_name)), Some((newest, older))) =
             (names.last(), past.segments().split_last())
         else {
@@ -161,7 +177,9 @@ impl<F: Files> Journal<F> {
             name: name.to_owned(),
             identity,
             settings,
-            older: older.iter().map(|it| (it.number, it.end)).collect(),
+            older: { past.before().iter().copied() }
+                .chain(older.iter().map(|it| (it.number, it.end)))
+                .collect(),
             present,
             next_block: Vec::new(),
             has_given_up: false,
@@ -247,11 +265,21 @@ impl<F: Files> Journal<F> {
     ///
     /// It cannot be read, or is damaged.
     pub fn past(&self) -> Result<Past, Error> {
+        self.past_from(|_| false)
+    }
+
+    /// The same, from the newest segment on whose image is enough, as with [`Journal::open_from`].
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or is damaged.
+    pub fn past_from(&self, is_enough: impl FnMut(&[u8]) -> bool) -> Result<Past, Error> {
         let numbers = self.older.iter().map(|(number, _)| *number);
         let names: Vec<_> = { numbers.chain([self.present.number]) }
             .map(|number| (number, name_of(&self.name, number)))
             .collect();
-        Past::read(&self.files, &names, self.identity, Some(self.present.end))
+        let end = Some(self.present.end);
+        Past::read(&self.files, &names, self.identity, end, is_enough)
     }
 
     /// The number of the segment that is appended to.

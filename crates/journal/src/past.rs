@@ -6,6 +6,7 @@
 //! other than whole. Where something is not whole and a whole block follows, or the next segment says
 //! that there was more, it is damage, and refused.
 
+use std::path::PathBuf;
 use std::slice;
 
 use crate::format::{
@@ -16,6 +17,8 @@ use crate::{Error, Files, Identity};
 /// The records of a journal, oldest first, as they were when it was read.
 #[derive(Debug)]
 pub struct Past {
+    /// What was not read: the numbers of segments, and where each ends.
+    before: Vec<(u64, u64)>,
     segments: Vec<Segment>,
     torn: u64,
 }
@@ -45,7 +48,8 @@ pub(crate) struct Segment {
 }
 
 impl Past {
-    /// All records in the order in which they were appended. The first of every segment is its image.
+    /// All records that were read, in the order in which they were appended. The first of every segment is
+    /// its image.
     pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
         Records {
             segments: self.segments.iter(),
@@ -73,51 +77,84 @@ impl Past {
         &self.segments
     }
 
-    /// Reads these segments of a journal, all there are, whose files have these names. Where the
-    /// last one ends is known already, or is where the first thing lies that is not whole.
+    /// The segments before those that were read: their numbers, and where each ends.
+    pub(crate) fn before(&self) -> &[(u64, u64)] {
+        &self.before
+    }
+
+    /// Reads these segments of a journal, all there are, whose files have these names: from the newest
+    /// back to one whose image is enough, and only the headers of those before it. Where the last one ends
+    /// is known already, or is where the first thing lies that is not whole.
     pub(crate) fn read(
         files: &impl Files,
         names: &[(u64, String)],
         identity: Identity,
         end_of_last: Option<u64>,
+        mut is_enough: impl FnMut(&[u8]) -> bool,
     ) -> Result<Self, Error> {
-        let mut read = Vec::with_capacity(names.len());
-        for (number, name) in names {
-            let path = || files.path(name);
-            let bytes = files.read(name);
-            let bytes = bytes.map_err(|source| Error::system("read", path(), source))?;
-            let header = header_of(&bytes, *number, identity, path)?;
-            read.push((*number, path, header, bytes));
-        }
-        let nexts: Vec<u64> = read.iter().skip(1).map(|it| it.2.previous_end).collect();
-        let ends = nexts.into_iter().map(Some).chain([end_of_last]);
         let mut past = Self {
-            segments: Vec::with_capacity(read.len()),
+            before: Vec::new(),
+            segments: Vec::with_capacity(names.len()),
             torn: 0,
         };
-        for ((number, path, header, mut bytes), end) in read.into_iter().zip(ends) {
-            let salt = header.salt();
-            let (last_block, found) =
-                whole_blocks(&bytes, salt, end).map_err(|Broken { at, followed_at }| {
-                    Error::Damaged {
-                        path: path(),
-                        at,
-                        followed_at,
-                    }
-                })?;
-            if end.is_none() {
-                past.torn = (without_zeros(&bytes).len() as u64).saturating_sub(found);
+        let (mut end, mut is_wanted) = (end_of_last, true);
+        for (number, name) in names.iter().rev() {
+            let path = || files.path(name);
+            let most = if is_wanted { u64::MAX } else { HEADER };
+            let bytes = files.read(name, most);
+            let bytes = bytes.map_err(|source| Error::system("read", path(), source))?;
+            let header = header_of(&bytes, *number, identity, path)?;
+            if is_wanted {
+                let (segment, torn) = Segment::read(*number, bytes, header, end, path)?;
+                past.torn += torn;
+                is_wanted = !segment.image().is_some_and(&mut is_enough);
+                past.segments.push(segment);
+            } else {
+                past.before.push((*number, end.unwrap_or(0)));
             }
-            bytes.truncate(usize::try_from(found).unwrap_or(usize::MAX));
-            past.segments.push(Segment {
-                number,
-                bytes,
-                salt,
-                last_block,
-                end: found,
-            });
+            end = Some(header.previous_end);
         }
+        past.before.reverse();
+        past.segments.reverse();
         Ok(past)
+    }
+}
+
+impl Segment {
+    /// Checks a segment up to its end, if that is known; also returns how many bytes behind it are torn.
+    fn read(
+        number: u64,
+        mut bytes: Vec<u8>,
+        header: Header,
+        end: Option<u64>,
+        path: impl Fn() -> PathBuf,
+    ) -> Result<(Self, u64), Error> {
+        let salt = header.salt();
+        let whole = whole_blocks(&bytes, salt, end);
+        let (last_block, found) = whole.map_err(|Broken { at, followed_at }| Error::Damaged {
+            path: path(),
+            at,
+            followed_at,
+        })?;
+        let torn = match end {
+            Some(_) => 0,
+            None => (without_zeros(&bytes).len() as u64).saturating_sub(found),
+        };
+        bytes.truncate(usize::try_from(found).unwrap_or(usize::MAX));
+        let segment = Self {
+            number,
+            bytes,
+            salt,
+            last_block,
+            end: found,
+        };
+        Ok((segment, torn))
+    }
+
+    /// What it begins with.
+    fn image(&self) -> Option<&[u8]> {
+        let range = block_at(&self.bytes, HEADER, self.salt)?;
+        first_record(&self.bytes[range]).map(|(image, _)| image)
     }
 }
 
@@ -126,7 +163,7 @@ fn header_of(
     bytes: &[u8],
     number: u64,
     identity: Identity,
-    path: impl Fn() -> std::path::PathBuf,
+    path: impl Fn() -> PathBuf,
 ) -> Result<Header, Error> {
     let damaged = |at| Error::Damaged {
         path: path(),

@@ -163,24 +163,23 @@ pub(crate) fn settle<F: Files>(
             source,
         })
     };
-    for ((_, name), segment) in names.iter().zip(past.segments()) {
-        if segment.number < past.newest_segment() {
-            let file = files.open(name);
-            let mut file =
-                file.map_err(|source| Error::system("open", files.path(name), source))?;
-            sync(&mut file, name)?;
-            continue;
-        }
+    let Some(((_, last), older)) = names.split_last() else {
+        return Ok(());
+    };
+    for (_, name) in older {
+        let file = files.open(name);
+        let mut file = file.map_err(|source| Error::system("open", files.path(name), source))?;
+        sync(&mut file, name)?;
+    }
+    if let Some(segment) = past.segments().last() {
         // The last block may be one that the disk has refused, which the kernel then forgets: it
         // has to be written again to be asked for again.
         let (from, to) = (segment.last_block, segment.end);
         let there = newest.reach(from, to);
-        there.map_err(|source| Error::system("make room in", files.path(name), source))?;
-        let block = usize::try_from(from)
-            .ok()
-            .and_then(|from| segment.bytes.get(from..));
+        there.map_err(|source| Error::system("make room in", files.path(last), source))?;
+        let block = { usize::try_from(from).ok() }.and_then(|from| segment.bytes.get(from..));
         newest.write(from, block.unwrap_or_default());
-        sync(newest, name)?;
+        sync(newest, last)?;
     }
     let names_synced = files.sync();
     names_synced.map_err(|source| Error::NotSynced {

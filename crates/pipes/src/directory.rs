@@ -166,15 +166,17 @@ impl Directory {
         self.open_file(name, OFlag::O_RDWR)
     }
 
-    /// Everything that is in a file in it.
+    /// What is in a file in it: this many bytes at most, from its beginning.
     ///
     /// # Errors
     ///
     /// The kernel refused; what is no file, or only a link to one, is an error too.
-    pub fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        let mut file = self.open_file(name, OFlag::O_RDONLY)?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
+    pub fn read(&self, name: &str, most: u64) -> io::Result<Vec<u8>> {
+        let file = self.open_file(name, OFlag::O_RDONLY)?;
+        // Room for all of it at once, and one byte to see the end.
+        let room = file.metadata()?.len().min(most).saturating_add(1);
+        let mut bytes = Vec::with_capacity(usize::try_from(room).unwrap_or_default());
+        file.take(most).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 

@@ -37,7 +37,16 @@ impl Restoring {
         }
     }
 
-    /// Begins with the [image](Node::image) at the beginning of the newest segment.
+    /// Whether the node can be restored from this [image](Node::image) on, when master has heard the first
+    /// `answered` of its replies: what follows those is to be carried out once more, and is not in an
+    /// image.
+    #[must_use]
+    pub fn can_begin_with(image: &[u8], answered: u64) -> bool {
+        let read = image::read_node(image, false);
+        read.is_ok_and(|(_, lasting)| lasting.answers <= answered)
+    }
+
+    /// Begins with the [image](Node::image) at the beginning of the first segment that was read.
     ///
     /// # Errors
     ///
@@ -58,6 +67,23 @@ impl Restoring {
     pub fn with_segments_of(mut self, bytes: u64) -> Self {
         self.lasting.enough = bytes;
         self
+    }
+
+    /// The next segment begins with this image: of the node as it is now.
+    ///
+    /// # Errors
+    ///
+    /// [`Broken::Unreadable`]: it is none, or that of a node that has done something else.
+    pub fn next_segment(&mut self, image: &[u8]) -> Result<(), Broken> {
+        let (node, lasting) = image::read_node(image, self.node.verbose)?;
+        if lasting.answers != self.lasting.answers || node.member != self.node.member {
+            return Err(Broken::Unreadable("an image of something else"));
+        }
+        self.lasting.segment = lasting.segment;
+        self.lasting.first_needed = lasting.first_needed;
+        self.lasting.begun = lasting.begun;
+        self.lasting.length = 0;
+        Ok(())
     }
 
     /// What comes next in the journal.
@@ -172,7 +198,17 @@ impl Resending {
         }
     }
 
-    /// Begins with the [image](Node::image) at the beginning of the oldest segment that there is.
+    /// Whether what is wanted was all sent after this [image](Node::image) was made.
+    #[must_use]
+    pub fn can_begin_with(image: &[u8], wanted: &[(Outgoing, u64)]) -> bool {
+        image::read_node(image, false).is_ok_and(|(node, _)| {
+            // On channels that were not open yet nothing was sent.
+            let mut open = wanted.iter().filter(|(to, _)| to.0 < node.outgoing.len());
+            open.all(|(to, received)| node.frames_sent(*to) <= *received)
+        })
+    }
+
+    /// Begins with the [image](Node::image) at the beginning of the first segment that was read.
     ///
     /// # Errors
     ///

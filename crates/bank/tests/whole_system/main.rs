@@ -315,6 +315,7 @@ fn lasting_disorder(draw: &mut Draw) -> lasting::Disorder {
         life: [30, 300, 1000][draw.pick(3)],
         notes_every: [None, Some(1), Some(2 + draw.pick(10))][draw.pick(3)],
         is_fickle: false,
+        segment: [None, Some(1), Some(20), Some(200)][draw.pick(4)],
         network: ONE_HOST,
     }
 }

@@ -263,8 +263,10 @@ impl Files for Disk {
         Ok(self.0.borrow().names.keys().cloned().collect())
     }
 
-    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        Ok(self.contents(name))
+    fn read(&self, name: &str, most: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = self.contents(name);
+        bytes.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+        Ok(bytes)
     }
 
     fn create(&self, name: &str) -> io::Result<Writer> {

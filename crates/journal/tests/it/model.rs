@@ -204,7 +204,7 @@ pub(crate) fn run(
             }
             (Work::Reopen, _) => {
                 drop(journal.take());
-                journal = open(disk.clone(), survives).unwrap().map(|it| it.0);
+                journal = reopen(disk, survives, model.now());
             }
             (_, None) => unreachable!("it was created"),
         }
@@ -221,6 +221,23 @@ pub(crate) fn run(
                 .is_none_or(|it| it.bytes() >= size.sum::<usize>() as u64)
         );
     }
+}
+
+/// Opens a journal without reading all of it: what is read is as it was held, from the newest segment on
+/// whose image was enough.
+fn reopen(disk: &Disk, survives: Survives, held: &Held) -> Option<Journal<Disk>> {
+    let is_enough = |image: &[u8]| image.len().is_multiple_of(2);
+    let (files, settings) = (disk.clone(), settings(survives));
+    let opened = Journal::open_from(files, NAME, IDENTITY, settings, is_enough).unwrap();
+    let (journal, past) = opened?;
+    let read = self::held(&past).unwrap();
+    let all = held.as_ref().expect("there is a journal");
+    let mut images = { all.iter().enumerate() }
+        .filter(|(at, (segment, _))| *at == 0 || all[at - 1].0 != *segment)
+        .filter(|(_, (_, image))| is_enough(image));
+    let first = images.next_back().map_or(0, |(at, _)| at);
+    assert_eq!(read, all[first..]);
+    Some(journal)
 }
 
 /// The seeds to run: that many, or the one in `PIPEBANK_SEED`, to run a failure again.

@@ -83,7 +83,7 @@ fn whose_it_is_and_whose_it_should_be_are_told() {
     let other = Identity { run: 8, writer: 3 };
     assert_eq!(
         said(other, |_| {}),
-        "node-3.1 is a journal of writer 3 of run 0000000000000007, not of writer 3 of run \
+        "node-3.2 is a journal of writer 3 of run 0000000000000007, not of writer 3 of run \
          0000000000000008"
     );
 }

@@ -87,16 +87,20 @@ pub(crate) fn fold(
     let settings = Settings::new(keeping.survives);
     let (name, identity) = (&keeping.journal[..], keeping.identity);
     let answered = keeping.answered.unwrap_or(0);
-    let Some((journal, past)) = Journal::open(directory, name, identity, settings)? else {
+    let is_enough = |image: &[u8]| Restoring::can_begin_with(image, answered);
+    let opened = Journal::open_from(directory, name, identity, settings, is_enough)?;
+    let Some((journal, past)) = opened else {
         let restoring = Restoring::new(id, deposit, verbose, answered);
         return Ok((restoring, None));
     };
-    let newest = past.newest_segment();
-    let mut records = past.records().filter(|record| record.segment == newest);
+    let mut records = past.records();
     let image = records.next().ok_or(NodeError::NoRecord)?;
     let mut restoring = Restoring::from_image(image.bytes, verbose, answered)?;
     for record in records {
-        restoring.redo(record.bytes)?;
+        match record.is_image {
+            true => restoring.next_segment(record.bytes)?,
+            false => restoring.redo(record.bytes)?,
+        }
     }
     Ok((restoring, Some(journal)))
 }
@@ -121,7 +125,7 @@ pub(crate) fn resend(
     wanted: &[(Outgoing, u64)],
     mut send: impl FnMut(Outgoing, Frame),
 ) -> Result<(), NodeError> {
-    let past = journal.past()?;
+    let past = journal.past_from(|image| Resending::can_begin_with(image, wanted))?;
     let mut records = past.records();
     let image = records.next().ok_or(NodeError::NoRecord)?;
     let mut resending = Resending::from_image(image.bytes, wanted)?;
@@ -137,6 +141,9 @@ impl Lasting {
     pub(super) fn commit(&mut self, node: &mut bank::node::Node) -> Result<(), NodeError> {
         node.take_unkept(|bytes| self.journal.append(bytes));
         self.journal.commit()?;
+        if let Some(image) = node.next_segment() {
+            self.journal.begin_segment(&image)?;
+        }
         Ok(self.journal.drop_before(node.first_segment_needed())?)
     }
 

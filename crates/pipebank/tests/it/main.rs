@@ -30,6 +30,7 @@ mod reproducible;
 mod run_dir;
 mod scripts;
 mod security;
+mod segments;
 mod source;
 mod standard_input;
 mod system_limits;

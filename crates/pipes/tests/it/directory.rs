@@ -100,7 +100,8 @@ fn files_are_made_listed_read_and_renamed_in_it() {
     held.rename("one", "two").unwrap();
     held.sync().unwrap();
     assert_eq!(held.names().unwrap(), ["two"]);
-    assert_eq!(held.read("two").unwrap(), b"text");
+    assert_eq!(held.read("two", u64::MAX).unwrap(), b"text");
+    assert_eq!(held.read("two", 3).unwrap(), b"tex");
     let mut text = String::new();
     let mut file = held.open_to_write("two").unwrap();
     file.read_to_string(&mut text).unwrap();
@@ -108,7 +109,7 @@ fn files_are_made_listed_read_and_renamed_in_it() {
     symlink("two", folder.path().join("link")).unwrap();
     fs::create_dir(folder.path().join("folder")).unwrap();
     for no_file in ["link", "folder", "none"] {
-        held.read(no_file).unwrap_err();
+        held.read(no_file, u64::MAX).unwrap_err();
         held.open_to_write(no_file).unwrap_err();
     }
 }

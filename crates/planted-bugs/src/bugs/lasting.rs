@@ -176,6 +176,35 @@ pub(super) const LASTING: &[Bug] = &[
         before: "&& snapshot <= last",
         after: "&& snapshot.0 <= last.0 + 1",
     },
+    // Where a journal is begun with.
+    Bug {
+        name: "restored-from-the-newest",
+        breaks: "a node is restored from its newest image, whatever master has not heard of what is before it",
+        file: FOLD,
+        before: "|(_, lasting)| lasting.answers <= answered",
+        after: "|(_, lasting)| lasting.answers <= answered.max(lasting.answers)",
+    },
+    Bug {
+        name: "made-again-from-too-late-on",
+        breaks: "what is sent again is looked for behind an image before which one more was sent",
+        file: FOLD,
+        before: "open.all(|(to, received)| node.frames_sent(*to) <= *received)",
+        after: "open.all(|(to, received)| node.frames_sent(*to) <= *received + 1)",
+    },
+    Bug {
+        name: "snapshots-of-segments-forgotten",
+        breaks: "who is restored through several segments does not know with which snapshots they began",
+        file: FOLD,
+        before: "self.lasting.begun = lasting.begun;",
+        after: "",
+    },
+    Bug {
+        name: "segment-in-the-middle-of-a-turn",
+        breaks: "a segment begins before what was done is in the journal",
+        file: "crates/pipebank/src/node/lasting.rs",
+        before: "        node.take_unkept(|bytes| self.journal.append(bytes));\n        self.journal.commit()?;\n        if let Some(image) = node.next_segment() {\n            self.journal.begin_segment(&image)?;\n        }",
+        after: "        if let Some(image) = node.next_segment() {\n            self.journal.begin_segment(&image)?;\n        }\n        node.take_unkept(|bytes| self.journal.append(bytes));\n        self.journal.commit()?;",
+    },
     // The script is run again.
     Bug {
         name: "kept-after-forgetting",

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use bank::master::{Abandoned, Folds, Image};
-use bank::node::{Record, Resending, Restoring};
+use bank::node::{Record, Restoring};
 use bank::script::Known;
 
 use super::again::written_and_read;
 use super::check::nothing_is_lost;
-use super::{Complaint, Kept, Place, World, master};
+use super::journal::{Entry, Kept};
+use super::{Complaint, Place, World, master};
 
 /// What the nodes of a bank have kept, by place.
 type Journals = BTreeMap<Place, Kept>;
@@ -52,7 +53,7 @@ impl World {
         if image != master {
             return Err(format!("master leaves\n{master:?}\nand others\n{image:?}"));
         }
-        let length = |kept: &Journals| kept.values().map(|it| it.journal.concat().len()).sum();
+        let length = |kept: &Journals| kept.values().map(|it| it.records().len()).sum();
         let before: usize = self.kept.get(&round).map_or(0, length);
         match journals.as_ref().map_or(before, length) == before {
             true => Ok(()),
@@ -74,17 +75,10 @@ impl World {
         let mut journals = self.kept.get(&round).cloned().unwrap_or_default();
         let mut nodes = Folds::new();
         for (place, id, deposit) in bank.nodes() {
-            let journal = Vec::new();
-            let kept = journals.entry(place).or_insert(Kept {
-                id,
-                deposit,
-                journal,
-            });
-            let mut restoring = Restoring::new(id, deposit, false, Restoring::ALL_HEARD);
-            for record in &kept.journal {
-                restoring.redo(record).map_err(|it| it.to_string())?;
-            }
-            nodes.insert(place, restoring.as_it_is());
+            let kept = { journals.entry(place) }.or_insert_with(|| Kept::new(id, deposit));
+            let folded = kept.fold(Restoring::ALL_HEARD);
+            let folded = folded.map_err(|broken| broken.to_string())?;
+            nodes.insert(place, folded.as_it_is());
         }
         bank.settle(&mut nodes).map_err(|it| it.to_string())?;
         for (place, node) in &mut nodes {
@@ -97,21 +91,12 @@ impl World {
                     record => return Err(format!("node {place} has done {record:?}")),
                 }
             }
-            journal.extend(done);
+            journal.extend(done.into_iter().map(Entry::Records));
         }
         let image = bank.image(&nodes, |place, wanted| {
-            let Kept {
-                id,
-                deposit,
-                journal,
-            } = &journals[&place];
-            let mut resending = Resending::new(*id, *deposit, wanted);
-            let mut sent = Vec::new();
-            for record in journal {
-                let redone = resending.redo(record, |to, frame| sent.push((to, frame)));
-                redone.map_err(|it| it.to_string())?;
-            }
-            Ok::<_, Complaint>(sent)
+            journals[&place]
+                .sent(wanted)
+                .map_err(|broken| broken.to_string())
         });
         Ok((round, Some((written_and_read(image?)?, journals))))
     }

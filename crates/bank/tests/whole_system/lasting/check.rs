@@ -41,8 +41,7 @@ pub fn check(
 pub fn are_told_the_same(one: &World, other: &World) -> Result<(), Complaint> {
     let journals = |world: &World| -> Vec<(Place, Vec<u8>)> {
         let kept = world.kept.get(&world.round).into_iter().flatten();
-        kept.map(|(place, kept)| (*place, kept.journal.concat()))
-            .collect()
+        kept.map(|(place, kept)| (*place, kept.records())).collect()
     };
     match (journals(one), journals(other)) {
         (one, other) if one == other => Ok(()),

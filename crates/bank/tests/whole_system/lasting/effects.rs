@@ -13,7 +13,8 @@ use history::Event;
 use super::super::pipe::Pipe;
 use super::super::world::{Complaint, show};
 use super::again::written_and_read;
-use super::{Kept, Line, NodeProcess, ObserverProcess, World};
+use super::journal::Kept;
+use super::{Line, NodeProcess, ObserverProcess, World};
 
 impl World {
     /// Does what master wants done.
@@ -72,11 +73,7 @@ impl World {
             Effect::Keep(kept) => self.outcomes.push(written_and_read(*kept)?),
             Effect::StartNode { place, id, deposit } => {
                 let kept = self.kept.entry(self.round).or_default();
-                kept.entry(place).or_insert_with(|| Kept {
-                    id,
-                    deposit,
-                    journal: Vec::new(),
-                });
+                kept.entry(place).or_insert_with(|| Kept::new(id, deposit));
                 self.start_node(place, 0)?;
                 says(self.master.started(Ok(())))?;
             }

@@ -80,6 +80,7 @@ mod tests {
             withholding: draw.pick(2) == 0,
             ends: 1 + draw.pick(5) as u32,
             life: [30, 300, 1000][draw.pick(3)],
+            segment: [None, Some(1), Some(50)][draw.pick(3)],
             ..Disorder::default()
         };
         let schedule = seed.wrapping_mul(31).wrapping_add(schedule);

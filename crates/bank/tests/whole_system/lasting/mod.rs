@@ -10,6 +10,7 @@ mod check;
 mod deaths;
 mod effects;
 mod failure;
+mod journal;
 mod moves;
 
 pub use self::abandon::check_what_follows;
@@ -19,17 +20,18 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bank::account::{Incoming, Outgoing};
 use bank::draw::Draw;
-use bank::id::{NodeId, Place};
+use bank::id::Place;
 use bank::master::{self, Awaits, Effect, Failure, Fate, Image, LastWords, Master, Process};
 use bank::member::Frame;
 use bank::messages::{Announcement, Answer, Instruction, Order, Reply, Report, Request};
-use bank::node::{self, Node, Resending, Restoring};
+use bank::node::{self, Node};
 use bank::observer::{self, Observer};
 use bank::script::Statement;
 use history::Event;
 
 use self::again::{master, shows_what_was_shown};
 use self::failure::Failing;
+use self::journal::{Entry, Kept};
 use super::network::{self, Network, Step};
 use super::pipe::{AnyPipe, Pipe, Which};
 use super::world::Complaint;
@@ -56,6 +58,8 @@ pub struct Disorder {
     pub notes_every: Option<usize>,
     /// Now and then the script is given up then, and another one follows.
     pub is_fickle: bool,
+    /// From how many bytes on another segment of a journal begins.
+    pub segment: Option<u64>,
 }
 
 /// What may happen next.
@@ -105,14 +109,6 @@ enum Asked {
 struct Line {
     orders: Pipe<Order>,
     reports: Pipe<Report>,
-}
-
-/// What outlives the process of a node.
-#[derive(Clone, Debug)]
-pub struct Kept {
-    pub id: NodeId,
-    pub deposit: u64,
-    pub journal: Vec<Vec<u8>>,
 }
 
 /// The process of a node.
@@ -279,8 +275,11 @@ impl World {
 
     /// What a node has carried out is kept, from now on whatever happens.
     fn keep(&mut self, place: Place) {
-        let unkept = std::mem::take(&mut self.process(place).unkept);
-        self.kept_of_mut(place).journal.extend(unkept);
+        let process = self.process(place);
+        let unkept = std::mem::take(&mut process.unkept).into_iter();
+        let image = process.node.next_segment().map(Entry::Image);
+        let journal = &mut self.kept_of_mut(place).journal;
+        journal.extend(unkept.map(Entry::Records).chain(image));
     }
 
     /// What is kept of a node of the bank there is.
@@ -350,14 +349,9 @@ impl World {
         to: Outgoing,
         received: u64,
     ) -> Result<Vec<Frame>, Complaint> {
-        let kept = self.kept_of(place);
-        let mut resending = Resending::new(kept.id, kept.deposit, &[(to, received)]);
-        let mut frames = Vec::new();
-        for record in &kept.journal {
-            let redone = resending.redo(record, |_, frame| frames.push(frame));
-            redone.map_err(|broken| format!("node {place}, again: {broken}"))?;
-        }
-        Ok(frames)
+        let sent = self.kept_of(place).sent(&[(to, received)]);
+        let sent = sent.map_err(|broken| format!("node {place}, again: {broken}"))?;
+        Ok(sent.into_iter().map(|(_, frame)| frame).collect())
     }
 
     fn enqueue(&mut self, place: Place, to: Outgoing, frame: Frame) {
@@ -428,13 +422,10 @@ impl World {
 
     /// A node as it is, or would be if it were started again.
     pub fn restored(&self, place: Place, answered: u64) -> Result<Node, Complaint> {
-        let kept = self.kept_of(place);
-        let mut restoring = Restoring::new(kept.id, kept.deposit, false, answered);
-        for record in &kept.journal {
-            let redone = restoring.redo(record);
-            redone.map_err(|broken| format!("node {place}, restored: {broken}"))?;
-        }
-        let done = restoring.done();
-        done.map_err(|broken| format!("node {place}, restored: {broken}"))
+        let restored = self.kept_of(place).fold(answered).and_then(|restoring| {
+            let segment = self.disorder.segment.unwrap_or(u64::MAX);
+            restoring.with_segments_of(segment).done()
+        });
+        restored.map_err(|broken| format!("node {place}, restored: {broken}"))
     }
 }

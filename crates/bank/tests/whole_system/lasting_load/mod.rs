@@ -214,14 +214,27 @@ impl World {
     /// A node as it is, or would be if it were started again.
     fn restored(&self, place: Place, answered: u64) -> Result<Node, Complaint> {
         let wrong = |broken: bank::Broken| format!("node {place}, restored: {broken}");
-        let newest = self.kept[&place].segments.back();
-        let newest = newest.ok_or("nothing is kept")?;
-        let restoring = Restoring::from_image(&newest.image, false, answered);
+        let segments = &self.kept[&place].segments;
+        let can_begin = |it: &Segment| Restoring::can_begin_with(&it.image, answered);
+        // The newest will do, and any other from which on it can be restored.
+        let begin = match self.moves % 2 {
+            0 => segments.iter().rposition(can_begin),
+            _ => segments.iter().position(can_begin),
+        };
+        let mut segments = segments.range(begin.unwrap_or(0)..);
+        let first = segments.next().ok_or("nothing is kept")?;
+        let restoring = Restoring::from_image(&first.image, false, answered);
         let mut restoring = restoring.map_err(wrong)?;
-        restoring = restoring.with_segments_of(self.disorder.segment);
-        for kept in &newest.kept {
+        for kept in &first.kept {
             restoring.redo(kept).map_err(wrong)?;
         }
+        for segment in segments {
+            restoring.next_segment(&segment.image).map_err(wrong)?;
+            for kept in &segment.kept {
+                restoring.redo(kept).map_err(wrong)?;
+            }
+        }
+        let restoring = restoring.with_segments_of(self.disorder.segment);
         restoring.done().map_err(wrong)
     }
 
@@ -231,11 +244,14 @@ impl World {
         self.keep(place);
         let wrong = |broken: bank::Broken| format!("node {place}, again: {broken}");
         let segments = &self.kept[&place].segments;
-        let oldest = segments.front().ok_or("nothing is kept")?;
-        let resending = Resending::from_image(&oldest.image, &[(to, received)]);
+        let wanted = [(to, received)];
+        let can_begin = |it: &Segment| Resending::can_begin_with(&it.image, &wanted);
+        let begin = segments.iter().rposition(can_begin).unwrap_or(0);
+        let first = segments.get(begin).ok_or("nothing is kept")?;
+        let resending = Resending::from_image(&first.image, &wanted);
         let mut resending = resending.map_err(wrong)?;
         let mut frames = Vec::new();
-        for kept in segments.iter().flat_map(|segment| &segment.kept) {
+        for kept in segments.range(begin..).flat_map(|segment| &segment.kept) {
             let redone = resending.redo(kept, |_, frame| frames.push(frame));
             redone.map_err(wrong)?;
         }
