@@ -21,6 +21,7 @@ use super::commands::script::{self, ScriptOptions};
 use super::commands::tour::TourOptions;
 use super::commands::verify::VerifyOptions;
 use super::shared::{Colour, columns, fit, name_of, nearest};
+use crate::status;
 use bank::script::printable;
 
 /// A distributed bank of separate processes that takes consistent snapshots of itself
@@ -149,10 +150,19 @@ fn complain(what: &str) -> ! {
     exit(&Cli::command().error(ErrorKind::ArgumentConflict, what))
 }
 
-/// Exits as clap does, which wraps its help to the terminal's width, but not its errors.
+/// Exits as clap does, which wraps its help to the terminal's width, but not its errors; and takes no
+/// help for printed that is not.
 fn exit(error: &clap::Error) -> ! {
     if !error.use_stderr() {
-        error.exit();
+        let printed = error.print().and_then(|()| io::stdout().flush());
+        process::exit(i32::from(match printed {
+            Ok(()) => status::DONE,
+            Err(why) if why.kind() == io::ErrorKind::BrokenPipe => status::STDOUT_CLOSED,
+            Err(why) => {
+                let _ = writeln!(io::stderr(), "master: cannot write the help: {why}");
+                status::FAILED
+            }
+        }));
     }
     let text = fit(&error.render().ansi().to_string(), columns(io::stderr()));
     // Where nobody can hear it, that is nobody's failure.

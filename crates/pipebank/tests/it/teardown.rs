@@ -343,6 +343,21 @@ fn without_stderr_a_run_goes_on() {
 }
 
 #[test]
+fn help_that_cannot_be_written_is_no_success() {
+    let no_room = "master: cannot write the help: No space left on device (os error 28)\n";
+    for help in ["--help", "--version"] {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let (_, unread) = std::io::pipe().unwrap();
+        for (stdout, status, told) in [(Stdio::from(full), 1, no_room), (unread.into(), 141, "")] {
+            let run = Command::new(master()).arg(help).stdout(stdout).output();
+            let run = run.expect("master starts");
+            assert_eq!(run.status.code(), Some(status), "{run:?}");
+            assert_eq!(String::from_utf8_lossy(&run.stderr), told);
+        }
+    }
+}
+
+#[test]
 fn without_a_reader_of_stderr_a_run_goes_on() {
     let place = Folder::new();
     let (reader, writer) = std::io::pipe().unwrap();
