@@ -74,9 +74,9 @@ impl Events {
             }
         }
         if image.sparse {
-            let open = image.channels.iter().map(|it| (it.from, it.to));
-            for (from, to) in open.chain(image.put_off.iter().copied()) {
-                self.connected(line, (id(from), id(to)), false, out);
+            // Those that were put off open later.
+            for it in &image.channels {
+                self.connected(line, (id(it.from), id(it.to)), false, out);
             }
         }
         for (from, to, amount) in image.waiting() {
