@@ -10,6 +10,7 @@ mod link;
 #[allow(unsafe_code)]
 mod mpi;
 mod pump;
+mod traffic;
 mod wire;
 
 #[cfg(feature = "mpi")]

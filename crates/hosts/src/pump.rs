@@ -2,8 +2,10 @@
 //!
 //! A network has no descriptor to wait on, so it is asked again and again: at once as long as something
 //! comes, then after pauses that grow to [`LONGEST_PAUSE`], and in the end to [`PAUSE_OF_THE_IDLE`]. What
-//! comes through a pipe ends a pause.
+//! comes through a pipe ends a pause. Where much comes, there is a short pause before every turn
+//! ([`GATHER`]), so that each carries more.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use pipes::{Moved, Poller, RawEnd, Token};
@@ -12,6 +14,7 @@ use rustc_hash::FxHashMap;
 use crate::Error;
 use crate::carrier::{Carrier, WINDOW};
 use crate::link::Link;
+use crate::traffic::Traffic;
 use crate::wire::{Control, Host, Lane, Stream};
 
 /// How long a message may wait until it is seen, where nothing has come for a while; and where nothing has
@@ -23,6 +26,11 @@ const IDLE: u32 = 1000;
 const FIRST_PAUSE: Duration = Duration::from_micros(5);
 /// How often others are let run first, before there are pauses.
 const YIELDS: u32 = 20;
+
+/// Under heavy traffic, how long is waited before a turn. To look for more costs a carrier the same whether there
+/// is little or much, and takes a CPU from those who would have it: on two CPUs a load between two hosts
+/// made 2 to 4 times as many transfers with this pause, of which those who exchange few words notice nothing.
+const GATHER: Duration = Duration::from_micros(50);
 
 /// How much is read at once.
 const BATCH: usize = 30 * 1024;
@@ -72,6 +80,7 @@ pub(crate) struct Pump<L> {
     ready: Vec<Token>,
     /// How many turns nothing has moved.
     idle: u32,
+    traffic: Traffic,
     /// When each host was last heard of.
     heard: Vec<Instant>,
     next_pulse: Instant,
@@ -101,6 +110,7 @@ impl<L: Link> Pump<L> {
             buffer: vec![0; BATCH],
             ready: Vec::new(),
             idle: 0,
+            traffic: Traffic::new(now),
             heard: vec![now; link.hosts()],
             next_pulse: now + PULSE,
             link,
@@ -163,6 +173,9 @@ impl<L: Link> Pump<L> {
     pub(crate) fn turn(&mut self) -> Result<Turn, Error> {
         let mut turn = Turn::default();
         let mut ready = std::mem::take(&mut self.ready);
+        if self.idle < YIELDS && self.traffic.is_heavy(Instant::now()) {
+            thread::sleep(GATHER);
+        }
         match self.idle.checked_sub(YIELDS) {
             Some(pauses) => {
                 let longest = match pauses < IDLE {
@@ -208,6 +221,7 @@ impl<L: Link> Pump<L> {
     ) -> Result<(), Error> {
         self.heard[from] = Instant::now();
         if lane == Lane::Frames {
+            self.traffic.carried(message.len());
             self.idle = 0;
             for stream in self.carrier.hear_frames(from, message)? {
                 self.write(stream)?;
@@ -278,6 +292,7 @@ impl<L: Link> Pump<L> {
             let room = credit.min(BATCH);
             match source.end.read(&mut self.buffer[..room])? {
                 Moved::Bytes(count) => {
+                    self.traffic.carried(count);
                     self.carrier.send(stream, &self.buffer[..count]);
                     credit = self.carrier.credit(stream);
                     if self.carrier.waiting_for(source.to) > FULL {
