@@ -55,12 +55,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Steps of a mebibyte.
+    /// Steps of a quarter of a mebibyte.
     #[must_use]
     pub fn new(survives: Survives) -> Self {
         Self {
             survives,
-            step: 1 << 20,
+            step: 1 << 18,
         }
     }
 }

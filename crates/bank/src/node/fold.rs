@@ -6,7 +6,7 @@
 use super::bytes::Bytes;
 use super::image;
 use super::lasting::Lasting;
-use super::record::{Entry, Record};
+use super::record::{Entry, Passed, Record};
 use super::{Batch, Broken, Effect, Node, Round};
 use crate::account::{Incoming, Outgoing};
 use crate::id::NodeId;
@@ -95,6 +95,13 @@ impl Restoring {
         self.lasting.length += kept.len() as u64;
         let mut bytes = Bytes(kept);
         while !bytes.0.is_empty() {
+            if self.lasting.answers < self.answered
+                && let Some(passed) = Passed::read(&mut bytes)
+            {
+                self.lasting.answers += 1;
+                self.node.redo_silently(passed)?;
+                continue;
+            }
             let record = match Entry::read(&mut bytes)? {
                 Entry::Record(record) => record,
                 bulk => {
@@ -109,9 +116,6 @@ impl Restoring {
             }
             self.lasting.answers += u64::from(record.has_a_reply());
             let is_unheard = record.has_a_reply() && self.lasting.answers > self.answered;
-            if !is_unheard && self.node.redo_silently(&record)? {
-                continue;
-            }
             let echo = is_unheard.then(|| record.clone());
             self.node.redo(record, &mut self.effects)?;
             if let Some(kept) = echo {
@@ -269,26 +273,21 @@ impl Resending {
 }
 
 impl Node {
-    /// Does once more what was done, if that is a transfer, of which most journals consist: nobody wants to
-    /// know what would be said and sent. Whether it was.
+    /// A transfer passes once more: nobody wants to know what would be said and sent.
     #[inline]
-    fn redo_silently(&mut self, record: &Record) -> Result<bool, Broken> {
-        match *record {
-            Record::Send { to, amount } => {
+    fn redo_silently(&mut self, passed: Passed) -> Result<(), Broken> {
+        match passed {
+            Passed::Sent { to, amount } => {
                 let to = Outgoing(self.to.get(to)?);
                 // Sent or refused, as it was then.
                 let _ = self.member.send(to, amount);
             }
-            Record::Receive {
-                from,
-                frame: frame @ Frame::Message(_),
-            } => {
+            Passed::Received { from, transfer } => {
                 let from = Incoming(self.from.get(from)?);
-                self.receive(from, [frame])?;
+                self.receive(from, [Frame::Message(transfer)])?;
             }
-            _ => return Ok(false),
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Does once more what was done.

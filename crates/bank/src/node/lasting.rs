@@ -36,9 +36,12 @@ use crate::account::{Incoming, Outgoing};
 use crate::id::Place;
 use crate::messages::{Instruction, Opening, Reply};
 
-/// How many bytes a segment holds before the next begins, at least: going through as many takes some
+/// How many bytes a segment holds under load before the next begins, at least: going through as many takes some
 /// milliseconds.
 const SEGMENT: u64 = 1 << 20;
+/// So much less it is without: the records of a script are two bytes and more, those of a load a few for
+/// hundreds of transfers.
+const LOAD: u64 = 4;
 
 /// What a node does in a bank that lasts.
 #[derive(Clone, Debug)]
@@ -137,7 +140,7 @@ impl Node {
     #[inline]
     pub fn next_segment(&mut self) -> Option<Vec<u8>> {
         let lasting = self.lasting.as_mut()?;
-        if lasting.length < lasting.enough || self.load.is_some() {
+        if lasting.length < lasting.enough / LOAD || self.load.is_some() {
             return None;
         }
         debug_assert!(lasting.unkept.is_empty(), "all is kept");

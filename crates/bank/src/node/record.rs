@@ -300,6 +300,36 @@ pub(super) fn put_batch(out: &mut Vec<u8>, to: Outgoing, transfers: u64) {
     put(out, transfers);
 }
 
+/// A transfer that was sent (or refused) or received by itself: of these most journals consist.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Passed {
+    Sent { to: Place, amount: u64 },
+    Received { from: Place, transfer: Transfer },
+}
+
+impl Passed {
+    const SENT: u8 = 1 << KIND_BITS | RECORD as u8;
+    const RECEIVED: u8 = 2 << KIND_BITS | RECORD as u8;
+
+    /// What comes next, if it is one: the same as [`Entry::read`] makes of it, sooner.
+    #[inline]
+    pub(super) fn read(bytes: &mut Bytes<'_>) -> Option<Self> {
+        let (head @ (&Self::SENT | &Self::RECEIVED), rest) = bytes.0.split_first()? else {
+            return None;
+        };
+        let mut rest = Bytes(rest);
+        let (peer, amount) = (place(&mut rest).ok()?, rest.number().ok()?);
+        *bytes = rest;
+        Some(match *head == Self::SENT {
+            true => Self::Sent { to: peer, amount },
+            false => Self::Received {
+                from: peer,
+                transfer: Transfer(amount),
+            },
+        })
+    }
+}
+
 /// What comes next in a journal.
 #[derive(Debug)]
 pub(super) enum Entry<'r, 'b> {

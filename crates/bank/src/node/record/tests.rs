@@ -67,8 +67,30 @@ fn every_record_comes_back_and_a_part_of_it_is_none() {
         };
         assert_eq!(back, record);
         assert!(bytes.0.is_empty());
+        let mut bytes = Bytes(&out);
+        let passed = Passed::read(&mut bytes).map(|it| match it {
+            Passed::Sent { to, amount } => Record::Send { to, amount },
+            Passed::Received { from, transfer } => Record::Receive {
+                from,
+                frame: Frame::Message(transfer),
+            },
+        });
+        let is_transfer = matches!(
+            record,
+            Record::Send { .. }
+                | Record::Receive {
+                    frame: Frame::Message(_),
+                    ..
+                }
+        );
+        assert_eq!(passed, is_transfer.then_some(record.clone()));
+        assert_eq!(bytes.0.is_empty(), is_transfer, "else nothing is read");
         for end in 0..out.len() {
             assert!(Entry::read(&mut Bytes(&out[..end])).is_err(), "{record:?}");
+            assert!(
+                Passed::read(&mut Bytes(&out[..end])).is_none(),
+                "{record:?}"
+            );
         }
     }
 }
