@@ -55,12 +55,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Steps of a quarter of a mebibyte.
+    /// Steps of half a mebibyte.
     #[must_use]
     pub fn new(survives: Survives) -> Self {
         Self {
             survives,
-            step: 1 << 18,
+            step: 1 << 19,
         }
     }
 }

@@ -39,9 +39,9 @@ use crate::messages::{Instruction, Opening, Reply};
 /// How many bytes a segment holds under load before the next begins, at least: going through as many takes some
 /// milliseconds.
 const SEGMENT: u64 = 1 << 20;
-/// So much less it is without: the records of a script are two bytes and more, those of a load a few for
+/// Half of that is enough without: the records of a script are two bytes and more, those of a load a few for
 /// hundreds of transfers.
-const LOAD: u64 = 4;
+const LOAD: u64 = 2;
 
 /// What a node does in a bank that lasts.
 #[derive(Clone, Debug)]

@@ -139,12 +139,8 @@ impl<'p> Session<'p> {
         let executed = self.master.execute(statement);
         // Not for every statement: a node is started, or the window is full, or nobody follows.
         match executed {
-            Ok(()) if self.master.is_ready() => {}
-            executed => self.carry_out(executed)?,
-        }
-        match self.moments.is_one_due(self.master.issued()) {
-            true => self.note_moment(),
-            false => Ok(()),
+            Ok(()) if self.master.is_ready() => Ok(()),
+            executed => self.carry_out(executed),
         }
     }
 

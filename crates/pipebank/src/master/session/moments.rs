@@ -38,7 +38,7 @@ impl Moments {
 
     /// Whether it is time, when so much was issued.
     #[inline]
-    pub(super) fn is_one_due(&self, issued: u64) -> bool {
+    fn is_one_due(&self, issued: u64) -> bool {
         issued >= self.due
     }
 }
@@ -58,17 +58,28 @@ impl Session<'_> {
         }
         let done = usize::try_from(done).unwrap_or(usize::MAX);
         for statement in statements.into_iter().skip(done) {
+            if self.moments.is_one_due(self.master.issued()) {
+                self.note_moment()?;
+            }
             self.moments.done += 1;
             self.execute(statement)?;
         }
         Ok(())
     }
 
-    /// Waits until nothing is in flight, and notes how far the script is.
+    /// Notes how far the script is, once nothing is in flight.
     #[cold]
-    pub(super) fn note_moment(&mut self) -> Result<(), Stop> {
+    fn note_moment(&mut self) -> Result<(), Stop> {
         while !self.master.is_ready() {
             self.advance()?;
+        }
+        // Before long everything is retired by itself, mostly: only where it never is, it is waited for.
+        let at_the_latest = self
+            .moments
+            .due
+            .saturating_add(self.settings.notes_every / 2);
+        if !self.master.is_idle() && self.master.issued() < at_the_latest {
+            return Ok(());
         }
         self.show_everything()?;
         let Some(moment) = self.master.moment() else {
