@@ -208,7 +208,7 @@ impl<L: Link> Pump<L> {
         while let Some((from, lane, message)) = self.link.receive()? {
             self.hear(from, lane, &message, &mut turn)?;
         }
-        self.feel_pulses(&mut turn);
+        self.feel_pulses(Instant::now(), &mut turn);
         Ok(turn)
     }
 
@@ -250,8 +250,7 @@ impl<L: Link> Pump<L> {
     }
 
     /// Says that this host is there, and looks who is not. Agents only know host 0, and it knows all.
-    fn feel_pulses(&mut self, turn: &mut Turn) {
-        let now = Instant::now();
+    fn feel_pulses(&mut self, now: Instant, turn: &mut Turn) {
         if now < self.next_pulse {
             return;
         }
@@ -391,3 +390,6 @@ fn send(carrier: &mut Carrier, link: &mut impl Link, host: Host) -> Result<(), E
         _ => link.send(host, Lane::Frames, outbox.frames.into_bytes()),
     }
 }
+
+#[cfg(test)]
+mod tests;

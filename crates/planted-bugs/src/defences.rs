@@ -43,7 +43,7 @@ pub(crate) struct Defence {
 /// Tests of one program: the target, and what their names begin with.
 type Tests = (&'static str, &'static str);
 
-const PROPERTY_TESTS: [Tests; 7] = [
+const PROPERTY_TESTS: [Tests; 9] = [
     ("snapshot/it", "schedules::"),
     ("pipes/it", "ends::"),
     ("pipes/it", "interleavings::"),
@@ -51,6 +51,8 @@ const PROPERTY_TESTS: [Tests; 7] = [
     ("journal/it", "death::"),
     ("journal/it", "failure::"),
     ("pipebank/it", "against_model::"),
+    ("pipebank/it", "segments::"),
+    ("hosts/between", ""),
 ];
 
 pub(crate) const DEFENCES: &[Defence] = &[

@@ -75,7 +75,7 @@ const ARROWS: [Arrows; 12] = [
     Arrows {
         from: "pipebank-hosts",
         to: &["pipebank-pipes"],
-        in_tests: &[],
+        in_tests: &["pipebank-testing"],
     },
     // Nothing of what it judges.
     Arrows {

@@ -6,6 +6,27 @@ const CARRIER: &str = "crates/hosts/src/carrier.rs";
 
 pub(super) const HOSTS: &[Bug] = &[
     Bug {
+        name: "dead-writer-awaited",
+        breaks: "a stream ends only when whoever holds its pipe open has closed it, not with its writer",
+        file: "crates/hosts/src/agent.rs",
+        before: "self.pump.orphan(stream)?;",
+        after: "let _ = stream;",
+    },
+    Bug {
+        name: "unwanted-end-stays-open",
+        breaks: "an end on another host that is dropped is not closed there",
+        file: "crates/hosts/src/hosts.rs",
+        before: "carrier.ask(Task::Say(self.host, Control::HandOver { to, what, ends }));",
+        after: "let _ = (carrier, Control::HandOver { to, what, ends });",
+    },
+    Bug {
+        name: "silence-of-the-deaf",
+        breaks: "a host that was stopped itself takes the others for lost",
+        file: "crates/hosts/src/pump.rs",
+        before: "if was_away {",
+        after: "if false && was_away {",
+    },
+    Bug {
         name: "credit-for-what-was-not-written",
         breaks: "credit is given as soon as something has come: a receiver that takes nothing is flooded",
         file: CARRIER,
