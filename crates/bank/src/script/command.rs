@@ -198,6 +198,14 @@ impl CommandHelp {
         let takes_id = self.quantities.get(place) == Some(&Quantity::Id);
         takes_id && self.keyword != Keyword::CreateNode
     }
+
+    /// What can only be this word, if its argument at this place is one: for completion.
+    #[must_use]
+    pub fn takes_word(&self, place: usize) -> Option<&'static str> {
+        let is_word = self.quantities.get(place) == Some(&Quantity::Sparse);
+        let argument = self.arguments.split_whitespace().nth(place)?;
+        is_word.then(|| argument.trim_matches(['[', ']']))
+    }
 }
 
 /// `Send FROM TO AMOUNT`

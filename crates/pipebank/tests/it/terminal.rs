@@ -223,6 +223,26 @@ fn tab_offers_only_what_can_stand_there() {
 }
 
 #[test]
+fn tab_offers_the_only_word_that_can_stand_there() {
+    let mut session = Session::start(&[]);
+    session.prompt();
+    session.type_keys(&format!("StartMaster {TAB}{ENTER}"));
+    for command in [
+        "CreateNode 1 9",
+        "CreateNode 2 9",
+        "Connect 1 2",
+        "Send 1 2 3",
+    ] {
+        session.command(command);
+    }
+    session.command("Receive 2");
+    session.expect("1 Transfer 3");
+    session.prompt();
+    session.type_keys(CTRL_D);
+    session.expect_end(0);
+}
+
+#[test]
 fn the_last_command_comes_back() {
     let mut session = Session::start(&[]);
     session.command("StartMaster");

@@ -239,7 +239,12 @@ impl Completer for Words {
         let given: Vec<&str> = before.collect();
         let command = COMMANDS.iter().find(|command| command.name == name);
         if !command.is_some_and(|command| command.takes_node(given.len())) {
-            return Ok((start, Vec::new()));
+            let only = command.and_then(|command| command.takes_word(given.len()));
+            let only = only.filter(|only| only.starts_with(word));
+            return Ok((
+                start,
+                only.map(|only| format!("{only} ")).into_iter().collect(),
+            ));
         }
         let ids = self.ids.lock().map(|ids| ids.clone()).unwrap_or_default();
         // Nobody sends to themselves, nor receives from themselves.
