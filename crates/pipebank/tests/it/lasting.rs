@@ -241,7 +241,9 @@ fn who_dies_before_a_load_begins_is_back_for_it() {
         let mut command = Command::new(master());
         let options = ["--bin-dir", ".", "--run-dir", "run", "--verbose"];
         command.args(["load", "--data", "bank", "--nodes=3", "--json"]);
-        command.args(["--snapshot-every=5"]).args(options);
+        command
+            .args(["--snapshot-every=5", "--duration=1000"])
+            .args(options);
         let mut master = Master::start_in(folder, command);
         let before = master.err_until("master: the load begins");
         let again = |line: &String| line.ends_with("was started again (incarnation 2)");
@@ -249,8 +251,8 @@ fn who_dies_before_a_load_begins_is_back_for_it() {
         // What master still meant to tell of the first death is told with the next, if at all.
         signal(master.pids().nodes[&3], SIGKILL);
         master.err_until("node 3 was started again (incarnation 2)");
-        // It would go on for ever: however late anybody is, it is not over before.
-        signal(master.pid(), SIGINT);
+        // However late anybody is, it is not over before.
+        signal(master.pids().master, SIGINT);
         let ended = master.ended();
         ended.expect_status(130);
         let summary: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
