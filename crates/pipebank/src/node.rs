@@ -274,9 +274,9 @@ impl Node {
                 Effect::ReadAhead(from, frames) => self.wanted = Some(Wanted::Ahead(from, frames)),
                 Effect::ReadToEnd(from) => self.wanted = Some(Wanted::ToEnd(from)),
                 Effect::RunFreely { others, pin } => self.begin_to_run_freely(others, pin)?,
-                Effect::BeginSegment(image) => {
+                Effect::BeginSegment => {
                     if let Some(lasting) = &mut self.lasting {
-                        lasting.begin_segment(&mut self.value, &image)?;
+                        lasting.commit(&mut self.value)?;
                     }
                 }
                 Effect::SendAgain(to, received) => {

@@ -24,7 +24,7 @@ const PACKAGES: [&str; 6] = [
 ];
 
 /// Which of their targets are built, beside their unit tests and programs.
-const TESTS: [&str; 3] = ["it", "every_interleaving", "whole_system"];
+const TESTS: [&str; 4] = ["it", "between", "every_interleaving", "whole_system"];
 
 /// A copy of the workspace.
 #[derive(Debug)]

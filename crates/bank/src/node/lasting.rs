@@ -61,6 +61,8 @@ pub(super) struct Lasting {
     pub(super) first_needed: u64,
     /// The segments behind that one, and the snapshots that were recorded when they began.
     pub(super) begun: VecDeque<(u64, SnapshotId)>,
+    /// The next is to begin after this step, with what was recorded for this snapshot.
+    pub(super) due: Option<SnapshotId>,
     /// How many bytes there are in the present segment, and how many there are to be.
     pub(super) length: u64,
     pub(super) enough: u64,
@@ -88,6 +90,7 @@ impl Lasting {
             segment,
             first_needed,
             begun,
+            due: None,
             length: 0,
             enough: SEGMENT,
         }
@@ -136,15 +139,18 @@ impl Node {
     }
 
     /// The image with which the next segment of its journal is to begin, if it is time. Everything that it has
-    /// done is to be in the journal by now. Under load it says by an effect when it is.
+    /// done is to be in the journal by now.
     #[inline]
     pub fn next_segment(&mut self) -> Option<Vec<u8>> {
         let lasting = self.lasting.as_mut()?;
-        if lasting.length < lasting.enough / LOAD || self.load.is_some() {
-            return None;
+        let next = lasting.segment + 1;
+        match (&self.load, lasting.due.take()) {
+            (Some(_), Some(snapshot)) => lasting.begun.push_back((next, snapshot)),
+            (None, _) if lasting.length >= lasting.enough / LOAD => {}
+            _ => return None,
         }
         debug_assert!(lasting.unkept.is_empty(), "all is kept");
-        lasting.segment += 1;
+        lasting.segment = next;
         lasting.length = 0;
         Some(self.image())
     }
@@ -166,20 +172,14 @@ impl Node {
         }
     }
 
-    /// A state was recorded and its markers sent just now: the next segment begins, if it is time.
+    /// A state was recorded and its markers sent just now: the next segment begins after this step, if it is
+    /// time. Of several snapshots of one step the last counts: whoever has its marker has those of all.
     pub(super) fn begin_segment(&mut self, snapshot: SnapshotId, effects: &mut Vec<Effect>) {
-        let Some(lasting) = &mut self.lasting else {
-            return;
-        };
-        let unkept = lasting.unkept.len() as u64;
-        if lasting.length + unkept < lasting.enough {
-            return;
-        }
-        lasting.segment += 1;
-        lasting.begun.push_back((lasting.segment, snapshot));
-        effects.push(Effect::BeginSegment(self.image()));
-        if let Some(lasting) = &mut self.lasting {
-            lasting.length = 0;
+        if let Some(lasting) = &mut self.lasting
+            && lasting.length + lasting.unkept.len() as u64 >= lasting.enough
+        {
+            lasting.due = Some(snapshot);
+            effects.push(Effect::BeginSegment);
         }
     }
 

@@ -106,9 +106,9 @@ pub enum Effect {
         /// Stay on this CPU, counted among those that the process may run on.
         pin: Option<u32>,
     },
-    /// Begin a new segment of the journal with this image, behind all that is to be in the journal so far
-    /// ([`Node::take_unkept`]): only in a bank that lasts.
-    BeginSegment(Vec<u8>),
+    /// Before anything else is handed in, have in the journal all that is to be there
+    /// ([`Node::take_unkept`]), and begin its next segment ([`Node::next_segment`]): only in a bank that lasts.
+    BeginSegment,
     /// Send again what was sent on a channel behind this many frames: see [`Resending`].
     SendAgain(Outgoing, u64),
     /// For people (`--verbose`).

@@ -190,7 +190,7 @@ impl World {
                 // Which they are, the world knows already.
                 node::Effect::Open { .. } | node::Effect::Say(_) => {}
                 node::Effect::RunFreely { .. } => return Err("under load".to_owned()),
-                node::Effect::BeginSegment(_) | node::Effect::SendAgain(..) => {
+                node::Effect::BeginSegment | node::Effect::SendAgain(..) => {
                     return Err("it lasts".to_owned());
                 }
             }

@@ -136,7 +136,7 @@ pub(crate) fn resend(
 }
 
 impl Lasting {
-    /// Keeps what the node has done: from here on that survives.
+    /// Keeps what the node has done: from here on that survives. Begins another segment, if it is time.
     #[inline]
     pub(super) fn commit(&mut self, node: &mut bank::node::Node) -> Result<(), NodeError> {
         node.take_unkept(|bytes| self.journal.append(bytes));
@@ -145,17 +145,6 @@ impl Lasting {
             self.journal.begin_segment(&image)?;
         }
         Ok(self.journal.drop_before(node.first_segment_needed())?)
-    }
-
-    /// The same; and from here on the journal goes on behind this image.
-    pub(super) fn begin_segment(
-        &mut self,
-        node: &mut bank::node::Node,
-        image: &[u8],
-    ) -> Result<(), NodeError> {
-        self.commit(node)?;
-        self.journal.begin_segment(image)?;
-        Ok(())
     }
 
     pub(super) fn send_again(&mut self, to: Outgoing, received: u64) {

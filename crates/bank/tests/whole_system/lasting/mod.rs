@@ -389,7 +389,7 @@ impl World {
                 node::Effect::Open { .. } | node::Effect::Say(_) => {}
                 node::Effect::ReadToEnd(_)
                 | node::Effect::RunFreely { .. }
-                | node::Effect::BeginSegment(_) => {
+                | node::Effect::BeginSegment => {
                     return Err(format!("node {place} wants {effect:?}"));
                 }
             }

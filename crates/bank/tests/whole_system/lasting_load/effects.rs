@@ -238,13 +238,15 @@ impl World {
                     process.runs_freely = true;
                     process.makes_transfers = true;
                 }
-                node::Effect::BeginSegment(image) => {
+                node::Effect::BeginSegment => {
                     self.keep(place);
                     let deaths = self.disorder.deaths[usize::from(self.is_resting)];
                     if deaths > 0 && self.draw.pick(30) == 0 {
                         return self.kill(place, false);
                     }
-                    self.begin_segment(place, image);
+                    if let Some(image) = self.process(place).node.next_segment() {
+                        self.begin_segment(place, image);
+                    }
                     let segments = self.kept[&place].segments.len();
                     if segments > 2 + 2 * self.disorder.concurrent as usize {
                         return Err(format!("node {place} has {segments} segments"));
