@@ -39,9 +39,6 @@ use crate::messages::{Instruction, Opening, Reply};
 /// How many bytes a segment holds under load before the next begins, at least: going through as many takes some
 /// milliseconds.
 const SEGMENT: u64 = 1 << 20;
-/// Half of that is enough without: the records of a script are two bytes and more, those of a load a few for
-/// hundreds of transfers.
-const LOAD: u64 = 2;
 
 /// What a node does in a bank that lasts.
 #[derive(Clone, Debug)]
@@ -146,7 +143,8 @@ impl Node {
         let next = lasting.segment + 1;
         match (&self.load, lasting.due.take()) {
             (Some(_), Some(snapshot)) => lasting.begun.push_back((next, snapshot)),
-            (None, _) if lasting.length >= lasting.enough / LOAD => {}
+            // The records of a script are short, and take longer for each byte.
+            (None, _) if lasting.length >= lasting.enough / 2 => {}
             _ => return None,
         }
         debug_assert!(lasting.unkept.is_empty(), "all is kept");
