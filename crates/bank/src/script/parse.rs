@@ -87,6 +87,70 @@ pub(super) fn parse<'t>(
     Some(Parsed { help, values, text })
 }
 
+/// A transfer, as it stands on a line: nodes by what they are called.
+pub(super) enum Transfer {
+    Sent { from: u64, to: u64, amount: u64 },
+    Received { to: u64, from: u64 },
+}
+
+/// A line that is a transfer and nothing else, one space between its words: so most lines of long scripts are
+/// written, and reading them is most of what a short command takes before it is carried out. `None`: it may
+/// be anything else, or wrong ([`parse`]).
+#[inline]
+pub(super) fn plain_transfer(text: &[u8]) -> Option<Transfer> {
+    let mut numbers = Numbers { text };
+    if numbers.pass(b"Send ") {
+        let (from, to) = (numbers.next()?, numbers.after_a_space()?);
+        let amount = numbers.after_a_space()?;
+        numbers
+            .text
+            .is_empty()
+            .then_some(Transfer::Sent { from, to, amount })
+    } else if numbers.pass(b"Receive ") {
+        let (to, from) = (numbers.next()?, numbers.after_a_space()?);
+        numbers
+            .text
+            .is_empty()
+            .then_some(Transfer::Received { to, from })
+    } else {
+        None
+    }
+}
+
+/// What is left of a line.
+struct Numbers<'t> {
+    text: &'t [u8],
+}
+
+impl Numbers<'_> {
+    #[inline]
+    fn pass(&mut self, word: &[u8]) -> bool {
+        let rest = self.text.strip_prefix(word);
+        self.text = rest.unwrap_or(self.text);
+        rest.is_some()
+    }
+
+    /// A number of so few digits that it fits.
+    #[inline]
+    fn next(&mut self) -> Option<u64> {
+        const SURE: usize = 19;
+        let (mut value, mut digits) = (0_u64, 0);
+        while let Some(digit) = self.text.get(digits).map(|byte| byte.wrapping_sub(b'0'))
+            && digit <= 9
+        {
+            value = value.wrapping_mul(10).wrapping_add(digit.into());
+            digits += 1;
+        }
+        self.text = &self.text[digits..];
+        (1..=SURE).contains(&digits).then_some(value)
+    }
+
+    #[inline]
+    fn after_a_space(&mut self) -> Option<u64> {
+        if self.pass(b" ") { self.next() } else { None }
+    }
+}
+
 /// What a refused line was probably meant to be.
 pub(super) struct Guess {
     pub(super) keyword: Keyword,

@@ -201,3 +201,53 @@ fn the_table_agrees_with_itself() {
         );
     }
 }
+
+#[test]
+fn the_short_way_makes_of_a_line_what_the_long_one_does() {
+    const NUMBERS: [&str; 8] = [
+        "1",
+        "2",
+        "2",
+        "007",
+        "3",
+        "0",
+        "18446744073709551615",
+        "18446744073709551616",
+    ];
+    const SPACES: [&str; 12] = [" ", " ", " ", " ", " ", " ", " ", " ", " ", "  ", "\t", ""];
+    const ENDS: [&str; 8] = ["", "", "", "", "\r", " ", "#", "0"];
+    let mut went = [0_u32; 2];
+    for system in ["StartMaster", "StartMaster sparse", "KillAll"] {
+        let mut checker = Checker::new();
+        let lines = [
+            "StartMaster",
+            "CreateNode 1 5",
+            "CreateNode 2 5",
+            "CreateNode 7 5",
+        ];
+        for (number, line) in (1..).zip([&lines[..], &["KillAll"]].concat()) {
+            checker.line(number, line.as_bytes()).unwrap();
+        }
+        for (number, line) in (6..).zip([&[system][..], &lines[1..]].concat()) {
+            // Without a system there are no nodes.
+            let _ = checker.line(number, line.as_bytes());
+        }
+        for seed in 0..20_000 {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let mut line =
+                ["Send", "Receive", "Send", "Receive", "ReceiveAll"][below(&mut rng, 5)].to_owned();
+            for _ in 0..[2, 3, 2, 3, 1, 4][below(&mut rng, 6)] {
+                line += SPACES[below(&mut rng, SPACES.len())];
+                line += NUMBERS[below(&mut rng, NUMBERS.len())];
+            }
+            line += ENDS[below(&mut rng, ENDS.len())];
+            let short = checker.plain(line.as_bytes());
+            went[usize::from(short.is_some())] += 1;
+            if let Some(command) = short {
+                let long = checker.any_line(100, line.as_bytes());
+                assert_eq!(long, Ok(Some(command)), "{line:?}");
+            }
+        }
+    }
+    assert!(went.iter().all(|went| *went > 100), "{went:?}");
+}
