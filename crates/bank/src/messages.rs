@@ -12,6 +12,7 @@
 //! | | [`Instruction::ReadToEnd`] | [`Reply::Found`] …, the last of which says so |
 //! | | [`Instruction::Report`] | [`Reply::Balance`] |
 //! | | [`Instruction::Forget`] | [`Reply::Forgotten`] |
+//! | | [`Instruction::Truncate`] | nothing |
 //! | | [`Instruction::Load`] | [`Reply::Generated`], once it has generated all it will |
 //! | | [`Instruction::Rest`] | nothing of its own: it hastens [`Reply::Generated`] |
 //! | | [`Instruction::Count`] | [`Reply::Counted`] |
@@ -29,8 +30,8 @@
 //! | | [`Order::Recall`] | [`Report::Known`] |
 //! | | [`Order::Forget`] | nothing |
 //!
-//! In a script a node answers every instruction but `Resume` with one reply, in the order of the
-//! instructions, so neither carries a number. What is found in a channel may be too long for one frame;
+//! In a script a node answers every instruction but `Resume` and `Truncate` with one reply, in the order of
+//! the instructions, so neither carries a number. What is found in a channel may be too long for one frame;
 //! then its reply takes several. Under load the replies to [`Instruction::Load`] and
 //! [`Instruction::Settle`] come when it is time. Who sent a frame is known by the pipe it came from.
 //!
@@ -116,6 +117,15 @@ pub enum Instruction {
         first: SnapshotId,
         /// The last; all between are meant too.
         last: SnapshotId,
+    },
+    /// What you were told before this is never said again, and what you have sent is never wanted again, but
+    /// for what waits in these channels: remove from your journal what nobody needs. Only in a bank that
+    /// lasts, and not counted: if it is lost, the next one will do.
+    Truncate {
+        /// Your channels in which something waits: the receiver, and how many frames, markers included, it has
+        /// received. At most [`FRAMES`].
+        #[serde(deserialize_with = "list")]
+        waiting: Vec<(Place, u64)>,
     },
     /// From now on make random transfers, and receive what comes as it comes.
     Load {

@@ -5,7 +5,9 @@
 //! drawn, and what it was still to recall. Everything else that a run has at such a moment belongs to whoever
 //! drives it: which statements are left, and what was shown.
 
-use super::{Draw, Image, Kept, Master};
+use super::{Draw, Effect, Image, Kept, Master};
+use crate::id::Place;
+use crate::messages::{FRAMES, Instruction};
 use crate::script::{Command, Statement};
 
 /// What master is when nothing is in flight.
@@ -40,6 +42,26 @@ impl Master {
             draws: self.draw.draws(),
             ahead: self.recalled.outcomes.iter().cloned().collect(),
         })
+    }
+
+    /// The [moment](Self::moment) that it is now was noted, and the note survives what the bank is to survive:
+    /// nodes may remove what nobody will ask for.
+    pub fn noted(&mut self) {
+        debug_assert!(self.is_idle(), "nothing is in flight");
+        let channels = &self.bank.channels;
+        let nodes = self.bank.nodes.created();
+        for (place, _) in nodes.filter(|(_, node)| node.is_running()) {
+            let peers = self.bank.topology.outgoing(place).iter();
+            let waiting = peers.filter(|to| channels.len(place, **to) > 0);
+            let waiting: Vec<(Place, u64)> = waiting
+                .map(|to| (*to, channels.taken(place, *to)))
+                .collect();
+            // One to which more wait for than can be said keeps what it has.
+            if waiting.len() <= FRAMES {
+                let truncate = Instruction::Truncate { waiting };
+                self.effects.push(Effect::Instruct(place, truncate));
+            }
+        }
     }
 
     /// The script goes on at a moment: with this bank, and after so many draws. Whatever was kept since is to

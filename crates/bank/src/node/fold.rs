@@ -54,6 +54,9 @@ impl Restoring {
     pub fn from_image(image: &[u8], verbose: bool, answered: u64) -> Result<Self, Broken> {
         let (node, mut lasting) = image::read_node(image, verbose)?;
         lasting.unheard = lasting.answers.saturating_sub(answered);
+        if let Some(sent) = node.sent_in_a_script() {
+            lasting.mark(sent);
+        }
         Ok(Self {
             node,
             lasting,
@@ -83,6 +86,9 @@ impl Restoring {
         self.lasting.first_needed = lasting.first_needed;
         self.lasting.begun = lasting.begun;
         self.lasting.length = 0;
+        if let Some(sent) = node.sent_in_a_script() {
+            self.lasting.mark(sent);
+        }
         Ok(())
     }
 

@@ -19,7 +19,13 @@
 //! was all received ([`Resending::can_begin_with`](super::Resending::can_begin_with)). So it takes no longer to come back after a
 //! billion records than after a hundred thousand ([`Node::next_segment`]).
 //!
-//! Under load a journal would grow for ever. There a segment begins right after the node has recorded its
+//! A journal does not grow for ever. In a script, master notes now and then from where it would be run again;
+//! what a node has replied before is not asked for any more. So the segments before an image go, once master
+//! has heard all that was replied before the image was made, and all that was sent before has been received
+//! ([`Instruction::Truncate`]). Of one image at a time it is known what that was ([`Mark`]): what is needed
+//! behind a later one is needed behind that one too.
+//!
+//! Under load a segment begins right after the node has recorded its
 //! state for a snapshot and sent its markers ([`Effect::BeginSegment`]), and the older ones stay
 //! until the observer says that the snapshot is over: then everybody has received that marker, and with it
 //! all that was sent before it, and nobody will ask for anything before the image any more
@@ -56,13 +62,25 @@ pub(super) struct Lasting {
     pub(super) segment: u64,
     /// The first segment in which there may be something that somebody needs.
     pub(super) first_needed: u64,
-    /// The segments behind that one, and the snapshots that were recorded when they began.
+    /// In a script, a segment behind that one: the next that may become it.
+    pub(super) mark: Option<Mark>,
+    /// Under load, the segments behind that one, and the snapshots that were recorded when they began.
     pub(super) begun: VecDeque<(u64, SnapshotId)>,
     /// The next is to begin after this step, with what was recorded for this snapshot.
     pub(super) due: Option<SnapshotId>,
     /// How many bytes there are in the present segment, and how many there are to be.
     pub(super) length: u64,
     pub(super) enough: u64,
+}
+
+/// The beginning of a segment, and what was done before it.
+#[derive(Clone, Debug)]
+pub(super) struct Mark {
+    segment: u64,
+    /// How many answers to master there were.
+    answers: u64,
+    /// By outgoing channel: how many frames had been sent.
+    sent: Vec<u64>,
 }
 
 impl Default for Lasting {
@@ -86,6 +104,7 @@ impl Lasting {
             unheard: 0,
             segment,
             first_needed,
+            mark: None,
             begun,
             due: None,
             length: 0,
@@ -97,6 +116,18 @@ impl Lasting {
     #[inline]
     pub(super) fn is_said_again(&self) -> bool {
         self.unheard > 0 || !self.echoes.is_empty()
+    }
+
+    /// In a script, a segment begins, and so much was sent before on the outgoing channels.
+    pub(super) fn mark(&mut self, sent: Vec<u64>) {
+        let is_due = { self.mark.as_ref() }.is_none_or(|mark| mark.segment <= self.first_needed);
+        if is_due && self.segment > self.first_needed {
+            self.mark = Some(Mark {
+                segment: self.segment,
+                answers: self.answers,
+                sent,
+            });
+        }
     }
 
     /// All snapshots up to this one are over.
@@ -150,7 +181,39 @@ impl Node {
         debug_assert!(lasting.unkept.is_empty(), "all is kept");
         lasting.segment = next;
         lasting.length = 0;
+        if let Some(sent) = self.sent_in_a_script()
+            && let Some(lasting) = &mut self.lasting
+        {
+            lasting.mark(sent);
+        }
         Some(self.image())
+    }
+
+    /// How many frames were sent on each outgoing channel, unless that is what a load sends.
+    pub(super) fn sent_in_a_script(&self) -> Option<Vec<u64>> {
+        let channels = (0..self.outgoing.len()).map(Outgoing);
+        let sent = || channels.map(|to| self.frames_sent(to)).collect();
+        self.load.is_none().then(sent)
+    }
+
+    /// Of what was done before this moment, nobody needs anything but what waits in these channels, of which
+    /// so much was received.
+    pub(super) fn truncate(&mut self, waiting: &[(Place, u64)]) {
+        let Some(lasting) = &mut self.lasting else {
+            return;
+        };
+        let Some(mark) = &lasting.mark else {
+            return;
+        };
+        let was_received = |(to, received): &(Place, u64)| {
+            let sent = self.to.get(*to).ok().and_then(|slot| mark.sent.get(slot));
+            sent.is_none_or(|sent| sent <= received)
+        };
+        // Who was restored may have done more than master has said.
+        if mark.answers <= self.instructions && waiting.iter().all(was_received) {
+            lasting.first_needed = mark.segment;
+            lasting.mark = None;
+        }
     }
 
     /// Segments of the journal before this one may be removed, once everything is kept that has been

@@ -231,6 +231,9 @@ impl Node {
                 self.instructions += 1;
                 self.halted = false;
             }
+            (Input::Instruction(Instruction::Truncate { waiting }), None) => {
+                self.truncate(&waiting);
+            }
             (Input::Instruction(instruction), None) => {
                 self.instructions += 1;
                 if self.lasting.as_ref().is_some_and(|it| it.is_said_again()) {
@@ -301,7 +304,9 @@ impl Node {
                 self.waiting = Some(Waiting::Order(snapshot));
                 self.go_on_taking(effects)?;
             }
-            Instruction::Resume => return Err(Broken::NotAskedFor(format!("{instruction:?}"))),
+            Instruction::Resume | Instruction::Truncate { .. } => {
+                return Err(Broken::NotAskedFor(format!("{instruction:?}")));
+            }
             Instruction::ReadAhead { from, frames } => {
                 self.keep(|| Record::Ahead { from, frames });
                 self.read_ahead(from, frames, effects)?;

@@ -205,6 +205,20 @@ pub(super) const LASTING: &[Bug] = &[
         before: "        node.take_unkept(|bytes| self.journal.append(bytes));\n        self.journal.commit()?;\n        if let Some(image) = node.next_segment() {\n            self.journal.begin_segment(&image)?;\n        }",
         after: "        if let Some(image) = node.next_segment() {\n            self.journal.begin_segment(&image)?;\n        }\n        node.take_unkept(|bytes| self.journal.append(bytes));\n        self.journal.commit()?;",
     },
+    Bug {
+        name: "removed-though-it-waits",
+        breaks: "a segment is removed though something that was sent in it was not received",
+        file: LASTS,
+        before: "sent.is_none_or(|sent| sent <= received)",
+        after: "sent.is_none_or(|sent| *sent <= received + 1)",
+    },
+    Bug {
+        name: "removed-though-it-is-said-again",
+        breaks: "a segment is removed though master may repeat instructions that were carried out in it",
+        file: LASTS,
+        before: "mark.answers <= self.instructions && ",
+        after: "",
+    },
     // The script is run again.
     Bug {
         name: "kept-after-forgetting",

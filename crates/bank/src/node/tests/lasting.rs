@@ -348,3 +348,60 @@ fn what_was_read_ahead_is_read_again_and_kept_once() {
     let sent = node.instruct(send(1, 30));
     assert_eq!(sent.last(), Some(&reply(Reply::Sent { balance: 70 })));
 }
+
+/// Nobody wants anything that was before, but what waits for these, of whom each has received so much.
+fn truncate(waiting: &[(u32, u64)]) -> Instruction {
+    let waiting = waiting.iter().map(|(to, received)| (Place(*to), *received));
+    Instruction::Truncate {
+        waiting: waiting.collect(),
+    }
+}
+
+#[test]
+fn what_somebody_waits_for_stays_in_the_journal() {
+    let mut node = Lasting::new();
+    node.driven = driven(Restoring::new(NodeId(10), 100, false, 0).with_segments_of(1));
+    node.instruct(opening());
+    node.instruct(send(1, 30));
+    node.driven.node.next_segment().expect("it is time");
+    node.instruct(send(1, 20));
+    let mut needed = |waiting: &[(u32, u64)]| {
+        assert_eq!(node.instruct(truncate(waiting)), [], "nothing is said");
+        node.driven.node.first_segment_needed()
+    };
+    assert_eq!(needed(&[(1, 0)]), 1, "the first transfer was not received");
+    assert_eq!(needed(&[(2, 0), (1, 0)]), 1);
+    assert_eq!(needed(&[(2, 0), (1, 1)]), 2, "only the second was not");
+    assert_eq!(node.driven.node.instructions(), 3, "those are not counted");
+}
+
+#[test]
+fn what_master_may_say_again_stays_in_the_journal() {
+    let mut node = Lasting::new();
+    node.instruct(send(1, 30));
+    node.instruct(send(1, 20));
+    let mut node = node.comes_back(2);
+    let lasting = node.driven.node.lasting.as_mut();
+    lasting.expect("it lasts").enough = 1;
+    node.driven.node.next_segment().expect("it is time");
+    node.instruct(truncate(&[]));
+    assert_eq!(node.driven.node.first_segment_needed(), 1);
+    node.instruct(send(1, 20));
+    node.instruct(truncate(&[]));
+    assert_eq!(node.driven.node.first_segment_needed(), 2);
+}
+
+#[test]
+fn who_comes_back_knows_what_was_before_the_segment_it_began_with() {
+    let mut node = Lasting::new();
+    node.driven = driven(Restoring::new(NodeId(10), 100, false, 0).with_segments_of(1));
+    node.instruct(opening());
+    node.instruct(send(1, 30));
+    let image = node.driven.node.next_segment().expect("it is time");
+    let restoring = Restoring::from_image(&image, false, 2).unwrap();
+    node.driven = driven(restoring);
+    node.instruct(truncate(&[(1, 0)]));
+    assert_eq!(node.driven.node.first_segment_needed(), 1);
+    node.instruct(truncate(&[(1, 1)]));
+    assert_eq!(node.driven.node.first_segment_needed(), 2);
+}

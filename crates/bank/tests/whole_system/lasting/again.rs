@@ -111,7 +111,11 @@ impl World {
         });
         self.notes += 1;
         self.master_may_die(true);
-        Ok(())
+        if self.is_master_dead {
+            return Ok(());
+        }
+        self.master.noted();
+        self.after(Ok(()))
     }
 
     /// The bank that is opened where the script is run again.

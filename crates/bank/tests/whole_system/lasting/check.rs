@@ -60,7 +60,8 @@ pub(super) fn nothing_is_lost(world: &World, deposits: &[(NodeId, u64)]) -> Resu
         return Ok(());
     };
     for place in kept.keys() {
-        nodes.push((*place, world.restored(*place, 0)?));
+        let answered = world.master.instructions(*place).unwrap_or(0);
+        nodes.push((*place, world.restored(*place, answered)?));
     }
     for (to, receiver) in &nodes {
         money += u128::from(receiver.member().account().balance());

@@ -189,6 +189,8 @@ pub struct World {
     pub given_up: u32,
     /// How often a note was made.
     pub notes: u32,
+    /// How many segments of journals were removed.
+    pub removed: u64,
     /// How often the script was run again.
     pub runs: u32,
     failing: Failing,
@@ -235,6 +237,7 @@ impl World {
             restarts: 0,
             given_up: 0,
             notes: 0,
+            removed: 0,
             runs: 0,
             failing: Failing::default(),
             machine_failures: 0,
@@ -278,8 +281,12 @@ impl World {
         let process = self.process(place);
         let unkept = std::mem::take(&mut process.unkept).into_iter();
         let image = process.node.next_segment().map(Entry::Image);
-        let journal = &mut self.kept_of_mut(place).journal;
-        journal.extend(unkept.map(Entry::Records).chain(image));
+        let first_needed = process.node.first_segment_needed();
+        let kept = self.kept_of_mut(place);
+        kept.journal.extend(unkept.map(Entry::Records).chain(image));
+        let before = kept.removed();
+        kept.drop_before(first_needed);
+        self.removed += kept.removed() - before;
     }
 
     /// What is kept of a node of the bank there is.

@@ -98,6 +98,8 @@ impl Session<'_> {
             ..Position::default()
         };
         let bytes = data.note(moment.image, position)?;
+        self.master.noted();
+        self.carry_out(Ok(()))?;
         let enough = self.settings.notes_every.max(bytes * STEPS_OF_A_BYTE);
         self.moments.due = self.master.issued() + enough;
         Ok(())
