@@ -79,7 +79,7 @@ fn prepare(options: LoadOptions, patience: &Patience) -> Result<Run<'_>, Error> 
         let survives = Survives::if_synced(options.sync);
         let load = Script {
             name: "a load".to_owned(),
-            sha256: Some(options.identity()),
+            known_by: Some(options.identity()),
             seed: options.system.given_seed(),
             drawn_seed: seed,
             is_load: true,

@@ -15,7 +15,8 @@ use history::Header;
 use hosts::Hosts;
 use journal::Survives;
 use pipes::{Patience, Read, Terminal};
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
+use twox_hash::XxHash3_128;
 
 use self::lines::Source;
 use self::options::Placement;
@@ -53,10 +54,8 @@ fn run_within(options: ScriptOptions, patience: &Patience) -> Result<u8, Error> 
     let file = options.script.clone();
     let file = file.as_deref().filter(|path| *path != Path::new("-"));
     let path = file.map_or_else(|| "-".to_owned(), name_of);
-    // Of no use but for a history, and not for nothing.
-    let is_recorded =
-        options.history.is_some() || !options.diagram.is_empty() || options.data.is_some();
-    let digest = is_recorded.then(Sha256::new);
+    let is_recorded = options.history.is_some() || !options.diagram.is_empty();
+    let digests = Digests::new(is_recorded, options.data.is_some());
     let lasts = options.data.as_deref();
     let survives = Survives::if_synced(options.sync);
     // Where only the script is checked, nothing is made.
@@ -81,13 +80,13 @@ fn run_within(options: ScriptOptions, patience: &Patience) -> Result<u8, Error> 
         reader = reader.opening(known);
     }
     let mut files = Files::default();
-    let (source, sha256) = match file {
+    let (source, digest) = match file {
         None => {
             files.add(io::stdin(), "the script (standard input)");
             files.add_streams()?;
             match options.check {
-                true => read_script(io::stdin(), &path, None, reader, patience)?,
-                false => (Source::Input, None),
+                true => read_script(io::stdin(), &path, digests, reader, patience)?,
+                false => (Source::Input, Digest::default()),
             }
         }
         Some(file) => {
@@ -95,7 +94,7 @@ fn run_within(options: ScriptOptions, patience: &Patience) -> Result<u8, Error> 
             let opened = opened.map_err(|error| Error::Io(error).in_file(&path))?;
             files.add(&opened, format!("the script {path}"));
             files.add_streams()?;
-            let read = read_script(opened, &path, digest, reader, patience);
+            let read = read_script(opened, &path, digests, reader, patience);
             if let (Err(Error::Refused { .. }), Some(data)) = (&read, &data) {
                 // It may be meant for the bank that another script is to leave.
                 data.is_free()?;
@@ -109,12 +108,12 @@ fn run_within(options: ScriptOptions, patience: &Patience) -> Result<u8, Error> 
     let header = Header {
         seed: Some(options.system.seed()),
         script: Some(path.clone().into()),
-        sha256: sha256.map(Into::into),
+        sha256: digest.sha256.map(Into::into),
         ..Header::default()
     };
     let (session, source, pictures) = prepare(
         options,
-        path,
+        (path, digest.xxh3),
         source,
         header,
         (files, data, hosts),
@@ -123,14 +122,56 @@ fn run_within(options: ScriptOptions, patience: &Patience) -> Result<u8, Error> 
     Ok(to_its_end(session, source, &pictures))
 }
 
-/// Reads and checks a script; with its digest, where that is wanted.
+/// What is the same of a script wherever it is, in hexadecimal digits.
+#[derive(Default)]
+struct Digest {
+    /// For a history: whoever reads that can compute it too.
+    sha256: Option<String>,
+    /// For a bank that lasts, which knows by it a script again that was interrupted: that nobody has written
+    /// another one with the same digest on purpose need not be proven, and this is computed four times as fast.
+    xxh3: Option<String>,
+}
+
+/// Those that are of any use, as the text comes.
+struct Digests {
+    sha256: Option<Sha256>,
+    xxh3: Option<XxHash3_128>,
+}
+
+impl Digests {
+    fn new(is_recorded: bool, lasts: bool) -> Self {
+        Self {
+            sha256: is_recorded.then(Sha256::new),
+            xxh3: lasts.then(XxHash3_128::new),
+        }
+    }
+
+    fn update(&mut self, text: &[u8]) {
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.update(text);
+        }
+        if let Some(xxh3) = &mut self.xxh3 {
+            xxh3.write(text);
+        }
+    }
+
+    fn finish(self) -> Digest {
+        let digits = |digest: &[u8]| digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        Digest {
+            sha256: self.sha256.map(|it| digits(&it.finalize())),
+            xxh3: self.xxh3.map(|it| digits(&it.finish_128().to_be_bytes())),
+        }
+    }
+}
+
+/// Reads and checks a script.
 fn read_script(
     input: impl AsFd,
     path: &str,
-    mut digest: Option<Sha256>,
+    mut digests: Digests,
     mut reader: ScriptReader,
     patience: &Patience,
-) -> Result<(Source, Option<String>), Error> {
+) -> Result<(Source, Digest), Error> {
     let refused = |refusals: Vec<Refusal>| Error::Refused {
         path: path.to_owned(),
         refusals,
@@ -145,25 +186,19 @@ fn read_script(
             }
             Some(Read::End) => break,
             Some(Read::Bytes(count)) => {
-                if let Some(digest) = &mut digest {
-                    digest.update(&buffer[..count]);
-                }
+                digests.update(&buffer[..count]);
                 reader.push(&buffer[..count]).map_err(refused)?;
             }
         }
     }
     let statements = reader.finish().map_err(refused)?;
-    let sha256 = digest.map(|digest| {
-        let digest = digest.finalize();
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
-    });
-    Ok((Source::Script(statements), sha256))
+    Ok((Source::Script(statements), digests.finish()))
 }
 
 /// Everything else that can go wrong before anything is started.
 fn prepare(
     options: ScriptOptions,
-    path: String,
+    (path, known_by): (String, Option<String>),
     mut source: Source,
     mut header: Header,
     (mut files, data, hosts): (Files, Option<Opened>, Hosts),
@@ -194,7 +229,7 @@ fn prepare(
     // Before the prompt, whose editor has a thread of its own.
     let script = Script {
         name: path.clone(),
-        sha256: header.sha256.as_ref().map(ToString::to_string),
+        known_by,
         seed: options.system.given_seed(),
         drawn_seed: header.seed.unwrap_or_default(),
         is_load: false,

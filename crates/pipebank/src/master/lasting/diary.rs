@@ -20,8 +20,8 @@ const IDENTITY: Identity = Identity { run: 0, writer: 0 };
 #[derive(Clone, Debug)]
 pub(crate) struct Script {
     pub(crate) name: String,
-    /// Of its text; none of one that is typed, or comes through a pipe.
-    pub(crate) sha256: Option<String>,
+    /// What is the same whenever it is run again; none of one that is typed, or comes through a pipe.
+    pub(crate) known_by: Option<String>,
     /// Where one was given.
     pub(crate) seed: Option<u64>,
     /// One for a script that has none.
@@ -35,7 +35,7 @@ pub(crate) struct Script {
 struct About {
     run: u64,
     script: String,
-    sha256: Option<String>,
+    known_by: Option<String>,
     seed: u64,
     is_load: bool,
     /// On how many hosts the bank is.
@@ -99,7 +99,7 @@ impl About {
             run,
             hosts,
             script: script.name,
-            sha256: script.sha256,
+            known_by: script.known_by,
             seed: script.seed.unwrap_or(script.drawn_seed),
             is_load: script.is_load,
             out: out.clone(),
@@ -239,8 +239,8 @@ impl Diary {
 
     /// An error where another script is under way than this one.
     pub(super) fn is_for(&self, script: &Script) -> Result<(), DataError> {
-        let About { sha256, seed, .. } = &self.about;
-        let is_same = sha256.is_some() && *sha256 == script.sha256;
+        let About { known_by, seed, .. } = &self.about;
+        let is_same = known_by.is_some() && *known_by == script.known_by;
         if is_same && script.seed.is_none_or(|given| given == *seed) {
             return Ok(());
         }
@@ -249,7 +249,7 @@ impl Diary {
 
     /// Another script is under way, or the same with another seed.
     pub(super) fn interrupted(&self, is_same: bool) -> DataError {
-        let About { sha256, seed, .. } = &self.about;
+        let About { known_by, seed, .. } = &self.about;
         DataError::Interrupted {
             path: self.path.clone(),
             script: self.script(),
@@ -257,7 +257,7 @@ impl Diary {
                 true => format!(" (with --seed {seed})"),
                 false => String::new(),
             },
-            again: match (sha256, self.is_load()) {
+            again: match (known_by, self.is_load()) {
                 (_, true) => "run it again to go on where it stopped, or remove the directory",
                 (Some(_), _) => {
                     "run it again to go on where it stopped, or give it up with --abandon"
@@ -269,7 +269,7 @@ impl Diary {
 
     /// What people call the script.
     pub(super) fn script(&self) -> String {
-        match self.about.sha256 {
+        match self.about.known_by {
             Some(_) => self.about.script.clone(),
             None => "what was read from standard input".to_owned(),
         }
