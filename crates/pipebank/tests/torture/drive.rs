@@ -11,6 +11,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::lasting::deadline;
+
 /// A run has deadlines for everything that it waits for; this is the last one.
 const LAST_DEADLINE: Duration = Duration::from_secs(300);
 
@@ -41,6 +43,10 @@ pub const FAULTS: Kind = Kind {
 pub const LASTING: Kind = Kind {
     run: "--run-data",
     many: "scripts/torture --data",
+};
+pub const LASTING_ON_SEVERAL_HOSTS: Kind = Kind {
+    many: "scripts/hosts-check --torture",
+    ..LASTING
 };
 
 /// Runs a number of seeds. A failure is one line that reproduces it, after what went wrong.
@@ -152,7 +158,8 @@ fn wait(child: &mut Child) -> Option<bool> {
     let (over, patience) = mpsc::channel::<()>();
     thread::scope(|scope| {
         let guard = scope.spawn(move || {
-            let late = patience.recv_timeout(LAST_DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout);
+            let late = patience.recv_timeout(deadline(LAST_DEADLINE))
+                == Err(mpsc::RecvTimeoutError::Timeout);
             if late {
                 testing::signal(pid, nix::sys::signal::Signal::SIGKILL);
             }

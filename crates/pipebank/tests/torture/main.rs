@@ -37,7 +37,7 @@ mod verdict;
 use std::path::Path;
 use std::process::ExitCode;
 
-use self::drive::{FAULTS, LASTING, all};
+use self::drive::{FAULTS, LASTING, LASTING_ON_SEVERAL_HOSTS, all};
 
 /// What `cargo test` runs: enough to see that it works at all, and seeds that once found something.
 const HANDFUL: u64 = 24;
@@ -82,7 +82,11 @@ fn main() -> ExitCode {
         }
         ([_, _], [seed, count]) => all(&FAULTS, *seed..seed.saturating_add(*count), true),
         ([data, _, _], [seed, count]) if data == "--data" => {
-            all(&LASTING, *seed..seed.saturating_add(*count), true)
+            let kind = match lasting::is_launched() {
+                true => &LASTING_ON_SEVERAL_HOSTS,
+                false => &LASTING,
+            };
+            all(kind, *seed..seed.saturating_add(*count), true)
         }
         _ if has("--list") => {
             println!("torture: test");

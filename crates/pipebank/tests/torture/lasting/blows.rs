@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal::{SIGKILL, SIGSTOP};
 use testing::{Folder, Pids, signal};
 
+use super::job;
 use super::plan::{Blow, Whom};
 
 /// How long it is looked for somebody who is started in another's place.
@@ -24,14 +25,18 @@ pub enum Struck {
     Nobody,
 }
 
-/// Waits for the time of a blow, and deals it, unless master ends before.
-pub fn deal(master: &mut Child, folder: &Folder, blow: &Blow) -> Struck {
+/// Waits for the time of a blow, and deals it, unless master ends before. Of those without whom all is over,
+/// on several hosts, `which` is struck.
+pub fn deal(master: &mut Child, folder: &Folder, blow: &Blow, which: usize) -> Struck {
+    if job::is_launched() {
+        job::await_beginning();
+    }
     // Nothing is waited for: some time passes, so that the blow comes at any moment.
     thread::sleep(blow.after);
     if has_ended(master) {
         return Struck::Nobody;
     }
-    let mut struck = pids_of(master.id(), folder, &blow.whom);
+    let mut struck = pids_of(master.id(), folder, &blow.whom, which);
     if let Some(time) = blow.stop {
         struck.iter().for_each(|pid| signal(*pid, SIGSTOP));
         thread::sleep(time);
@@ -70,8 +75,10 @@ fn newcomer(master: &mut Child, known: &[u32]) -> Option<u32> {
     None
 }
 
-fn pids_of(master: u32, folder: &Folder, whom: &Whom) -> Vec<u32> {
+fn pids_of(master: u32, folder: &Folder, whom: &Whom, which: usize) -> Vec<u32> {
     match whom {
+        Whom::Master if job::is_launched() => job::head(which),
+        Whom::Everybody { .. } if job::is_launched() => job::everybody(),
         Whom::Nodes(which) => {
             let nodes: Vec<u32> = pids(master, folder).nodes.values().copied().collect();
             let which = which.iter().filter(|_| !nodes.is_empty());
@@ -99,15 +106,18 @@ fn pids(master: u32, folder: &Folder) -> Pids {
         return Pids::default();
     };
     let pids: Pids = serde_json::from_slice(&text).expect("pids.json parses at any moment");
-    match pids.master == master {
+    match pids.master == master || job::is_launched() && job::has(&pids) {
         true => pids,
         // Of one that was killed before.
         false => Pids::default(),
     }
 }
 
-/// The children of a process, whether anybody has told of them yet or not.
+/// The children of a process of master, whether anybody has told of them yet or not.
 fn children_of(pid: u32) -> Vec<u32> {
+    if job::is_launched() {
+        return job::children();
+    }
     let tasks = fs::read_dir(format!("/proc/{pid}/task"));
     let tasks = tasks.into_iter().flatten().flatten();
     let children = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());

@@ -1,6 +1,6 @@
 //! One command, given again until it ends by itself.
 
-use std::fs::{self, File};
+use std::fs::{self, DirEntry, File};
 use std::io::{PipeReader, Read};
 use std::iter::Peekable;
 use std::os::unix::process::ExitStatusExt;
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use testing::{Folder, master};
 
 use super::blows::{self, Struck};
+use super::job;
 use super::plan::{Blow, Plan};
 use crate::subject::nobody_is_left;
 
@@ -41,10 +42,16 @@ pub struct Run {
 }
 
 impl Run {
+    /// Somebody without whom all is over was killed, and perhaps had no time to say so.
+    fn is_killed(&self) -> bool {
+        let of_a_job = || job::is_launched() && self.status.code() == Some(128 + SIGKILL);
+        self.status.signal().is_some() || of_a_job()
+    }
+
     /// The bank is there, and the same command goes on.
     pub fn is_interrupted(&self) -> bool {
-        let is_killed = self.status.signal() == Some(SIGKILL);
-        is_killed || self.status.code() == Some(1) && self.err.contains("is given up (killed")
+        self.is_killed()
+            || self.status.code() == Some(1) && self.err.contains("is given up (killed")
     }
 }
 
@@ -71,7 +78,7 @@ impl<'p> Runner<'p> {
             String::from_utf8_lossy(&bytes).into_owned()
         });
         while let Some(blow) = self.blows.next_if(|_| true) {
-            if blows::deal(&mut master, &self.folder, blow) != Struck::Others {
+            if blows::deal(&mut master, &self.folder, blow, self.masters) != Struck::Others {
                 break;
             }
         }
@@ -158,8 +165,9 @@ impl<'p> Runner<'p> {
     /// Nobody outlives a master that ends; those of one that was killed may take a moment.
     fn everybody_ends(&mut self, run: &Run) {
         assert!(!run.err.contains("panicked"), "stderr:\n{}", run.err);
-        let is_killed = run.status.signal().is_some();
-        self.is_unsettled |= is_killed;
+        let is_killed = run.is_killed();
+        // MPI's daemons on other hosts end when they see that they are alone.
+        self.is_unsettled |= is_killed || job::is_launched();
         if self.plan.waits || !is_killed {
             nobody_is_left(!self.is_unsettled);
             self.is_unsettled = false;
@@ -175,7 +183,17 @@ impl<'p> Runner<'p> {
     pub fn journals(&self) -> Vec<String> {
         let entries =
             fs::read_dir(self.folder.path("bank")).expect("there is the bank's directory");
-        let names = entries.map(|entry| entry.expect("an entry").file_name());
+        let mut entries: Vec<_> = entries.map(|entry| entry.expect("an entry")).collect();
+        if job::is_launched() {
+            let is_of_a_host = |entry: &DirEntry| entry.path().is_dir();
+            let hosts = entries.extract_if(.., |entry| is_of_a_host(entry));
+            let hosts: Vec<_> = hosts.collect();
+            let others = hosts
+                .iter()
+                .flat_map(|host| fs::read_dir(host.path()).expect("a directory"));
+            entries.extend(others.map(|entry| entry.expect("an entry")));
+        }
+        let names = entries.into_iter().map(|entry| entry.file_name());
         let names = names.map(|name| name.to_string_lossy().into_owned());
         let mut names: Vec<String> = names
             .map(|name| match name.rsplit_once('.') {

@@ -4,15 +4,21 @@
 //! same command is given again. In the end all is as if nobody had died: what was shown is what the
 //! reference prints, byte for byte, the status and what failed too, the history is valid, all the money
 //! is there, nobody is left behind, and neither is any file.
+//!
+//! On several hosts (`job.rs`) agents and mpirun are killed, too. There mpirun carries what is shown, and takes
+//! with it what it had not written when it is killed: what is shown is what has to be from where master says
+//! that it goes on.
 
 mod blows;
 mod command;
+mod job;
 mod load;
 mod plan;
 mod scripts;
 
 use nix::sys::prctl;
 
+pub use self::job::{deadline, is_launched};
 use self::plan::{Plan, Work};
 
 /// Runs a seed; what it was and how it ended. Panics where something is wrong.
