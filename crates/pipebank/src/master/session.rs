@@ -414,10 +414,12 @@ impl<'p> Session<'p> {
         self.show_everything()?;
         let image = self.lasts().then(|| self.master.image()).flatten();
         self.end(Ending::Script, self.patience)?;
-        if let Some(data) = &mut self.cluster.data {
-            data.finish(image)?;
+        self.write_history(self.patience)?;
+        match &mut self.cluster.data {
+            // Last: from here on the same command is another script.
+            Some(data) => Ok(data.finish(image)?),
+            None => Ok(()),
         }
-        self.write_history(self.patience)
     }
 
     /// Ends the system, also in the middle of things; what there is to say of it is said as long as
