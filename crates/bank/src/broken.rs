@@ -44,7 +44,7 @@ pub enum Broken {
         /// The node.
         node: NodeId,
         /// What it said.
-        report: Report,
+        report: Box<Report>,
     },
     /// A command cannot have come to this.
     #[error("`{command}` on line {line}: {said}")]
@@ -108,6 +108,16 @@ pub enum Broken {
     /// What was found in the channels of the dead.
     #[error("no beginning of their commands explains what was found of the dead: {}", nodes(.0))]
     Unexplained(Vec<NodeId>),
+}
+
+impl Broken {
+    /// A node reported something that does not belong where it was said.
+    pub(crate) fn unexpected(node: NodeId, report: Report) -> Self {
+        Self::UnexpectedReport {
+            node,
+            report: Box::new(report),
+        }
+    }
 }
 
 fn nodes(ids: &[NodeId]) -> String {

@@ -239,20 +239,23 @@ impl Node {
     /// Hands in what was asked for and the instructions that have come, as far as the value takes them.
     fn go_on(&mut self) -> Result<(), NodeError> {
         loop {
-            let input = if let Some(wanted) = self.wanted {
-                self.look_for(wanted)?
+            if let Some(wanted) = self.wanted {
+                let Some(input) = self.look_for(wanted)? else {
+                    return Ok(());
+                };
+                self.wanted = None;
+                self.step(input)?;
             } else if self.value.is_waiting() {
                 // For the observer's order.
-                None
-            } else {
-                let instruction = self.instructions.next_frame().map_err(on("instructions"))?;
-                instruction.map(Input::Instruction)
-            };
-            let Some(input) = input else {
                 return Ok(());
-            };
-            self.wanted = None;
-            self.step(input)?;
+            } else {
+                let instruction = self.instructions.next_frame();
+                let Some(instruction) = instruction.map_err(on("instructions"))? else {
+                    return Ok(());
+                };
+                self.value.instruct(&instruction, &mut self.effects)?;
+                self.do_what_was_said()?;
+            }
         }
     }
 

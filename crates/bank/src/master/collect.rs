@@ -263,6 +263,7 @@ impl Master {
                 let last = SnapshotId(self.bank.snapshots.begun);
                 self.have_forgotten(statement, first, last);
                 // The nodes have handed all over.
+                let reason = Box::new(reason);
                 self.fail(statement, Failure::Unsound { snapshot, reason });
                 self.bank.channels.collected();
                 self.lose_snapshots();
@@ -283,7 +284,7 @@ impl Master {
         }
         let nodes: Vec<Place> = self.bank.nodes.created().map(|(place, _)| place).collect();
         for node in nodes {
-            self.instruct(node, Instruction::Forget { first, last });
+            self.instruct(node, || Instruction::Forget { first, last });
             self.push(statement, Step::Forgotten { node, first, last });
         }
     }

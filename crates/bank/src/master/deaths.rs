@@ -180,7 +180,7 @@ impl Master {
             _ => Process::Observer,
         };
         if self.bank.ended.insert((from, node)) && self.bank.nodes.fate(node).is_none() {
-            self.instruct(node, Instruction::Resume);
+            self.instruct(node, || Instruction::Resume);
         }
     }
 
@@ -252,7 +252,7 @@ impl Master {
         let readers: Vec<Place> = self.bank.nodes.living().collect();
         for node in readers {
             if self.bank.topology.has(from, node) {
-                self.instruct(node, Instruction::ReadToEnd { from });
+                self.instruct(node, || Instruction::ReadToEnd { from });
                 self.push(&statement, Step::ToEnd { from, node });
             }
         }

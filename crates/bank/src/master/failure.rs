@@ -85,7 +85,7 @@ pub enum Failure {
     #[error("snapshot {snapshot} failed its audit: {reason}")]
     Unsound {
         snapshot: SnapshotId,
-        reason: Unsound,
+        reason: Box<Unsound>,
     },
     #[error(transparent)]
     NotStarted(NotStarted),

@@ -213,7 +213,7 @@ impl Master {
                 owing,
             });
             match self.recalled.is_any {
-                true => self.instruct(node, Instruction::Open(opening.clone())),
+                true => self.instruct(node, || Instruction::Open(opening.clone())),
                 false => {
                     let it = &mut self.bank.nodes[node];
                     it.instructions += 1;
@@ -250,7 +250,7 @@ mod tests {
             sizes.push((nodes, channels));
         };
         for statement in read_script(script.as_bytes()).unwrap() {
-            master.execute(statement).unwrap();
+            master.execute(&statement).unwrap();
             if matches!(statement.command, crate::script::Command::CreateNode { .. }) {
                 note(&master);
                 master.started(Ok(())).unwrap();
@@ -275,7 +275,7 @@ mod tests {
             let (mut kept, mut failed) = (Vec::new(), Vec::new());
             let script = b"StartMaster\nCreateNode 1 0\nCreateNode 2 0\n";
             for statement in read_script(script).unwrap() {
-                master.execute(statement).unwrap();
+                master.execute(&statement).unwrap();
                 let (mut effects, mut more) = (Vec::new(), Vec::new());
                 master.swap_effects(&mut effects);
                 if effects

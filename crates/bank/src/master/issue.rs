@@ -137,12 +137,18 @@ impl Master {
     }
 
     /// An instruction goes to a node; where that is down, it is repeated once it is back.
+    ///
+    /// Many a second: made where it is to be, it need not be moved.
     #[inline]
-    pub(super) fn instruct(&mut self, node: Place, instruction: messages::Instruction) {
+    pub(super) fn instruct(
+        &mut self,
+        node: Place,
+        instruction: impl FnOnce() -> messages::Instruction,
+    ) {
         let it = &mut self.bank.nodes[node];
         it.instructions += 1;
         if it.is_running() {
-            self.effects.push(Effect::Instruct(node, instruction));
+            self.effects.push(Effect::Instruct(node, instruction()));
         }
     }
 
@@ -157,7 +163,7 @@ impl Master {
         self.bank.nodes.lives(to)?;
         let certain = self.bank.nodes[from].balance.reserve(amount);
         self.bank.channels.send(from, to, amount, certain);
-        self.instruct(from, messages::Instruction::Send { to, amount });
+        self.instruct(from, || messages::Instruction::Send { to, amount });
         let step = Step::Send {
             node: from,
             to,
@@ -263,7 +269,7 @@ impl Master {
         let Some(expected) = channels.take(from, to, self.issued + 1) else {
             return Issue::Stalled(Stage::New);
         };
-        self.instruct(to, messages::Instruction::Receive { from });
+        self.instruct(to, || messages::Instruction::Receive { from });
         let step = Step::Receive {
             node: to,
             from,
@@ -280,7 +286,7 @@ impl Master {
         self.bank.channels.record(node, snapshot, self.issued + 1);
         let request = Request::Begin { snapshot, node };
         self.request(request);
-        self.instruct(node, messages::Instruction::AwaitTake { snapshot });
+        self.instruct(node, || messages::Instruction::AwaitTake { snapshot });
         self.push(statement, Step::Begin { node, snapshot });
         Ok(Issue::Done)
     }
@@ -346,7 +352,7 @@ impl Master {
                     if channels.len(node, reader) > 0 {
                         let frames = channels.end(node, reader);
                         let (from, node) = (node, reader);
-                        self.instruct(reader, messages::Instruction::ReadAhead { from, frames });
+                        self.instruct(reader, || messages::Instruction::ReadAhead { from, frames });
                         self.push(statement, Step::Ahead { node, from, frames });
                     }
                 }
@@ -371,7 +377,7 @@ impl Master {
         }
         let living: Vec<Place> = self.bank.nodes.living().collect();
         for node in living {
-            self.instruct(node, messages::Instruction::Report);
+            self.instruct(node, || messages::Instruction::Report);
             self.push(statement, Step::Balance { node });
         }
         self.push(statement, Step::Table);

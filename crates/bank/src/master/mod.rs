@@ -203,9 +203,14 @@ impl Master {
     ///
     /// Something that cannot be.
     #[inline]
-    pub fn execute(&mut self, statement: Statement) -> Result<(), Broken> {
+    pub fn execute(&mut self, statement: &Statement) -> Result<(), Broken> {
         debug_assert!(self.current.is_none(), "one statement after the other");
-        self.current = Some((statement, Stage::New));
+        self.retire_what_is_known()?;
+        if self.settling.is_some() {
+            self.current = Some((*statement, Stage::New));
+        } else if !self.issue_now(statement, Stage::New) {
+            return Ok(());
+        }
         self.go_on()
     }
 
@@ -336,7 +341,17 @@ impl Master {
             self.comebacks.hear_early(node, reply);
             return Ok(());
         }
-        self.take_word(Said::Reply(reply))
+        if matches!(reply, Reply::Ended | Reply::ObserverGone) {
+            return self.take_word(Said::Reply(reply));
+        }
+        let Some(Entry { statement, step }) = self.in_flight.pop_front() else {
+            return Err(Broken::NotAskedFor(format!("{reply:?}")));
+        };
+        self.retired += 1;
+        if !self.brings(&statement, &step, &reply, Retired::InTurn) {
+            self.complete_rarely(&statement, step, Said::Reply(reply), true)?;
+        }
+        self.go_on()
     }
 
     /// The observer, which was [awaited](Self::awaits), answers.
@@ -381,32 +396,48 @@ impl Master {
                 }
                 continue;
             }
-            while let Some(entry) = self.in_flight.front()
-                && let Some(said) = self.comebacks.said(entry.step.process())
-                && let Some(entry) = self.in_flight.pop_front()
-            {
-                self.retired += 1;
-                self.complete(entry, said, Retired::InTurn)?;
-            }
+            self.retire_what_is_known()?;
             let Some((statement, stage)) = self.current.take() else {
                 self.make_room();
                 return Ok(());
             };
-            self.make_room();
-            if self.in_flight.len() >= self.room {
-                self.current = Some((statement, stage));
+            if !self.issue_now(&statement, stage) {
                 return Ok(());
             }
-            match self.issue(&statement, stage) {
-                Issue::Done => {}
-                Issue::More(stage) => self.current = Some((statement, stage)),
-                Issue::Stalled(stage) => {
-                    self.current = Some((statement, stage));
-                    let front = self.in_flight.front();
-                    if front.is_none_or(|entry| entry.step.process().is_some()) {
-                        return Ok(());
-                    }
-                }
+        }
+    }
+
+    /// Retires what nobody need say anything for.
+    #[inline]
+    fn retire_what_is_known(&mut self) -> Result<(), Broken> {
+        while let Some(entry) = self.in_flight.front()
+            && let Some(said) = self.comebacks.said(entry.step.process())
+            && let Some(entry) = self.in_flight.pop_front()
+        {
+            self.retired += 1;
+            self.complete(entry, said, Retired::InTurn)?;
+        }
+        Ok(())
+    }
+
+    /// Issues what can be issued of a statement; whether there may be more to do.
+    #[inline]
+    fn issue_now(&mut self, statement: &Statement, stage: Stage) -> bool {
+        self.make_room();
+        if self.in_flight.len() >= self.room {
+            self.current = Some((*statement, stage));
+            return false;
+        }
+        match self.issue(statement, stage) {
+            Issue::Done => true,
+            Issue::More(stage) => {
+                self.current = Some((*statement, stage));
+                true
+            }
+            Issue::Stalled(stage) => {
+                self.current = Some((*statement, stage));
+                let front = self.in_flight.front();
+                front.is_some_and(|entry| entry.step.process().is_none())
             }
         }
     }
@@ -423,6 +454,7 @@ impl Master {
         }
     }
 
+    #[inline]
     fn push(&mut self, statement: &Statement, step: Step) {
         self.issued += 1;
         self.in_flight.push_back(Entry {

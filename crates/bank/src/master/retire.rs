@@ -27,63 +27,88 @@ impl Master {
         retired: Retired,
     ) -> Result<(), Broken> {
         let Entry { statement, step } = entry;
+        match &said {
+            Said::Reply(reply) if self.brings(&statement, &step, reply, retired) => Ok(()),
+            _ => self.complete_rarely(&statement, step, said, retired == Retired::InTurn),
+        }
+    }
+
+    /// Does what the reply to a step brings; whether it is one of those of which millions come in a second.
+    /// Nothing is moved for them.
+    pub(super) fn brings(
+        &mut self,
+        statement: &Statement,
+        step: &Step,
+        reply: &Reply,
+        retired: Retired,
+    ) -> bool {
         let in_turn = retired == Retired::InTurn;
         let inferred = retired == Retired::Settled { inferred: true };
-        match (step, said) {
+        match (step, reply) {
             (
-                Step::Send {
+                &Step::Send {
                     node,
                     to,
                     amount,
                     certain,
                 },
-                Said::Reply(Reply::Sent { balance }),
+                &Reply::Sent { balance },
             ) => {
                 if in_turn && !certain {
                     self.bank.channels.determine(node, to, true);
                 }
-                self.sent(&statement, (node, to), amount, balance, inferred);
+                self.sent(statement, (node, to), amount, balance, inferred);
             }
             (
-                Step::Send {
+                &Step::Send {
                     node,
                     to,
                     amount,
                     certain,
                 },
-                Said::Reply(Reply::Refused { balance }),
+                &Reply::Refused { balance },
             ) if !in_turn || !certain => {
                 if in_turn {
                     self.bank.channels.determine(node, to, false);
                 }
-                self.refused(&statement, (node, to), amount, balance);
+                self.refused(statement, (node, to), amount, balance);
             }
             (
-                Step::Receive {
+                &Step::Receive {
                     node,
                     from,
                     expected,
                 },
-                Said::Reply(reply @ (Reply::Transfer { .. } | Reply::Marker { .. })),
-            ) if !in_turn || taken(&reply) == Some(expected) => {
-                self.received(&statement, (node, from), &reply, inferred);
+                Reply::Transfer { .. } | Reply::Marker { .. },
+            ) if !in_turn || taken(reply) == Some(expected) => {
+                self.received(statement, (node, from), reply, inferred);
             }
-            (Step::Begin { node, snapshot }, Said::Reply(Reply::Began)) => {
-                self.began(&statement, node, snapshot, inferred);
+            (&Step::Begin { node, snapshot }, Reply::Began) => {
+                self.began(statement, node, snapshot, inferred);
             }
-            (Step::Collect { first }, Said::Outcome(outcome)) => {
-                return self.end_collection(&statement, first, *outcome);
-            }
-            (Step::Recalled { first, kept }, _) => {
-                return self.conclude(&statement, first, *kept);
-            }
-            (step, said) if in_turn => return self.complete_otherwise(&statement, step, said),
-            (step, said) => return self.complete_after_death(&statement, step, said),
+            _ => return false,
         }
-        Ok(())
+        true
     }
 
     /// A step is done that is rare or changes little.
+    pub(super) fn complete_rarely(
+        &mut self,
+        statement: &Statement,
+        step: Step,
+        said: Said,
+        in_turn: bool,
+    ) -> Result<(), Broken> {
+        match (step, said) {
+            (Step::Collect { first }, Said::Outcome(outcome)) => {
+                self.end_collection(statement, first, *outcome)
+            }
+            (Step::Recalled { first, kept }, _) => self.conclude(statement, first, *kept),
+            (step, said) if in_turn => self.complete_otherwise(statement, step, said),
+            (step, said) => self.complete_after_death(statement, step, said),
+        }
+    }
+
     pub(super) fn complete_otherwise(
         &mut self,
         statement: &Statement,

@@ -310,7 +310,7 @@ impl Node {
                 effects.push(Effect::Reply(Reply::Began));
             }
             Record::Forget { first, last } => self.forget(first, last, effects),
-            Record::Report => self.carry_out(Instruction::Report, effects)?,
+            Record::Report => self.carry_out(&Instruction::Report, effects)?,
             Record::Ahead { .. } => effects.push(Effect::Reply(Reply::Ahead { frames: 0 })),
             Record::Load { seed, quota } => self.start_load(seed, quota, effects),
             Record::Rest => self.rest(),

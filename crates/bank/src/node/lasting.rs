@@ -268,7 +268,7 @@ impl Node {
     #[cold]
     pub(super) fn carry_out_once(
         &mut self,
-        instruction: Instruction,
+        instruction: &Instruction,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Broken> {
         if let Some(lasting) = self.lasting.as_mut().filter(|it| it.unheard > 0) {
@@ -278,7 +278,7 @@ impl Node {
         let echo = self.lasting.as_mut().and_then(|it| it.echoes.pop_front());
         match echo {
             None => self.carry_out(instruction, effects),
-            Some((kept, reply)) if kept.answers(&instruction) => {
+            Some((kept, reply)) if kept.answers(instruction) => {
                 match kept {
                     // What was read ahead is lost.
                     Record::Ahead { from, frames } => self.read_ahead(from, frames, effects)?,
@@ -303,7 +303,7 @@ impl Node {
     /// What is in the journal no more was the opening of channels, which are open.
     fn repeat_opening(
         &self,
-        instruction: Instruction,
+        instruction: &Instruction,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Broken> {
         let is_open = |opening: &Opening| {
@@ -313,7 +313,7 @@ impl Node {
             .all(|peer| self.from.get(peer.place).is_ok())
         };
         match instruction {
-            Instruction::Open(opening) if is_open(&opening) => {
+            Instruction::Open(opening) if is_open(opening) => {
                 effects.push(Effect::Reply(Reply::Opened));
                 Ok(())
             }

@@ -227,23 +227,7 @@ impl Node {
     #[inline]
     pub fn step(&mut self, input: Input, effects: &mut Vec<Effect>) -> Result<(), Broken> {
         match (input, self.waiting) {
-            (Input::Instruction(Instruction::Resume), None) if self.halted => {
-                self.instructions += 1;
-                self.halted = false;
-            }
-            (Input::Instruction(Instruction::Truncate { waiting }), None) => {
-                self.truncate(&waiting);
-            }
-            (Input::Instruction(instruction), None) => {
-                self.instructions += 1;
-                if self.lasting.as_ref().is_some_and(|it| it.is_said_again()) {
-                    return self.carry_out_once(instruction, effects);
-                }
-                if !self.halted {
-                    return self.carry_out(instruction, effects);
-                }
-                self.backlog.push_back(instruction);
-            }
+            (Input::Instruction(instruction), None) => return self.instruct(&instruction, effects),
             (Input::Laid(from, laying), _) => self.laid(from, laying, effects),
             (Input::Attached(to, received), _) => self.attached(to, received, effects)?,
             (Input::ObserverGone, _) if self.lasting.is_some() => {}
@@ -271,11 +255,53 @@ impl Node {
             }
             (input, _) => return Err(Broken::NotAskedFor(format!("{input:?}"))),
         }
+        self.go_on(effects)
+    }
+
+    /// Master's next instruction, as an [input](Input::Instruction) that need not be moved.
+    ///
+    /// # Errors
+    ///
+    /// A rule was broken: the node must not go on.
+    #[inline]
+    pub fn instruct(
+        &mut self,
+        instruction: &Instruction,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Broken> {
+        match instruction {
+            _ if self.waiting.is_some() => {
+                return Err(Broken::NotAskedFor(format!("{instruction:?}")));
+            }
+            Instruction::Truncate { waiting } => {
+                self.truncate(waiting);
+                return Ok(());
+            }
+            Instruction::Resume if self.halted => {
+                self.instructions += 1;
+                self.halted = false;
+                return self.go_on(effects);
+            }
+            _ => {}
+        }
+        self.instructions += 1;
+        if self.lasting.as_ref().is_some_and(|it| it.is_said_again()) {
+            return self.carry_out_once(instruction, effects);
+        }
+        if !self.halted {
+            return self.carry_out(instruction, effects);
+        }
+        self.backlog.push_back(instruction.clone());
+        Ok(())
+    }
+
+    /// Carries out what was kept until now, as far as nothing has to be waited for.
+    fn go_on(&mut self, effects: &mut Vec<Effect>) -> Result<(), Broken> {
         while self.waiting.is_none()
             && !self.halted
             && let Some(instruction) = self.backlog.pop_front()
         {
-            self.carry_out(instruction, effects)?;
+            self.carry_out(&instruction, effects)?;
         }
         Ok(())
     }
@@ -289,11 +315,11 @@ impl Node {
 
     fn carry_out(
         &mut self,
-        instruction: Instruction,
+        instruction: &Instruction,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Broken> {
-        match instruction {
-            Instruction::Open(opening) => self.open(&opening, effects),
+        match *instruction {
+            Instruction::Open(ref opening) => self.open(opening, effects),
             Instruction::Send { to, amount } => self.send(to, amount, effects)?,
             Instruction::Receive { from } => {
                 let from = Incoming(self.from.get(from)?);
@@ -336,8 +362,8 @@ impl Node {
                 let received = self.received_in_all();
                 effects.push(Effect::Reply(Reply::Counted { received }));
             }
-            Instruction::SentTo { peers } => {
-                let transfers = self.sent_to(&peers)?;
+            Instruction::SentTo { ref peers } => {
+                let transfers = self.sent_to(peers)?;
                 effects.push(Effect::Reply(Reply::SentTo { transfers }));
             }
             Instruction::Settle { transfers } => self.settle(transfers),

@@ -258,7 +258,7 @@ impl Observer {
         };
         let node = self.node(place)?.id;
         let Some(left) = owed.get_mut(&place).filter(|left| **left > 0) else {
-            return Err(Broken::UnexpectedReport { node, report });
+            return Err(Broken::unexpected(node, report));
         };
         let snapshot = SnapshotId(ids.end() + 1 - *left);
         match (&mut round, report) {
@@ -275,14 +275,14 @@ impl Observer {
                 waiting.entry((snapshot, node)).or_default().push(answer);
             }
             (Round::Asking(_), Report::Asked) => *left -= 1,
-            (Round::Asking(_), report) => return Err(Broken::UnexpectedReport { node, report }),
+            (Round::Asking(_), report) => return Err(Broken::unexpected(node, report)),
             (Round::Gathering(parts), report) => match self.add(place, report)? {
                 Added::More => {}
                 Added::Begins(id) if id == snapshot => {}
                 Added::Begins(snapshot) => {
                     let balance = self.node(place)?.part.balance;
                     let report = Report::Account { snapshot, balance };
-                    return Err(Broken::UnexpectedReport { node, report });
+                    return Err(Broken::unexpected(node, report));
                 }
                 Added::Ends(part) => {
                     *left -= 1;
@@ -333,7 +333,7 @@ impl Observer {
             }
             Report::Waiting { .. } | Report::Asked | Report::Known { .. } => {
                 let node = joined.id;
-                return Err(Broken::UnexpectedReport { node, report });
+                return Err(Broken::unexpected(node, report));
             }
         })
     }

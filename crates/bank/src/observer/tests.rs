@@ -276,7 +276,7 @@ fn a_report_that_does_not_belong_where_it_was_said_is_an_error() {
         let Err(Broken::UnexpectedReport { node, report: what }) = refused else {
             panic!("{refused:?}");
         };
-        assert_eq!((node, what), (IDS[0], report));
+        assert_eq!((node, *what), (IDS[0], report));
     }
     for report in [Report::Asked, account(1, 5)] {
         let input = Input::Report(Place(0), report);

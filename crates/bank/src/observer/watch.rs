@@ -192,7 +192,7 @@ impl Observer {
         let asked = watch.and_then(|watch| Some((watch.recall.as_mut()?, watch.nodes)));
         let Some((recall, nodes)) = asked.filter(|_| is_possible) else {
             let report = Report::Known { over, newest };
-            return Err(Broken::UnexpectedReport { node, report });
+            return Err(Broken::unexpected(node, report));
         };
         recall.heard.insert(place);
         recall.over = recall.over.max(over.0);

@@ -9,12 +9,15 @@ use crate::{
     one_system, second_tag, shrunken, some_die, traffic, with_disorder,
 };
 
-/// The longest frames are what a node has recorded.
+/// Without deaths the longest frames are what a node has recorded.
 const WINDOW: usize = 320;
-/// They are what a dead one has left.
-const WINDOW_WITH_DEATHS: usize = 640;
-/// The same, where that may be much.
-const WINDOW_WITH_MANY: usize = 4096;
+
+/// With deaths they are what a dead one has left: all that was sent, perhaps. There is to be room for two.
+fn window_with_deaths(text: &str) -> usize {
+    const OF_A_TRANSFER: usize = 12;
+    let sent = text.matches("Send").count();
+    WINDOW.max(2 * (OF_A_TRANSFER * sent + 32))
+}
 
 #[test]
 fn everything_is_as_on_one() {
@@ -25,8 +28,12 @@ fn everything_is_as_on_one() {
             _ => crowd(seed),
         };
         shrunken(&text, seed, |text, seed, schedule| {
+            let window = match seed % 3 {
+                1 => window_with_deaths(text),
+                _ => WINDOW,
+            };
             let disorder = Disorder {
-                network: Setup::draw(seed, WINDOW),
+                network: Setup::draw(seed, window),
                 ..disorder(seed, 0)
             };
             is_as_the_model_says(text, seed, schedule, disorder)
@@ -43,11 +50,11 @@ fn whoever_dies_the_money_adds_up() {
             _ => traffic(seed),
         };
         shrunken(&text, seed, |text, seed, schedule| {
-            let (window, deaths) = match seed % 4 {
-                3 => (WINDOW_WITH_MANY, a_massacre(text, seed)),
-                _ => (WINDOW_WITH_DEATHS, some_die(seed)),
+            let deaths = match seed % 4 {
+                3 => a_massacre(text, seed),
+                _ => some_die(seed),
             };
-            let network = Setup::draw(seed, window);
+            let network = Setup::draw(seed, window_with_deaths(text));
             with_disorder(text, seed, schedule, Disorder { network, ..deaths })
         })
     });

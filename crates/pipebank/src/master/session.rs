@@ -132,7 +132,7 @@ impl<'p> Session<'p> {
     }
 
     /// Executes a statement, once master is ready for it.
-    pub(super) fn execute(&mut self, statement: Statement) -> Result<(), Stop> {
+    pub(super) fn execute(&mut self, statement: &Statement) -> Result<(), Stop> {
         while !self.master.is_ready() {
             self.advance()?;
         }
@@ -199,15 +199,24 @@ impl<'p> Session<'p> {
                 self.effects = effects;
                 return Ok(outcome?);
             }
-            effects.reverse();
-            while let Some(effect) = effects.pop() {
-                if let Err(stop) = self.do_one(effect) {
-                    self.effects = effects;
-                    return Err(stop);
-                }
-            }
+            let done = self.do_all(&mut effects);
             self.effects = effects;
+            done?;
         }
+    }
+
+    /// Does these, in order; where one cannot be done, the others are left, the last one first.
+    #[inline]
+    fn do_all(&mut self, effects: &mut Vec<Effect>) -> Result<(), Stop> {
+        effects.reverse();
+        while let Some(effect) = effects.last() {
+            if self.do_where_it_is(effect)? {
+                effects.pop();
+            } else if let Some(effect) = effects.pop() {
+                self.do_one(effect)?;
+            }
+        }
+        Ok(())
     }
 
     /// Waits until input is there; deaths are reported and signals obeyed meanwhile.

@@ -37,7 +37,7 @@ impl Played {
             while !played.master.is_ready() {
                 played.welcome();
             }
-            played.master.execute(statement).unwrap();
+            played.master.execute(&statement).unwrap();
             played.follow();
             while played
                 .asked
@@ -155,7 +155,7 @@ fn a_marker_that_a_dead_node_has_relayed_stays_in_its_channel() {
     .unwrap()
     .drain(4..)
     {
-        it.master.execute(statement).unwrap();
+        it.master.execute(&statement).unwrap();
         it.follow();
     }
     let balance = 1005;

@@ -40,7 +40,7 @@ impl Run {
     fn execute(&mut self, statements: usize) {
         for statement in self.script.drain(..statements) {
             assert!(self.master.is_ready());
-            self.master.execute(statement).unwrap();
+            self.master.execute(&statement).unwrap();
             if write(&mut self.master, &mut self.history) {
                 self.master.started(Ok(())).unwrap();
                 write(&mut self.master, &mut self.history);

@@ -215,7 +215,7 @@ impl World {
             Move::Execute => {
                 if let Some(statement) = self.statements.pop_front() {
                     self.executed += 1;
-                    let executed = self.master.execute(statement);
+                    let executed = self.master.execute(&statement);
                     self.after(executed)?;
                 }
             }

@@ -228,7 +228,7 @@ impl World {
         match chosen {
             Move::Execute => {
                 if let Some(statement) = self.statements.pop_front() {
-                    let executed = self.master.execute(statement);
+                    let executed = self.master.execute(&statement);
                     self.after(executed)?;
                 }
             }

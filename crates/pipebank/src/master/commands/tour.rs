@@ -206,7 +206,7 @@ impl<'p> Tour<'p> {
             let Ok(Some(command)) = command else {
                 return Err(Stop::Internal(format!("the tour cannot say `{line}`")));
             };
-            session.execute(Statement {
+            session.execute(&Statement {
                 line: self.line,
                 command,
             })?;

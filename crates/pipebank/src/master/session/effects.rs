@@ -10,15 +10,27 @@ use bank::id::{NodeId, Place};
 use bank::master::{Effect, NotStarted, Notice};
 
 impl Session<'_> {
-    pub(super) fn do_one(&mut self, effect: Effect) -> Result<(), Stop> {
+    /// Does what comes a million times a second, and is not moved for that; whether it is that.
+    #[inline]
+    pub(super) fn do_where_it_is(&mut self, effect: &Effect) -> Result<bool, Stop> {
         match effect {
-            Effect::Instruct(node, instruction) => self.cluster.instruct(node, &instruction)?,
-            Effect::Request(request) => self.cluster.request(&request)?,
+            Effect::Instruct(node, instruction) => self.cluster.instruct(*node, instruction)?,
             Effect::Show { line, shown } => {
-                if self.results.show(line, &shown)? {
+                if self.results.show(*line, shown)? {
                     self.flush_results(self.patience)?;
                 }
             }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    pub(super) fn do_one(&mut self, effect: Effect) -> Result<(), Stop> {
+        match effect {
+            Effect::Instruct(..) | Effect::Show { .. } => {
+                self.do_where_it_is(&effect)?;
+            }
+            Effect::Request(request) => self.cluster.request(&request)?,
             Effect::History(event) => {
                 let (line, what) = *event;
                 self.record(line, what);

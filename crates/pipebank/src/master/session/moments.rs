@@ -51,13 +51,13 @@ impl Session<'_> {
     ) -> Result<(), Stop> {
         let done = self.moments.done;
         if let Some(opens) = self.moments.opens.take() {
-            self.execute(opens)?;
+            self.execute(&opens)?;
         }
         if self.moments.are_wanted {
             self.moments.due = self.settings.notes_every;
         }
         let done = usize::try_from(done).unwrap_or(usize::MAX);
-        for statement in statements.into_iter().skip(done) {
+        for statement in statements.iter().skip(done) {
             if self.moments.is_one_due(self.master.issued()) {
                 self.note_moment()?;
             }

@@ -47,7 +47,7 @@ pub(crate) enum Stop {
     #[error("{who} is given up ({fate}); what was carried out is kept")]
     GivenUp { who: String, fate: Fate },
     #[error("{0}")]
-    Data(#[from] DataError),
+    Data(Box<DataError>),
     /// It is appended to what an interrupted run has shown.
     #[error(
         "standard output does not hold what this script has shown before it was interrupted (byte {at} \
@@ -57,6 +57,12 @@ pub(crate) enum Stop {
     /// An invariant of the system broke.
     #[error("internal error: {0}")]
     Internal(String),
+}
+
+impl From<DataError> for Stop {
+    fn from(error: DataError) -> Self {
+        Self::Data(Box::new(error))
+    }
 }
 
 impl From<hosts::Error> for Stop {

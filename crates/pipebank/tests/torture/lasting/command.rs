@@ -2,8 +2,8 @@
 
 use std::fs::{self, DirEntry, File};
 use std::io::{PipeReader, Read};
-use std::iter::Peekable;
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::slice;
 use std::thread;
@@ -26,7 +26,7 @@ const SIGKILL: i32 = 9;
 pub struct Runner<'p> {
     plan: &'p Plan,
     pub folder: Folder,
-    blows: Peekable<slice::Iter<'p, Blow>>,
+    blows: slice::Iter<'p, Blow>,
     /// How many processes of master there were.
     pub masters: usize,
     /// Whether some that had followed a master may not be waited for yet.
@@ -39,13 +39,21 @@ pub struct Run {
     /// What it has shown, where that goes through a pipe.
     pub out: String,
     pub err: String,
+    /// Somebody without whom all is over was killed, if it was not over before.
+    is_struck: bool,
 }
 
 impl Run {
     /// Somebody without whom all is over was killed, and perhaps had no time to say so.
     fn is_killed(&self) -> bool {
-        let of_a_job = || job::is_launched() && self.status.code() == Some(128 + SIGKILL);
-        self.status.signal().is_some() || of_a_job()
+        // What master says last is there or not.
+        let has_ended = || self.status.success() || self.err.contains("master: the seed was ");
+        self.status.signal() == Some(SIGKILL) || self.may_have_any_status() && !has_ended()
+    }
+
+    /// The status of a job may be that of a daemon that was killed when master was done.
+    pub fn may_have_any_status(&self) -> bool {
+        self.is_struck && job::is_launched()
     }
 
     /// The bank is there, and the same command goes on.
@@ -60,7 +68,7 @@ impl<'p> Runner<'p> {
         Self {
             plan,
             folder: Folder::new(),
-            blows: plan.blows.iter().peekable(),
+            blows: plan.blows.iter(),
             masters: 0,
             is_unsettled: false,
         }
@@ -77,16 +85,18 @@ impl<'p> Runner<'p> {
             }
             String::from_utf8_lossy(&bytes).into_owned()
         });
-        while let Some(blow) = self.blows.next_if(|_| true) {
-            if blows::deal(&mut master, &self.folder, blow, self.masters) != Struck::Others {
-                break;
-            }
+        let mut struck = Struck::Others;
+        while struck == Struck::Others
+            && let Some(blow) = self.blows.next()
+        {
+            struck = blows::deal(&mut master, &self.folder, blow, self.masters);
         }
         let status = self.wait(&mut master);
         let run = Run {
             status,
             out: out.join().expect("the reader of a pipe"),
             err: self.err(),
+            is_struck: struck == Struck::Master,
         };
         self.everybody_ends(&run);
         run
@@ -177,6 +187,14 @@ impl<'p> Runner<'p> {
             let file = self.folder.path("run/pids.json");
             assert!(!file.exists(), "pids.json is still there");
         }
+    }
+
+    /// The files of master's journal: others, once another script has begun.
+    pub fn diary(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.folder.path("bank")).into_iter().flatten();
+        let files = entries.map(|entry| entry.expect("an entry").path());
+        let is_masters = |file: &PathBuf| file.file_stem().is_some_and(|name| name == "master");
+        files.filter(is_masters).collect()
     }
 
     /// The names of the journals in the directory of the bank, without the numbers of their segments.

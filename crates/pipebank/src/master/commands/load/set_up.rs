@@ -29,7 +29,7 @@ impl Run<'_> {
         let commands = commands.chain(self.places().map(create));
         for command in commands.chain(channels.into_iter().map(connect)) {
             Stop::heed(self.patience, "the nodes to start")?;
-            self.master.execute(Statement { line: 0, command })?;
+            self.master.execute(&Statement { line: 0, command })?;
             self.carry_out()?;
         }
         match self.cluster.data {
