@@ -1,6 +1,7 @@
 //! What a node does about each input, and in which order: its effects are what a process carries out.
 
 use super::*;
+use crate::messages::{Opening, Peer};
 
 mod lasting;
 mod load;

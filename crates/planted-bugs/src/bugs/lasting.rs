@@ -22,7 +22,7 @@ pub(super) const LASTING: &[Bug] = &[
     Bug {
         name: "refusal-not-kept",
         breaks: "that a transfer was refused is not in the journal",
-        file: NODE,
+        file: "crates/bank/src/node/instructions.rs",
         before: "self.keep(|| Record::Send { to, amount });",
         after: "if amount <= self.member.account().balance() {\n            self.keep(|| Record::Send { to, amount });\n        }",
     },
