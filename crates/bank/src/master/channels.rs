@@ -268,6 +268,7 @@ impl Channels {
     }
 
     /// What is at the head of the channel.
+    #[inline]
     pub(super) fn head(&self, from: Place, to: Place) -> Head {
         self.channel(from, to).head()
     }
@@ -275,6 +276,7 @@ impl Channels {
     /// `to` takes the head of the channel, which must be a transfer or a marker, and does so
     /// once `done` steps are retired. Where it is the first marker of its snapshot, `to` records its
     /// state.
+    #[inline]
     pub(super) fn take(&mut self, from: Place, to: Place, done: Ticket) -> Option<Taken> {
         let slot = self.slot(from, to);
         let channel = &mut self.channels[slot];

@@ -152,6 +152,7 @@ impl Master {
         }
     }
 
+    #[inline]
     fn send(
         &mut self,
         statement: &Statement,
@@ -174,6 +175,7 @@ impl Master {
         Ok(Issue::Done)
     }
 
+    #[inline]
     fn receive_from(
         &mut self,
         statement: &Statement,
@@ -257,6 +259,7 @@ impl Master {
 
     /// Has a node take the head of a channel, once it is certain that it will find it there: else
     /// it might wait for ever.
+    #[inline]
     fn take_head(&mut self, statement: &Statement, from: Place, to: Place) -> Issue {
         let channels = &mut self.bank.channels;
         match channels.head(from, to) {
