@@ -341,6 +341,7 @@ impl Master {
             self.comebacks.hear_early(node, reply);
             return Ok(());
         }
+        // By any other reply nobody is known to be dead.
         if matches!(reply, Reply::Ended | Reply::ObserverGone) {
             return self.take_word(Said::Reply(reply));
         }

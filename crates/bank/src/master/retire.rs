@@ -109,6 +109,7 @@ impl Master {
         }
     }
 
+    /// The same, of one that belongs to no collection, in its turn.
     pub(super) fn complete_otherwise(
         &mut self,
         statement: &Statement,
