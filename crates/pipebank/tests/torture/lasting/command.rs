@@ -197,7 +197,8 @@ impl<'p> Runner<'p> {
         files.filter(is_masters).collect()
     }
 
-    /// The names of the journals in the directory of the bank, without the numbers of their segments.
+    /// The names of the journals in the directory of the bank, without the numbers of their segments; those
+    /// included whose process was killed while it began one, and has not been needed since.
     pub fn journals(&self) -> Vec<String> {
         let entries =
             fs::read_dir(self.folder.path("bank")).expect("there is the bank's directory");
@@ -214,12 +215,15 @@ impl<'p> Runner<'p> {
         let names = entries.into_iter().map(|entry| entry.file_name());
         let names = names.map(|name| name.to_string_lossy().into_owned());
         let mut names: Vec<String> = names
-            .map(|name| match name.rsplit_once('.') {
-                Some((name, segment)) if segment.parse::<u64>().is_ok() => name.to_owned(),
-                _ => format!("{name}, which is no segment"),
-            })
+            .map(
+                |name| match name.trim_end_matches(".new").rsplit_once('.') {
+                    Some((name, segment)) if segment.parse::<u64>().is_ok() => name.to_owned(),
+                    _ => format!("{name}, which is no segment"),
+                },
+            )
             .collect();
         names.sort();
+        names.dedup();
         names
     }
 }
