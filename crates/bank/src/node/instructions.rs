@@ -7,7 +7,7 @@ use crate::id::Place;
 use crate::messages::{Instruction, Opening, Peer, Reply};
 
 impl Node {
-    /// Master's next instruction, as an [input](Input::Instruction) that need not be moved.
+    /// Master's next instruction, as an [input](super::Input::Instruction) that need not be moved.
     ///
     /// # Errors
     ///
