@@ -23,8 +23,8 @@
 //! ```
 //!
 //! `node/instructions.rs` is what it does when master says something, `node/snapshots.rs` its share of snapshots;
-//! `node/load.rs` what it does under load; `node/lasting.rs` what it does in a bank that lasts, of which `node/record.rs` and `node/image.rs` are the
-//! bytes that are kept, and `node/fold.rs` what becomes of them.
+//! `node/load.rs` what it does under load; `node/lasting.rs` what it does in a bank that lasts, of which
+//! `node/record.rs` and `node/image.rs` are the bytes that are kept, and `node/fold.rs` what becomes of them.
 
 mod bytes;
 mod fold;

@@ -39,7 +39,8 @@ use self::world::{Complaint, Disorder, World};
 /// ten times as long for each.
 const THINNED: u64 = 3;
 
-fn each_seed(runs: u64, run: impl Fn(u64) -> Result<(), Complaint>) {
+/// Runs so many seeds, or those that are asked for; returns how many. A few need not show everything.
+fn each_seed(runs: u64, run: impl Fn(u64) -> Result<(), Complaint>) -> u64 {
     let number = |name| {
         std::env::var(name)
             .ok()
@@ -59,7 +60,11 @@ fn each_seed(runs: u64, run: impl Fn(u64) -> Result<(), Complaint>) {
             );
         }
     }
+    runs
 }
+
+/// As many runs as show whatever is to be seen in some of them.
+const ENOUGH: u64 = 7;
 
 /// Those of the last bank.
 fn deposits(statements: &[Statement]) -> Vec<(NodeId, u64)> {
@@ -412,8 +417,11 @@ fn a_bank_gets_on_however_soon_everybody_is_killed() {
         removed.set(removed.get() + segments);
         Ok(())
     };
-    each_seed(20, |seed| shrunken(&traffic_of(seed, 600), seed, run));
-    assert!(removed.get() > 0, "no journal was ever shortened");
+    let runs = each_seed(20, |seed| shrunken(&traffic_of(seed, 600), seed, run));
+    assert!(
+        removed.get() > 0 || runs < ENOUGH,
+        "no journal was ever shortened"
+    );
 }
 
 #[test]
