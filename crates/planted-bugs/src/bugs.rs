@@ -397,8 +397,8 @@ const EVERYWHERE: &[Bug] = &[
         name: "undone-but-for-the-record",
         breaks: "coming back to what is certain, master keeps the markers of a record that is undone",
         file: CHANNELS,
-        before: "if records {\n                    self.undo_record(to, snapshot);\n                }",
-        after: "let _ = records;",
+        before: "                self.undo_record(to, snapshot);\n",
+        after: "",
     },
     Bug {
         name: "draw-outlives-a-death",

@@ -43,11 +43,10 @@ pub(super) enum Head {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Taken {
     Transfer(u64),
-    Marker {
-        snapshot: SnapshotId,
-        /// It is the receiver's first of this snapshot.
-        records: bool,
-    },
+    /// The receiver's first marker of this snapshot: it records its state.
+    FirstMarker(SnapshotId),
+    /// A later one.
+    Marker(SnapshotId),
 }
 
 /// Transfers, and how much they are together.
@@ -289,11 +288,12 @@ impl Channels {
             Enqueued::Transfer(amount) => Taken::Transfer(amount),
             Enqueued::Marker(snapshot, _) => {
                 let recorded = &self.senders[to.index()].recorded;
-                let records = !recorded.iter().any(|(id, _)| *id == snapshot);
-                if records {
+                if recorded.iter().any(|(id, _)| *id == snapshot) {
+                    Taken::Marker(snapshot)
+                } else {
                     self.record(to, snapshot, done);
+                    Taken::FirstMarker(snapshot)
                 }
-                Taken::Marker { snapshot, records }
             }
         };
         self.ready.set(from, to, self.channels[slot].head());
@@ -304,12 +304,11 @@ impl Channels {
     pub(super) fn undo_take(&mut self, from: Place, to: Place, taken: Taken) {
         let enqueued = match taken {
             Taken::Transfer(amount) => Enqueued::Transfer(amount),
-            Taken::Marker { snapshot, records } => {
-                if records {
-                    self.undo_record(to, snapshot);
-                }
+            Taken::FirstMarker(snapshot) => {
+                self.undo_record(to, snapshot);
                 Enqueued::Marker(snapshot, 0)
             }
+            Taken::Marker(snapshot) => Enqueued::Marker(snapshot, 0),
         };
         let channel = self.channel_mut(from, to);
         channel.taken -= 1;

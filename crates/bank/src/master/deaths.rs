@@ -405,9 +405,13 @@ impl Master {
 fn reply_of(taken: Taken, balance: u64) -> Reply {
     match taken {
         Taken::Transfer(amount) => Reply::Transfer { amount, balance },
-        Taken::Marker { snapshot, records } => Reply::Marker {
+        Taken::FirstMarker(snapshot) => Reply::Marker {
             snapshot,
-            recorded: records,
+            recorded: true,
+        },
+        Taken::Marker(snapshot) => Reply::Marker {
+            snapshot,
+            recorded: false,
         },
     }
 }

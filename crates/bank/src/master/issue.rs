@@ -61,16 +61,23 @@ impl Master {
             return Issue::Stalled(stage);
         }
         self.bank.growing = grows;
+        // Transfers, of which there are most, come first, and nothing that might be a failure is moved for them.
         let issued = match statement.command {
+            Command::Send { from, to, amount } => match self.can_send(from, to) {
+                Ok(()) => return self.send(statement, from, to, amount),
+                Err(failure) => Err(failure),
+            },
+            Command::Receive {
+                to,
+                from: Some(from),
+            } => match self.can_receive(to, from) {
+                Ok(()) => return self.take_head(statement, from, to),
+                Err(failure) => Err(failure),
+            },
             Command::StartMaster { sparse } => Ok(self.start(statement, sparse)),
             Command::KillAll => Ok(self.kill_all(statement)),
             Command::CreateNode { id, amount } => Ok(self.create_node(statement, id, amount)),
             Command::Connect { from, to } => self.open_channel(statement, from, to),
-            Command::Send { from, to, amount } => self.send(statement, from, to, amount),
-            Command::Receive {
-                to,
-                from: Some(from),
-            } => self.receive_from(statement, to, from),
             Command::Receive { to, from: None } => self.receive_any(statement, to),
             Command::ReceiveAll => Ok(self.receive_all(statement)),
             Command::BeginSnapshot { id } => self.begin_snapshot(statement, id),
@@ -153,15 +160,13 @@ impl Master {
     }
 
     #[inline]
-    fn send(
-        &mut self,
-        statement: &Statement,
-        from: Place,
-        to: Place,
-        amount: u64,
-    ) -> Result<Issue, Failure> {
+    fn can_send(&self, from: Place, to: Place) -> Result<(), Failure> {
         self.bank.nodes.lives(from)?;
-        self.bank.nodes.lives(to)?;
+        self.bank.nodes.lives(to)
+    }
+
+    #[inline]
+    fn send(&mut self, statement: &Statement, from: Place, to: Place, amount: u64) -> Issue {
         let certain = self.bank.nodes[from].balance.reserve(amount);
         self.bank.channels.send(from, to, amount, certain);
         self.instruct(from, || messages::Instruction::Send { to, amount });
@@ -172,16 +177,11 @@ impl Master {
             certain,
         };
         self.push(statement, step);
-        Ok(Issue::Done)
+        Issue::Done
     }
 
     #[inline]
-    fn receive_from(
-        &mut self,
-        statement: &Statement,
-        to: Place,
-        from: Place,
-    ) -> Result<Issue, Failure> {
+    fn can_receive(&self, to: Place, from: Place) -> Result<(), Failure> {
         let Bank {
             nodes,
             topology,
@@ -203,7 +203,7 @@ impl Master {
                 from: sender,
                 to: receiver,
             }),
-            _ => Ok(self.take_head(statement, from, to)),
+            _ => Ok(()),
         }
     }
 

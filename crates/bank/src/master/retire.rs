@@ -287,9 +287,9 @@ impl Master {
 pub(super) fn taken(reply: &Reply) -> Option<Taken> {
     match *reply {
         Reply::Transfer { amount, .. } => Some(Taken::Transfer(amount)),
-        Reply::Marker { snapshot, recorded } => Some(Taken::Marker {
-            snapshot,
-            records: recorded,
+        Reply::Marker { snapshot, recorded } => Some(match recorded {
+            true => Taken::FirstMarker(snapshot),
+            false => Taken::Marker(snapshot),
         }),
         _ => None,
     }

@@ -84,16 +84,22 @@ impl Checker {
         number: u64,
         text: &[u8],
     ) -> Result<Option<Command<Place>>, Vec<Refusal>> {
-        if let Some(command) = self.plain(text) {
+        if let Some(command) = self.plain(text, |command| command) {
             return Ok(Some(command));
         }
         self.any_line(number, text)
     }
 
-    /// A line that is a transfer as most are written, and right: the same as [`Self::any_line`] makes of it,
-    /// sooner.
+    /// A line that is a transfer as most are written, and right: what is made of the command, which is the
+    /// same as that of [`Self::any_line`], sooner. `None`: it may be anything else.
+    ///
+    /// Made where it is to be, it need not be moved.
     #[inline]
-    pub(super) fn plain(&self, text: &[u8]) -> Option<Command<Place>> {
+    pub(super) fn plain<R>(
+        &self,
+        text: &[u8],
+        mut make: impl FnMut(Command<Place>) -> R,
+    ) -> Option<R> {
         let Master::Running {
             sparse: Some(false),
             ..
@@ -103,15 +109,14 @@ impl Checker {
         };
         let place = |id: u64| Some(self.ids.get(&NodeId(id))?.place);
         match plain_transfer(text)? {
-            Transfer::Sent { from, to, amount } if from != to => Some(Command::Send {
-                from: place(from)?,
-                to: place(to)?,
-                amount,
-            }),
-            Transfer::Received { to, from } if to != from => Some(Command::Receive {
-                to: place(to)?,
-                from: Some(place(from)?),
-            }),
+            Transfer::Sent { from, to, amount } if from != to => {
+                let (from, to) = (place(from)?, place(to)?);
+                Some(make(Command::Send { from, to, amount }))
+            }
+            Transfer::Received { to, from } if to != from => {
+                let (to, from) = (place(to)?, Some(place(from)?));
+                Some(make(Command::Receive { to, from }))
+            }
             _ => None,
         }
     }

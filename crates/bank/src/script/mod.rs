@@ -197,15 +197,18 @@ fn read_line(
     line: &Line<'_>,
 ) -> Result<(), Vec<Refusal>> {
     let &Line { number, text } = line;
-    match checker.line(number, text) {
-        Ok(None) => {}
-        Ok(Some(command)) if refusals.is_empty() => {
-            statements.push(Statement {
-                line: number,
-                command,
-            });
-        }
-        Ok(Some(_)) => {}
+    let is_right = refusals.is_empty();
+    let statement = |command| Statement {
+        line: number,
+        command,
+    };
+    let push = |command| statements.push(statement(command));
+    if is_right && checker.plain(text, push).is_some() {
+        return Ok(());
+    }
+    match checker.any_line(number, text) {
+        Ok(Some(command)) if is_right => statements.push(statement(command)),
+        Ok(_) => {}
         Err(refused) if refused.iter().any(|it| it.problem.is_of_the_whole()) => {
             refusals.extend(refused);
             return Err(std::mem::take(refusals));

@@ -211,7 +211,7 @@ impl<'p> Session<'p> {
         effects.reverse();
         while let Some(effect) = effects.last() {
             if self.do_where_it_is(effect)? {
-                effects.pop();
+                effects.truncate(effects.len() - 1);
             } else if let Some(effect) = effects.pop() {
                 self.do_one(effect)?;
             }

@@ -321,7 +321,7 @@ impl<'k> Known<'k> {
         if let Some(producers) = replay.producers.get_mut(&(from, to)) {
             replay.taken[index] = producers.pop_front().flatten();
         }
-        if let Some(Taken::Marker { records: true, .. }) = it {
+        if let Some(Taken::FirstMarker(_)) = it {
             self.has_recorded(replay, index, to)?;
         }
         Ok(it)
@@ -410,6 +410,6 @@ impl<'k> Known<'k> {
 fn frame(taken: Taken) -> Frame {
     match taken {
         Taken::Transfer(amount) => Frame::Message(crate::account::Transfer(amount)),
-        Taken::Marker { snapshot, .. } => Frame::Marker(snapshot),
+        Taken::FirstMarker(snapshot) | Taken::Marker(snapshot) => Frame::Marker(snapshot),
     }
 }
