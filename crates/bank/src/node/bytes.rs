@@ -20,6 +20,15 @@ fn put_long(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
+/// Appends these, the same as one after the other, and sooner where all are small.
+#[inline(always)]
+pub(super) fn put_each<const N: usize>(out: &mut Vec<u8>, numbers: [u64; N]) {
+    match numbers.iter().all(|number| *number < 0x80) {
+        true => out.extend_from_slice(&numbers.map(|number| number as u8)),
+        false => numbers.iter().for_each(|number| put_long(out, *number)),
+    }
+}
+
 /// Appends how many there are, then each.
 pub(super) fn put_all<T>(
     out: &mut Vec<u8>,
@@ -105,6 +114,12 @@ mod tests {
             let mut bytes = Bytes(&out);
             assert_eq!(bytes.number().unwrap(), number);
             assert!(bytes.0.is_empty());
+            for numbers in [[1, number], [number, 1]] {
+                let (mut each, mut one_by_one) = (Vec::new(), Vec::new());
+                put_each(&mut each, numbers);
+                numbers.iter().for_each(|it| put(&mut one_by_one, *it));
+                assert_eq!(each, one_by_one);
+            }
             assert!(Bytes(&out[..out.len() - 1]).number().is_err());
         }
     }

@@ -41,9 +41,10 @@ use crate::account::{Incoming, Outgoing};
 use crate::id::Place;
 use crate::messages::{Instruction, Opening, Reply};
 
-/// How many bytes a segment holds under load before the next begins, at least: going through as many takes some
-/// milliseconds.
-const SEGMENT: u64 = 1 << 20;
+/// How many bytes a segment holds under load before the next begins, at least, and in a script half as many:
+/// going through them takes some milliseconds. A little less than the steps in which files grow, half a mebibyte
+/// each: the last step would be hardly used.
+const SEGMENT: u64 = 7 << 17;
 
 /// What a node does in a bank that lasts.
 #[derive(Clone, Debug)]

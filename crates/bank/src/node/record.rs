@@ -15,7 +15,7 @@
 
 use snapshot::SnapshotId;
 
-use super::bytes::{Bytes, put, put_all};
+use super::bytes::{Bytes, put, put_all, put_each};
 use super::{Broken, Incoming, Outgoing};
 use crate::account::Transfer;
 use crate::id::{NodeId, Place};
@@ -108,44 +108,43 @@ impl Record {
     // Always: where it is known which record it is, as it mostly is, hardly anything of this is left.
     #[inline(always)]
     pub(super) fn put(&self, out: &mut Vec<u8>) {
-        let mut begin = |which: u64, numbers: &[u64]| {
-            put(out, which << KIND_BITS | RECORD);
-            numbers.iter().for_each(|number| put(out, *number));
-        };
+        const fn head(which: u64) -> u64 {
+            which << KIND_BITS | RECORD
+        }
         match self {
-            Self::Round => begin(0, &[]),
-            Self::Send { to, amount } => begin(1, &[to.0.into(), *amount]),
+            Self::Round => put_each(out, [head(0)]),
+            Self::Send { to, amount } => put_each(out, [head(1), to.0.into(), *amount]),
             Self::Receive {
                 from,
                 frame: Frame::Message(Transfer(amount)),
-            } => begin(2, &[from.0.into(), *amount]),
+            } => put_each(out, [head(2), from.0.into(), *amount]),
             Self::Receive {
                 from,
                 frame: Frame::Marker(snapshot),
-            } => begin(3, &[from.0.into(), snapshot.0]),
-            Self::Begin { snapshot } => begin(4, &[snapshot.0]),
+            } => put_each(out, [head(3), from.0.into(), snapshot.0]),
+            Self::Begin { snapshot } => put_each(out, [head(4), snapshot.0]),
             Self::Open(opening) => {
                 let Opening {
                     outgoing,
                     incoming,
                     owing,
                 } = &**opening;
-                begin(5, &[(*owing).into()]);
+                put_each(out, [head(5), (*owing).into()]);
                 for peers in [outgoing, incoming] {
                     put_all(out, peers.iter(), |out, peer| put_peer(out, *peer));
                 }
             }
-            Self::Forget { first, last } => begin(6, &[first.0, last.0]),
-            Self::Report => begin(7, &[]),
-            Self::Ahead { from, frames } => begin(8, &[from.0.into(), *frames]),
-            Self::Load { seed, quota: None } => begin(9, &[*seed, 0]),
+            Self::Forget { first, last } => put_each(out, [head(6), first.0, last.0]),
+            Self::Report => put_each(out, [head(7)]),
+            Self::Ahead { from, frames } => put_each(out, [head(8), from.0.into(), *frames]),
+            Self::Load { seed, quota: None } => put_each(out, [head(9), *seed, 0]),
             Self::Load {
                 seed,
                 quota: Some(quota),
-            } => begin(9, &[*seed, 1, *quota]),
-            Self::Rest => begin(10, &[]),
-            Self::Take { snapshot } => begin(11, &[snapshot.0]),
-            Self::Over { last } => begin(12, &[last.0]),
+            } => put_each(out, [head(9), *seed, 1, *quota]),
+            Self::Rest => put_each(out, [head(10)]),
+            Self::Take { snapshot } => put_each(out, [head(11), snapshot.0]),
+            Self::Over { last } => put_each(out, [head(12), last.0]),
         }
     }
 
