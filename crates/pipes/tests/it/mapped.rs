@@ -42,6 +42,48 @@ fn what_is_written_is_in_the_file_also_when_the_mapping_is_gone() {
 }
 
 #[test]
+fn what_was_written_stays_however_more_is_written_behind_it() {
+    const STEP: usize = 200_000;
+    for is_synced in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let (mut file, mut expected) = (mapped(&path), Vec::new());
+        let (mut end, mut length) = (0_usize, 1_usize);
+        while end < 1_000_000 {
+            length = length * 7 % 20_011;
+            let next = (end + 8 + length).next_multiple_of(8);
+            if next > expected.len() {
+                let to = next + STEP;
+                file.reach(end as u64, to as u64).unwrap();
+                expected.resize(to, 0);
+            }
+            // As a journal does it, the contents, then the word before them; and now and then a word far ahead.
+            let contents = vec![length as u8 | 1; length];
+            file.write(end as u64 + 8, &contents);
+            file.store(end as u64, length as u64);
+            expected[end + 8..][..length].copy_from_slice(&contents);
+            expected[end..][..8].copy_from_slice(&(length as u64).to_le_bytes());
+            let ahead = next + 40_000;
+            if length % 3 == 0 && ahead + 8 <= expected.len() {
+                file.store(ahead as u64, 5);
+                expected[ahead..ahead + 8].copy_from_slice(&[5, 0, 0, 0, 0, 0, 0, 0]);
+            }
+            if is_synced && length % 10 == 0 {
+                file.sync().unwrap();
+            }
+            assert!(fs::read(&path).unwrap() == expected, "up to byte {next}");
+            end = next;
+        }
+        // Opened again, what is there is left alone.
+        let mut file = mapped(&path);
+        file.reach(0, expected.len() as u64).unwrap();
+        file.write(1, b"again");
+        expected[1..6].copy_from_slice(b"again");
+        assert!(fs::read(&path).unwrap() == expected);
+    }
+}
+
+#[test]
 fn what_is_cut_off_comes_back_as_zeros() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
