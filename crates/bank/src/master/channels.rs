@@ -227,6 +227,11 @@ impl Channels {
         self.refresh(from, to);
     }
 
+    /// Whether the channel was opened.
+    pub(super) fn is_open(&self, from: Place, to: Place) -> bool {
+        self.slot(from, to) != NEVER_OPENED
+    }
+
     /// A transfer is enqueued; `certain` unless its sender may yet refuse it.
     pub(super) fn send(&mut self, from: Place, to: Place, amount: u64, certain: bool) {
         let slot = self.slot(from, to);

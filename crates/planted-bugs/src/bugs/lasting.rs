@@ -97,6 +97,13 @@ pub(super) const LASTING: &[Bug] = &[
         before: ".filter(|reply| !matches!(reply, Reply::Received { .. } | Reply::Restored));",
         after: ".filter(|reply| !matches!(reply, Reply::Restored));",
     },
+    Bug {
+        name: "laid-before-it-opens",
+        breaks: "who has come back gets pipes for channels that get theirs when they open",
+        file: COMEBACKS,
+        before: "outgoing.chain(incoming).filter(is_open).collect();",
+        after: "outgoing.chain(incoming).filter(|it| is_open(it) || true).collect();",
+    },
     // What is said again.
     Bug {
         name: "carried-out-twice",
