@@ -146,7 +146,7 @@ impl MappedFile {
     ///
     /// The kernel refused.
     pub fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.window = None;
+        (self.window, self.to) = (None, 0);
         self.file.set_len(length)?;
         self.fresh = self.fresh.min(length);
         Ok(())

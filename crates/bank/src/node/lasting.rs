@@ -26,8 +26,9 @@
 //! behind a later one is needed behind that one too.
 //!
 //! Under load a segment begins right after the node has recorded its state for a snapshot and sent its
-//! markers ([`Effect::BeginSegment`]), and the older ones stay until the observer says that the snapshot is over: then everybody has received that marker, and with it
-//! all that was sent before it, and nobody will ask for anything before the image any more
+//! markers ([`Effect::BeginSegment`]), and the older ones stay until the observer says that the snapshot is
+//! over: then everybody has received that marker, and with it all that was sent before it, and nobody will
+//! ask for anything before the image any more
 //! ([`Node::first_segment_needed`]).
 
 use std::collections::VecDeque;

@@ -98,7 +98,7 @@ impl Checker {
     pub(super) fn plain<R>(
         &self,
         text: &[u8],
-        mut make: impl FnMut(Command<Place>) -> R,
+        make: impl FnOnce(Command<Place>) -> R,
     ) -> Option<R> {
         let Master::Running {
             sparse: Some(false),

@@ -122,6 +122,7 @@ fn a_write_to_what_was_not_reached_is_a_panic_and_changes_nothing() {
     assert!(!panics(&|file| file.write(139_999, b"")));
     assert!(!panics(&|file| file.cut(70_000).unwrap()));
     assert!(panics(&|file| file.write(69_999, b"x")));
+    assert!(panics(&|file| file.store(80_000, 1)));
     assert_eq!(fs::read(&path).unwrap(), vec![0; 70_000]);
     file.reach(0, 0).unwrap_err();
 }
