@@ -49,8 +49,10 @@ pub(super) struct Settings {
     pub(super) ascii: bool,
     /// How many steps may be in flight.
     pub(super) window: usize,
-    /// After how many steps it is noted how far a script is, in a bank that lasts.
+    /// After how many steps at least it is noted how far a script is, in a bank that lasts.
     pub(super) notes_every: u64,
+    /// It is in a file, and so can be read again.
+    pub(super) is_file: bool,
     /// How many nodes there will be at most, where that is known.
     pub(super) nodes: Option<u64>,
 }
@@ -113,9 +115,10 @@ impl<'p> Session<'p> {
         if let Some(outcomes) = past.outcomes {
             master.recall(outcomes);
         }
-        let are_wanted = cluster.data.is_some() && chronicle.is_none();
+        let are_wanted = cluster.data.is_some() && (chronicle.is_none() || !settings.is_file);
+        let every = are_wanted.then_some(settings.notes_every);
         Ok(Self {
-            moments: Moments::new((position.statements, opens), are_wanted),
+            moments: Moments::new((position.statements, opens), every),
             from_line: past.from_line,
             patience: cluster.patience,
             master,

@@ -19,7 +19,9 @@ fn round() -> String {
 
 #[test]
 fn who_has_done_much_comes_back_without_going_through_all_of_it() {
-    let mut master = Master::start(&["--data", "bank"]);
+    // None is ever made, so that the first segment stays.
+    let notes = u64::MAX.to_string();
+    let mut master = Master::start(&["--data", "bank", "--notes-every", &notes]);
     let deposit = AMOUNT * AT_ONCE as u64;
     master.write(format!(
         "StartMaster\nCreateNode 1 {deposit}\nCreateNode 2 0\n"
@@ -53,19 +55,19 @@ fn who_has_done_much_comes_back_without_going_through_all_of_it() {
     master.end().expect_status(0);
 }
 
-#[test]
-fn journals_of_scripts_do_not_grow_for_ever() {
-    let folder = Folder::new();
+/// A script whose journals become long, and leaves 7 on the way.
+fn long_script() -> String {
     let deposit = AMOUNT * AT_ONCE as u64;
     let begin = format!("StartMaster\nCreateNode 1 {deposit}\nCreateNode 2 0\n");
-    folder.file("long.txt", begin + &round().repeat(2500) + "Send 1 2 7\n");
-    let long = ["--data", "bank", "--notes-every", "5000", "long.txt"];
-    folder.run(&long).expect_status(0);
+    begin + &round().repeat(2500) + "Send 1 2 7\n"
+}
+
+/// What the journals hold of its beginning is gone.
+fn are_short(journals: &Folder) {
     for node in 0..2 {
         let segment = |number| {
-            folder
-                .path(&format!("bank/1-node-{node}.{number}"))
-                .exists()
+            let name = format!("bank/1-node-{node}.{number}");
+            journals.path(&name).exists()
         };
         assert!(
             !segment(1),
@@ -73,12 +75,40 @@ fn journals_of_scripts_do_not_grow_for_ever() {
         );
         assert!((2..9).any(segment), "node {node} has no journal");
     }
-    folder.file(
+}
+
+/// The next script finds the bank that the long one has left.
+fn is_sound(bank: &Folder, options: &[&str]) {
+    bank.file(
         "next.txt",
         "StartMaster\nBeginSnapshot 1\nReceiveAll\nCollectState\nPrintSnapshot\n",
     );
-    let next = folder.run(&["--data", "bank", "next.txt"]);
+    let next = bank.run(&[&["--data", "bank"], options, &["next.txt"]].concat());
     next.expect_status(0);
-    let left = format!("node 1 = {}\nnode 2 = 7\n", deposit - 7);
+    let left = format!("node 1 = {}\nnode 2 = 7\n", AMOUNT * AT_ONCE as u64 - 7);
     assert!(next.out.contains(&left), "{}", next.out);
+}
+
+#[test]
+fn journals_of_scripts_do_not_grow_for_ever() {
+    let folder = Folder::new();
+    folder.file("long.txt", long_script());
+    let long = ["--data", "bank", "--notes-every", "1000", "long.txt"];
+    folder.run(&long).expect_status(0);
+    are_short(&folder);
+    is_sound(&folder, &[]);
+}
+
+#[test]
+fn journals_of_what_comes_on_standard_input_do_not_either() {
+    for history in [&[][..], &["--history", "h"]] {
+        let notes = ["--data", "bank", "--notes-every", "1000"];
+        let mut master = Master::start(&[&notes, history].concat());
+        master.write(long_script());
+        master.settle(2);
+        are_short(master.place());
+        signal(master.pid(), SIGKILL);
+        master.wait();
+        is_sound(master.place(), &["--abandon"]);
+    }
 }

@@ -268,6 +268,7 @@ fn prepare(
         ascii: options.ascii,
         window: options.window as usize,
         notes_every: options.notes_every,
+        is_file: matches!(source, Source::Script(_)),
         nodes: source.nodes(),
     };
     let session = Session::new(settings, cluster, chronicle, teller);

@@ -121,6 +121,7 @@ fn run_within(options: &TourOptions, patience: &Patience) -> Result<u8, Error> {
         ascii: options.ascii,
         window: 1,
         notes_every: u64::MAX,
+        is_file: false,
         nodes: Some(NODES),
     };
     let teller = Teller::Stream(painter);

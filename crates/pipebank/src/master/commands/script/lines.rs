@@ -139,7 +139,7 @@ fn run_line(session: &mut Session, before: &mut Before, line: &Line<'_>) -> Resu
         Ok(None) => return Ok(More::Perhaps),
         Ok(Some(command)) => {
             before.said = None;
-            session.execute(&Statement {
+            session.execute_next(&Statement {
                 line: line.number,
                 command,
             })?;

@@ -115,7 +115,7 @@ pub(crate) struct ScriptOptions {
     /// the next script of the bank; `-` is standard input.
     #[arg(long, requires = "data", conflicts_with = "check")]
     pub(super) abandon: bool,
-    /// With --data: after how many steps it is noted how far a script is
+    /// With --data: after how many steps at least it is noted how far a script is
     #[arg(long, value_name = "STEPS", hide = true, default_value_t = 50_000)]
     pub(super) notes_every: u64,
     #[command(flatten)]
