@@ -13,7 +13,7 @@ use crate::id::Place;
 pub struct Transfer(pub u64);
 
 /// An outgoing channel, by its index among those of its account: looked up once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Outgoing(pub usize);
 
 /// An incoming channel, by its index among those of its account.

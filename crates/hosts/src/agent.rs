@@ -26,8 +26,8 @@ pub struct Setup<'a> {
     pub run: Errands<'a>,
 }
 
-/// Whoever runs errands, and says what is wrong where that fails.
-pub type Errands<'a> = Box<dyn FnMut(&[u8]) -> Result<(), String> + 'a>;
+/// Whoever runs errands, and says what comes of them, or what is wrong.
+pub type Errands<'a> = Box<dyn FnMut(&[u8]) -> Result<Vec<u8>, String> + 'a>;
 
 /// A process of this host.
 struct Running {

@@ -8,7 +8,7 @@ use pipes::{Death, RawEnd, Token};
 use rustc_hash::FxHashMap;
 
 use crate::Error;
-use crate::hosts::{Answers, Task};
+use crate::hosts::{Answers, Ran, Task};
 use crate::link::Link;
 use crate::pump::Pump;
 use crate::wire::{Control, Host, Introduction, Name};
@@ -28,7 +28,7 @@ pub(crate) struct Front<L> {
     names: Vec<String>,
     running: FxHashMap<Name, (Host, Answers)>,
     /// Who waits for an errand, by host, in order.
-    errands: Vec<VecDeque<Sender<Result<(), String>>>>,
+    errands: Vec<VecDeque<Sender<Ran>>>,
 }
 
 impl<L: Link> Front<L> {

@@ -54,7 +54,7 @@ impl Carrying {
 pub(crate) enum Task {
     Say(Host, Control),
     Start(Host, Control, Name, Answers),
-    Errand(Host, Vec<u8>, Sender<Result<(), String>>),
+    Errand(Host, Vec<u8>, Sender<Ran>),
     Source(Stream, Host, RawEnd),
     Sink(Stream, Host, RawEnd),
     /// Everything is over; whether the others are waited for.
@@ -62,6 +62,9 @@ pub(crate) enum Task {
         in_a_hurry: bool,
     },
 }
+
+/// What has come of an errand.
+pub(crate) type Ran = Result<Vec<u8>, String>;
 
 /// Where it is told what becomes of a process.
 pub(crate) struct Answers {
@@ -195,31 +198,45 @@ impl Errand {
         self.names.len().max(1)
     }
 
-    /// Has all other hosts do this, and waits until they have.
+    /// Has all other hosts do this, and waits until they have: what each says of it, in their order.
     ///
     /// # Errors
     ///
     /// One of them cannot.
-    pub fn run(&self, what: &[u8]) -> Result<(), Error> {
-        let Some(carrier) = &self.carrier else {
-            return Ok(());
-        };
-        let asked: Vec<_> = (1..self.hosts())
-            .map(|host| {
-                let (ran, answer) = mpsc::channel();
-                carrier.ask(Task::Errand(host, what.to_vec(), ran));
-                (host, answer)
-            })
-            .collect();
-        for (host, answer) in asked {
-            let host = || self.names[host].clone();
-            let ran = answer.recv_timeout(2 * SILENCE);
-            ran.map_err(|_| Error::Silent(host()))?.map_err(|trouble| {
-                let host = host();
-                Error::Trouble { host, trouble }
-            })?;
+    pub fn run(&self, what: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+        let others = 1..self.hosts();
+        let asked: Vec<_> = others.map(|host| (host, self.ask(host, what))).collect();
+        let asked = asked.into_iter();
+        asked.map(|(host, ran)| self.answer(host, &ran)).collect()
+    }
+
+    /// Has another host do this, and waits until it has: what it says of it.
+    ///
+    /// # Errors
+    ///
+    /// It cannot, or there is no such host.
+    pub fn run_on(&self, host: Host, what: &[u8]) -> Result<Vec<u8>, Error> {
+        if !(1..self.hosts()).contains(&host) {
+            return Err(Error::WrongHost);
         }
-        Ok(())
+        self.answer(host, &self.ask(host, what))
+    }
+
+    fn ask(&self, host: Host, what: &[u8]) -> Receiver<Ran> {
+        let (ran, answer) = mpsc::channel();
+        if let Some(carrier) = &self.carrier {
+            carrier.ask(Task::Errand(host, what.to_vec(), ran));
+        }
+        answer
+    }
+
+    fn answer(&self, host: Host, ran: &Receiver<Ran>) -> Result<Vec<u8>, Error> {
+        let host = || self.names[host].clone();
+        let ran = ran.recv_timeout(2 * SILENCE);
+        ran.map_err(|_| Error::Silent(host()))?.map_err(|trouble| {
+            let host = host();
+            Error::Trouble { host, trouble }
+        })
     }
 }
 

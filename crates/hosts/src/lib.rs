@@ -32,8 +32,8 @@ pub enum Error {
     /// A message of another host is none.
     #[error("another host says what cannot be understood")]
     Garbled,
-    /// An end of a pipe is to be handed to a process of a host where it is not.
-    #[error("an end of a pipe is handed over to a process of another host")]
+    /// What is on one host is wanted on another, as an end of a pipe by a process that is not there.
+    #[error("what is on one host is wanted on another")]
     WrongHost,
     /// More came than was allowed.
     #[error("another host sends more than there is room for")]

@@ -86,8 +86,8 @@ pub enum Control {
     Kill(Name),
     /// Do something that concerns this host only, of which whoever carries frames knows nothing.
     Errand(Vec<u8>),
-    /// It is done, or why not. Errands are answered in order.
-    Ran(Result<(), String>),
+    /// What came of it, or why nothing did. Errands are answered in order.
+    Ran(Result<Vec<u8>, String>),
     /// A process has ended.
     Died(Name, Ended),
     /// Somebody is there.

@@ -75,7 +75,10 @@ fn two_hosts() -> (Hosts, JoinHandle<Result<(), Error>>) {
             introduction: introduction("there"),
             programs,
             held: None,
-            run: Box::new(|_| Ok(())),
+            run: Box::new(|what| match what {
+                b"what nobody can" => Err("nobody can".to_owned()),
+                what => Ok(what.iter().rev().copied().collect()),
+            }),
         };
         serve(|| Ok(there), setup)
     });
@@ -178,6 +181,19 @@ fn an_end_that_nobody_wants_is_closed_where_it_is() {
     agent.join().unwrap().unwrap();
 }
 
+fn what_comes_of_an_errand_is_told() {
+    let (hosts, agent) = two_hosts();
+    let errand = hosts.errand();
+    assert_eq!(errand.run(b"abc").unwrap(), [b"cba"]);
+    assert_eq!(errand.run_on(1, b"de").unwrap(), b"ed");
+    let [trouble, nobody] = [errand.run_on(1, b"what nobody can"), errand.run_on(2, b"")];
+    let is_told = |error: &Error| error.to_string() == "on there (rank 1): nobody can";
+    assert!(trouble.as_ref().is_err_and(is_told), "{trouble:?}");
+    assert!(matches!(nobody, Err(Error::WrongHost)), "{nobody:?}");
+    drop(hosts);
+    agent.join().unwrap().unwrap();
+}
+
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match &arguments[..] {
@@ -186,7 +202,11 @@ fn main() {
         _ => {}
     }
     let _held = Deaths::hold().unwrap();
-    let tests: [(&str, fn()); 3] = [
+    let tests: [(&str, fn()); 4] = [
+        (
+            "what_comes_of_an_errand_is_told",
+            what_comes_of_an_errand_is_told,
+        ),
         (
             "a_process_hears_and_is_heard_and_its_death_is_told",
             a_process_hears_and_is_heard_and_its_death_is_told,

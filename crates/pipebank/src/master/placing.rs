@@ -10,12 +10,16 @@ use super::shared::Stop;
 use bank::id::{NodeId, Place};
 use bank::master::Process;
 
+/// On which of so many hosts a node is: they are dealt out in the order of their creation.
+pub(super) fn host_of(node: Place, hosts: usize) -> Host {
+    node.index() % hosts
+}
+
 impl Cluster<'_> {
-    /// On which host a process is: nodes are dealt out in the order of their creation.
     fn host_of(&self, process: Process) -> Host {
         match process {
             Process::Observer => 0,
-            Process::Node(place) => place.index() % self.hosts.count(),
+            Process::Node(place) => host_of(place, self.hosts.count()),
         }
     }
 

@@ -6,14 +6,17 @@
 use std::env;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
-use hosts::{Hosts, Introduction};
+use hosts::{Errand, Host, Hosts, Introduction};
 use journal::Survives;
 use pipes::Patience;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::cli::{Cli, Sub};
-use super::lasting::Part;
+use super::lasting::{self, DataError, Part};
 use super::shared::{Error, Stop, SystemOptions, inherit_little, status};
 use crate::say::say;
 
@@ -37,6 +40,60 @@ impl Rank {
         let rank = of("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK");
         let rank = rank.or_else(|| of("PMI_SIZE", "PMI_RANK"));
         rank.filter(|rank| rank.of > 1)
+    }
+}
+
+/// What master asks of another host.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Request {
+    /// How much CPU time its processes have taken.
+    CpuTime,
+    /// Something of the journals that it keeps.
+    Data(lasting::Request),
+}
+
+impl From<lasting::Request> for Request {
+    fn from(request: lasting::Request) -> Self {
+        Self::Data(request)
+    }
+}
+
+/// Asks another host.
+pub(super) fn ask<T: DeserializeOwned>(
+    errand: &Errand,
+    host: Host,
+    request: &Request,
+) -> Result<T, hosts::Error> {
+    let answer = errand.run_on(host, &pipes::to_bytes(request)?)?;
+    Ok(pipes::from_bytes(&answer)?)
+}
+
+/// Asks all other hosts.
+pub(super) fn ask_all<T: DeserializeOwned>(
+    errand: &Errand,
+    request: &Request,
+) -> Result<Vec<T>, hosts::Error> {
+    let answers = errand.run(&pipes::to_bytes(request)?)?;
+    let answers = answers.iter().map(|it| Ok(pipes::from_bytes(it)?));
+    answers.collect()
+}
+
+/// How much CPU time the processes of all hosts have taken that have ended, and master and its agents.
+pub(super) fn cpu_time(hosts: &Hosts) -> Result<Duration, hosts::Error> {
+    let elsewhere: Vec<Duration> = ask_all(&hosts.errand(), &Request::CpuTime)?;
+    Ok(pipes::cpu_time()? + elsewhere.iter().sum::<Duration>())
+}
+
+/// Answers what master asks of this host, which may keep journals.
+fn answer(request: &[u8], part: Option<&Part>) -> Result<Vec<u8>, DataError> {
+    let request = pipes::from_bytes(request).map_err(hosts::Error::from)?;
+    match (request, part) {
+        (Request::CpuTime, _) => {
+            let time = pipes::cpu_time().and_then(|time| pipes::to_bytes(&time));
+            Ok(time.map_err(hosts::Error::from)?)
+        }
+        (Request::Data(request), Some(part)) => part.answer(request),
+        (Request::Data(_), None) => Err(hosts::Error::Garbled.into()),
     }
 }
 
@@ -136,10 +193,7 @@ fn serve(
         introduction,
         programs,
         held: part.as_ref().map(Part::held),
-        run: Box::new(|errand| match &part {
-            Some(part) => part.remove(errand).map_err(|error| error.to_string()),
-            None => Ok(()),
-        }),
+        run: Box::new(|request| answer(request, part.as_ref()).map_err(|error| error.to_string())),
     };
     let served = hosts::serve(join, setup);
     if let Some(part) = part {

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal::SIGKILL;
-use testing::{Ended, Folder, Master, master, mesh, signal, until};
+use testing::{Ended, Folder, Master, Pids, master, mesh, signal, until};
 
 /// Everything that is in a bank of three nodes arrives, and is in a snapshot.
 const NEXT: &str = "StartMaster\nReceiveAll\nSend 1 2 5\nBeginSnapshot 3\nReceiveAll\nCollectState\n\
@@ -51,12 +51,11 @@ fn interrupted(folder: &Folder, arguments: &[&str], lines: usize) {
         out.read_line(&mut String::new()).unwrap();
     }
     let pids = fs::read(folder.path("run/pids.json")).unwrap();
-    let pids: serde_json::Value = serde_json::from_slice(&pids).unwrap();
-    for pid in pids["nodes"].as_object().unwrap().values() {
-        let pid = pid.as_u64().unwrap();
-        signal(u32::try_from(pid).unwrap(), SIGKILL);
+    let pids: Pids = serde_json::from_slice(&pids).unwrap();
+    for pid in pids.nodes.into_values().chain([pids.master]) {
+        signal(pid, SIGKILL);
     }
-    run.kill().unwrap();
+    drop(out);
     run.wait().unwrap();
 }
 
@@ -82,7 +81,7 @@ fn what_came_on_standard_input_can_be_given_up_too() {
     first.write(mesh(3, 100) + "Send 1 2 10\nKillNode 3\nBeginSnapshot 1\nSend 2 1 7\nReceive 1\n");
     first.expect_out(&["2 Transfer 7"]);
     let bank = first.path("bank").to_str().unwrap().to_owned();
-    signal(first.pid(), SIGKILL);
+    signal(first.pids().master, SIGKILL);
     first.wait();
     let folder = Folder::new();
     folder.file("next.txt", NEXT.replacen('\n', "\nRestartNode 3\n", 1));
@@ -110,7 +109,7 @@ fn a_script_that_has_ended_its_bank_leaves_none() {
     first.write(mesh(3, 100) + "KillAll\nStartMaster\nKillAll\nnonsense\n");
     first.err();
     let bank = first.path("bank").to_str().unwrap().to_owned();
-    signal(first.pid(), SIGKILL);
+    signal(first.pids().master, SIGKILL);
     first.wait();
     let folder = Folder::new();
     let run = folder.run_with(&["--data", &bank, "--abandon", "-"], &mesh(2, 5));

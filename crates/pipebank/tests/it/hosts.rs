@@ -179,6 +179,22 @@ fn what_nobody_takes_stays_on_its_channel_and_holds_up_no_other() {
     assert!(ended.err.contains(&all), "{ended:#?}");
 }
 
+#[test]
+#[ignore = "scripts/hosts-check runs it"]
+fn the_summary_of_a_load_counts_the_journals_of_all_hosts() {
+    /// What a journal takes at first.
+    const LEAST: u64 = 1 << 19;
+    let place = Folder::new();
+    let load = ["load", "--data", "bank", "--nodes", "3", "--json"];
+    let ended = place.run(&[&load[..], &["--transfers", "3000"]].concat());
+    ended.expect_status(0);
+    let summary: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(summary["hosts"].as_array().unwrap().len(), 3, "{summary}");
+    // Master's, and those of three nodes, of which one is on its host.
+    let most = summary["journal_bytes"]["most"].as_u64().unwrap();
+    assert!(most > 3 * LEAST, "{summary}");
+}
+
 /// Runs a command of the network's, where there is one.
 fn network(link: &str, state: &str) -> bool {
     let Some(net) = std::env::var("PIPEBANK_NET")

@@ -149,8 +149,8 @@ fn complain(run: &mut Run<'_>, ended: &Ended) -> Result<u8, Error> {
 
 /// Writes the summary.
 fn show(run: &mut Run<'_>, mut outcome: Outcome, json: bool) -> Result<u8, Error> {
-    // All children have been waited for, so that their time is known.
-    outcome.cpu = pipes::cpu_time().unwrap_or_default();
+    // All children have been waited for, so that their time is known. A host that is lost says nothing.
+    outcome.cpu = several::cpu_time(&run.cluster.hosts).unwrap_or_default();
     let summary = Summary::new(outcome, std::mem::take(&mut run.snapshots));
     let text = match json {
         true => summary.json()?,

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use bank::id::Place;
 use bank::master::{Image, Kept};
 use bank::script::Known;
-use journal::{Directory, Identity, Journal, Settings, Survives};
+use journal::{Directory, Identity, Journal, Settings};
 use serde::{Deserialize, Serialize};
 
+use super::DataError;
+use super::journals::Journals;
+use super::keeper::{Keeper, Owner, Which};
 use super::shown::StandardOutput;
-use super::{DataError, prefix_of};
-use crate::node::Keeping;
 
 /// Of whom it is not yet known which bank it is.
 const IDENTITY: Identity = Identity { run: 0, writer: 0 };
@@ -122,14 +123,10 @@ impl Diary {
     pub(super) const NAME: &str = "master";
 
     /// Opens what is there; nothing where there is nothing.
-    pub(super) fn open(
-        directory: &'static Directory,
-        survives: Survives,
-        path: &Path,
-    ) -> Result<Option<(Self, Vec<Entry>)>, DataError> {
-        let settings = Settings::new(survives);
-        let Some((journal, past)) = Journal::open(directory, Self::NAME, IDENTITY, settings)?
-        else {
+    pub(super) fn open(here: &Keeper) -> Result<Option<(Self, Vec<Entry>)>, DataError> {
+        let (settings, path) = (Settings::new(here.survives), &here.path);
+        let opened = Journal::open(here.directory, Self::NAME, IDENTITY, settings)?;
+        let Some((journal, past)) = opened else {
             return Ok(None);
         };
         let unreadable = |source| DataError::Unreadable {
@@ -148,10 +145,9 @@ impl Diary {
                 false => entries.push(pipes::from_bytes(record.bytes).map_err(unreadable)?),
             }
         }
-        let path = path.to_owned();
         Ok(about.map(|about| {
             let diary = Self {
-                path,
+                path: path.clone(),
                 about,
                 journal,
             };
@@ -161,18 +157,16 @@ impl Diary {
 
     /// Begins one, with the first script of a bank.
     pub(super) fn begin(
-        directory: &'static Directory,
-        survives: Survives,
-        path: &Path,
+        here: &Keeper,
         (script, hosts): (Script, usize),
         out: &StandardOutput,
     ) -> Result<Self, DataError> {
         let run = RandomState::new().hash_one(std::process::id());
         let about = About::of((run, hosts), script, out, None);
-        let path = path.to_owned();
+        let path = here.path.clone();
         let image = bytes(&about, &path)?;
-        let settings = Settings::new(survives);
-        let journal = Journal::create(directory, Self::NAME, IDENTITY, settings, &image)?;
+        let settings = Settings::new(here.survives);
+        let journal = Journal::create(here.directory, Self::NAME, IDENTITY, settings, &image)?;
         Ok(Self {
             path,
             about,
@@ -279,27 +273,15 @@ impl Diary {
         self.about.is_load
     }
 
-    /// The directory.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Which system the first of the script is.
     pub(super) fn first_round(&self) -> u64 {
         self.bank().map_or(1, |bank| bank.round)
     }
 
-    /// Where a node of a system keeps its journal.
-    pub(super) fn keeping(&self, round: u64, place: Place, survives: Survives) -> Keeping {
-        Keeping {
-            journal: format!("{}{}", prefix_of(round), place.index()),
-            identity: Identity {
-                run: self.about.run,
-                writer: place.index() as u64,
-            },
-            survives,
-            answered: None,
-        }
+    /// Whose the journal of a node of a system is.
+    pub(super) fn owner(&self, round: u64, place: Place) -> Owner {
+        let run = self.about.run;
+        Owner { run, round, place }
     }
 
     /// On how many hosts the bank is.
@@ -326,20 +308,17 @@ impl Diary {
     pub(super) fn is_called(name: &str) -> bool {
         name == Self::NAME
     }
+}
 
-    /// Removes every journal, and this last.
-    pub(super) fn remove_all(
-        &mut self,
-        directory: &'static Directory,
-        survives: Survives,
-    ) -> Result<(), DataError> {
-        for name in journal::journals(directory)? {
-            if name != Self::NAME {
-                journal::remove(&directory, &name, survives)?;
-            }
-        }
-        Ok(journal::remove(&directory, Self::NAME, survives)?)
-    }
+/// Removes every journal, and master's last.
+pub(super) fn remove_all(journals: &Journals) -> Result<(), DataError> {
+    journals.remove(Which::All)?;
+    let here = &journals.here;
+    Ok(journal::remove(
+        &here.directory,
+        Diary::NAME,
+        here.survives,
+    )?)
 }
 
 fn bytes<T: Serialize>(value: &T, path: &Path) -> Result<Vec<u8>, DataError> {

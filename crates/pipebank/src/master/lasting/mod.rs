@@ -6,20 +6,20 @@
 //!
 //! * `lasting/diary.rs`: master's journal;
 //! * `lasting/abandon.rs`: a script that is given up;
-//! * `lasting/elsewhere.rs`: what other hosts keep of the bank;
+//! * `lasting/journals.rs`, `lasting/keeper.rs`: the journals of the nodes of all hosts, and of one;
 //! * `lasting/shown.rs`: what standard output holds of a run that was interrupted;
 //! * `lasting/processes.rs`: processes that are started again.
 
 mod abandon;
 mod diary;
-mod elsewhere;
+mod journals;
+mod keeper;
 mod processes;
 mod shown;
 
 use std::ffi::OsString;
 use std::fs::{self, DirEntry};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -31,11 +31,13 @@ use hosts::Errand;
 use journal::{Directory, Survives};
 
 use self::diary::{Bank, Diary, Entry};
-use self::elsewhere::{Elsewhere, Which};
+use self::journals::Journals;
+use self::keeper::{Keeper, Which};
 use crate::node::NodeError;
 
 pub(super) use self::diary::{Position, Script};
-pub(super) use self::elsewhere::Part;
+pub(super) use self::journals::Part;
+pub(super) use self::keeper::Request;
 pub(super) use self::shown::{Shown, StandardOutput};
 
 /// How long it may take until the processes of a master that was killed have followed it.
@@ -79,8 +81,6 @@ pub(crate) enum DataError {
         was: usize,
         are: usize,
     },
-    #[error("--abandon knows only this host, and the bank is on several")]
-    AbandonOfSeveral,
     #[error("{0}")]
     Hosts(#[from] hosts::Error),
     #[error("{} holds the bank of a script, which a load would not leave as it is", .path.display())]
@@ -97,10 +97,7 @@ pub(crate) enum DataError {
 /// Where a bank that lasts lives.
 #[derive(Debug)]
 pub(super) struct DataDir {
-    path: PathBuf,
-    directory: &'static Directory,
-    survives: Survives,
-    elsewhere: Elsewhere,
+    journals: Journals,
     diary: Diary,
     past: Past,
     /// Which system of the script this is.
@@ -125,10 +122,7 @@ pub(super) struct Past {
 /// A directory that is locked and was read, before it is known for which script.
 #[derive(Debug)]
 pub(super) struct Opened {
-    path: PathBuf,
-    directory: &'static Directory,
-    survives: Survives,
-    elsewhere: Elsewhere,
+    journals: Journals,
     there: Option<(Diary, Vec<Entry>)>,
 }
 
@@ -139,36 +133,40 @@ impl Opened {
         survives: Survives,
         elsewhere: Errand,
     ) -> Result<Self, DataError> {
-        let elsewhere = Elsewhere(elsewhere);
         let directory: &'static Directory = Box::leak(Box::new(lock(path, FOLLOWING)?));
-        let mut there = Diary::open(directory, survives, path)?;
+        let here = Keeper {
+            path: path.to_owned(),
+            directory,
+            survives,
+        };
+        let mut there = Diary::open(&here)?;
+        let journals = Journals { here, elsewhere };
         // Everything was being removed when it was left.
         let is_gone =
             |(_, entries): &mut (Diary, Vec<Entry>)| matches!(entries.last(), Some(Entry::Gone));
-        if let Some((mut diary, _)) = there.take_if(is_gone) {
-            elsewhere.remove(&Which::All)?;
-            diary.remove_all(directory, survives)?;
+        if there.take_if(is_gone).is_some() {
+            diary::remove_all(&journals)?;
         }
         let path = path.to_owned();
         if let Some((diary, _)) = &there {
-            let (was, are) = (diary.hosts(), elsewhere.0.hosts());
+            let (was, are) = (diary.hosts(), journals.elsewhere.hosts());
             if was != are {
                 return Err(DataError::OtherHosts { path, was, are });
             }
         }
         let is_given_up = |entries: &[Entry]| matches!(entries.last(), Some(Entry::GivenUp));
         if let Some((diary, entries)) = there.take_if(|(_, entries)| is_given_up(entries)) {
-            there = abandon::leave_a_bank(directory, survives, (diary, entries))?;
+            there = abandon::leave_a_bank(&journals, (diary, entries))?;
         }
         if there.is_none() {
-            let journals = journal::journals(directory)?;
-            if !journals.iter().all(|name| Diary::is_called(name)) {
+            let names = journal::journals(directory)?;
+            if !names.iter().all(|name| Diary::is_called(name)) {
                 return Err(DataError::Headless { path });
             }
             // Of a master that was killed before it had begun.
             journal::remove(&directory, Diary::NAME, survives)?;
             let is_other = |entry: &io::Result<DirEntry>| {
-                let is_of_a_host = |entry: &DirEntry| elsewhere.is_of_a_host(&entry.file_name());
+                let is_of_a_host = |entry: &DirEntry| journals.is_of_a_host(&entry.file_name());
                 !entry.as_ref().is_ok_and(is_of_a_host)
             };
             let found =
@@ -187,23 +185,14 @@ impl Opened {
                 Err(source) => return Err(DataError::Unusable { path, source }),
             }
         }
-        Ok(Self {
-            path,
-            directory,
-            survives,
-            elsewhere,
-            there,
-        })
+        Ok(Self { journals, there })
     }
 
     /// Gives the script up that was interrupted, and keeps the bank as it is: how the script is called, and
     /// whether there is a bank. `None` where none was interrupted.
     pub(super) fn abandon(&mut self) -> Result<Option<(String, bool)>, DataError> {
-        if self.elsewhere.0.hosts() > 1 {
-            return Err(DataError::AbandonOfSeveral);
-        }
         if { self.there.as_ref() }.is_some_and(|(diary, _)| diary.is_load()) {
-            let path = self.path.clone();
+            let path = self.journals.here.path.clone();
             return Err(DataError::OfLoad { path });
         }
         let Some((mut diary, entries)) = self.there.take_if(|(_, it)| is_interrupted(it)) else {
@@ -211,7 +200,7 @@ impl Opened {
         };
         diary.write(&Entry::GivenUp)?;
         let script = diary.script();
-        self.there = abandon::leave_a_bank(self.directory, self.survives, (diary, entries))?;
+        self.there = abandon::leave_a_bank(&self.journals, (diary, entries))?;
         Ok(Some((script, self.there.is_some())))
     }
 
@@ -239,25 +228,18 @@ impl Opened {
         script: Script,
         out: &StandardOutput,
     ) -> Result<DataDir, DataError> {
-        let Self {
-            path,
-            directory,
-            survives,
-            elsewhere,
-            there,
-        } = self;
+        let Self { journals, there } = self;
         let mut past = Past::default();
         let diary = match there {
             None => {
-                let hosts = elsewhere.0.hosts();
-                Diary::begin(directory, survives, &path, (script, hosts), out)?
+                let hosts = journals.elsewhere.hosts();
+                Diary::begin(&journals.here, (script, hosts), out)?
             }
             Some((mut diary, mut entries)) => {
                 if let Some(Entry::Finished(bank)) =
                     entries.pop_if(|it| matches!(it, Entry::Finished(_)))
                 {
-                    elsewhere.remove(&Which::AllBut(bank.round))?;
-                    keep_only(directory, bank.round, survives)?;
+                    journals.remove(Which::AllBut(bank.round))?;
                     diary.go_on(script, out, bank)?;
                 } else {
                     diary.is_for(&script)?;
@@ -270,8 +252,7 @@ impl Opened {
                             Entry::Kept(kept) => {
                                 if kept == Kept::Ended {
                                     if !diary.opens(round) {
-                                        elsewhere.remove(&Which::Round(round))?;
-                                        remove_round(directory, round, survives)?;
+                                        journals.remove(Which::Round(round))?;
                                     }
                                     round += 1;
                                 }
@@ -299,10 +280,7 @@ impl Opened {
         // The first system of the script is the one that is opened.
         let round = diary.first_round() - 1;
         Ok(DataDir {
-            path,
-            directory,
-            survives,
-            elsewhere,
+            journals,
             diary,
             past,
             round,
@@ -327,7 +305,7 @@ impl DataDir {
     }
 
     pub(super) fn held(&self) -> &pipes::Directory {
-        self.directory.held()
+        self.journals.here.directory.held()
     }
 
     /// Another system begins.
@@ -337,13 +315,15 @@ impl DataDir {
 
     /// What a node is told of where it keeps its journal.
     pub(super) fn arguments(&self, place: Place, answered: Option<u64>) -> Vec<String> {
-        let keeping = self.diary.keeping(self.round, place, self.survives);
+        let survives = self.journals.here.survives;
+        let owner = self.diary.owner(self.round, place);
+        let keeping = owner.keeping(survives, answered);
         let mut arguments = vec![
             format!("--journal={}", keeping.journal),
             format!("--run={}", keeping.identity.run),
             format!("--writer={}", keeping.identity.writer),
         ];
-        if self.survives == Survives::Failure {
+        if survives == Survives::Failure {
             arguments.push("--sync".to_owned());
         }
         arguments.extend(answered.map(|answered| format!("--answered={answered}")));
@@ -351,25 +331,20 @@ impl DataDir {
     }
 
     /// How much the journals take on the disk, with the room that they have ahead, as far as can be seen.
-    pub(super) fn bytes(&self) -> u64 {
-        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
-        let blocks = entries
-            .flat_map(|entry| entry.metadata())
-            .map(|it| it.blocks());
-        blocks.sum::<u64>() * 512
+    pub(super) fn bytes(&self) -> Result<u64, DataError> {
+        self.journals.bytes()
     }
 
     /// Nothing is in flight: from here on the script goes on, whatever happens. Returns how many bytes that
     /// takes.
     pub(super) fn note(&mut self, image: Image, position: Position) -> Result<u64, DataError> {
-        if self.survives == Survives::Failure {
+        if self.journals.here.survives == Survives::Failure {
             // What is before is never shown again.
             shown::sync().map_err(DataError::OutputNotSynced)?;
         }
         let round = self.round;
         let bytes = self.diary.note(Bank { image, round }, position)?;
-        self.elsewhere.remove(&Which::AllBut(round))?;
-        keep_only(self.directory, round, self.survives)?;
+        self.journals.remove(Which::AllBut(round))?;
         Ok(bytes)
     }
 
@@ -393,10 +368,7 @@ impl DataDir {
         self.round = self.round.max(self.opened());
         match self.diary.opens(self.round) {
             true => Ok(()),
-            false => {
-                self.elsewhere.remove(&Which::Round(self.round))?;
-                remove_round(self.directory, self.round, self.survives)
-            }
+            false => self.journals.remove(Which::Round(self.round)),
         }
     }
 
@@ -412,13 +384,11 @@ impl DataDir {
                 // Perhaps this script has not even opened it.
                 let round = self.round.max(self.opened());
                 self.diary.write(&Entry::Finished(Bank { image, round }))?;
-                self.elsewhere.remove(&Which::AllBut(round))?;
-                keep_only(self.directory, round, self.survives)
+                self.journals.remove(Which::AllBut(round))
             }
             None => {
                 self.diary.write(&Entry::Gone)?;
-                self.elsewhere.remove(&Which::All)?;
-                self.diary.remove_all(self.directory, self.survives)
+                diary::remove_all(&self.journals)
             }
         }
     }
@@ -427,36 +397,6 @@ impl DataDir {
 /// Whether the script is not over, and so is to go on.
 fn is_interrupted(entries: &[Entry]) -> bool {
     !matches!(entries.last(), Some(Entry::Finished(_)))
-}
-
-/// Removes the journals of the nodes of a system.
-fn remove_round(directory: &Directory, round: u64, survives: Survives) -> Result<(), DataError> {
-    let prefix = prefix_of(round);
-    remove_those(directory, |name| name.starts_with(&prefix), survives)
-}
-
-/// Removes the journals of the nodes of all other systems.
-fn keep_only(directory: &Directory, round: u64, survives: Survives) -> Result<(), DataError> {
-    let prefix = prefix_of(round);
-    let is_another = |name: &str| !name.starts_with(&prefix) && !Diary::is_called(name);
-    remove_those(directory, is_another, survives)
-}
-
-fn prefix_of(round: u64) -> String {
-    format!("{round}-node-")
-}
-
-fn remove_those(
-    directory: &Directory,
-    which: impl Fn(&str) -> bool,
-    survives: Survives,
-) -> Result<(), DataError> {
-    for name in journal::journals(directory)? {
-        if which(&name) {
-            journal::remove(&directory, &name, survives)?;
-        }
-    }
-    Ok(())
 }
 
 /// Locks the directory. The processes of a master that was killed hold it for a moment longer.

@@ -185,15 +185,16 @@ impl<'p> Run<'p> {
         })
     }
 
-    fn measure_journals(&mut self) {
+    fn measure_journals(&mut self) -> Result<(), Error> {
         if let Some(data) = &self.cluster.data {
-            self.journals.take(data.bytes());
+            self.journals.take(data.bytes().map_err(Stop::from)?);
         }
+        Ok(())
     }
 
     /// The final audit: nothing is in transit, so the balances are all there is.
     fn balance_the_books(&mut self) -> Result<(), Error> {
-        self.measure_journals();
+        self.measure_journals()?;
         let load = self.load.as_ref();
         let balances = load.and_then(Load::balances).unwrap_or(0);
         let (received, sent) = load.map_or((0, 0), |load| (load.received(), load.sent()));
@@ -393,7 +394,7 @@ impl<'p> Run<'p> {
                     return Err(Stop::Internal(what).into());
                 };
                 self.snapshots.add(nanoseconds, money, transfers);
-                self.measure_journals();
+                self.measure_journals()?;
             }
             Answer::Unsound { snapshot, reason } => {
                 return Err(Error::Unsound { snapshot, reason });

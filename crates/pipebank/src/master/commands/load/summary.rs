@@ -71,7 +71,6 @@ pub(super) struct Summary {
     latency_ms: Latency,
     in_transit: InTransit,
     total: u64,
-    /// On the first host.
     cpu_seconds: f64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     hosts: Vec<String>,
@@ -243,11 +242,12 @@ impl Summary {
             let bytes = format!("at most {most:.1} MiB on the disk, {end:.1} MiB at the end");
             rows.push(("journals", bytes));
         }
-        let where_it_is = match &self.hosts[..] {
-            [] => String::new(),
-            [first, ..] => format!(" on {first}"),
+        let on_all = if self.hosts.is_empty() {
+            ""
+        } else {
+            " on all hosts"
         };
-        rows.push(("CPU", format!("{:.2} s{where_it_is}", self.cpu_seconds)));
+        rows.push(("CPU", format!("{:.2} s{on_all}", self.cpu_seconds)));
         if !self.hosts.is_empty() {
             rows.push(("hosts", self.hosts.join(", ")));
         }
