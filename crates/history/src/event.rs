@@ -29,7 +29,7 @@ impl fmt::Display for SnapshotId {
 }
 
 /// The FIFO channel from one process to another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Channel {
     /// Who sends on it.
     pub from: ProcessId,

@@ -19,13 +19,15 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{Amount, Channel, Event, ProcessId, SnapshotId, What};
 use crate::system::Content;
 use crate::text::Text;
 
 /// The system that started last, after the events so far. It grows with the processes, the channels
 /// in use, and what is in transit; not with the events.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Replay {
     events: u64,
     has_ended: bool,
@@ -34,7 +36,7 @@ pub struct Replay {
 }
 
 /// A process.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ProcessNow {
     /// What people call it, if not by its number.
     pub name: Option<Text>,
@@ -50,7 +52,7 @@ pub struct ProcessNow {
 }
 
 /// A channel.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ChannelNow {
     /// What was sent: the next message has the number after `sent.messages`.
     pub sent: Passed,
@@ -61,7 +63,7 @@ pub struct ChannelNow {
 }
 
 /// The messages that have passed an end of a channel; no markers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Passed {
     /// How many.
     pub messages: u64,
@@ -70,7 +72,7 @@ pub struct Passed {
 }
 
 /// A message or marker that was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InTransit {
     /// What it is.
     pub content: Content,

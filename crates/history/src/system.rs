@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Mismatch};
 use crate::event::{Amount, Channel, Event, ProcessId, SnapshotId, What};
 use crate::replay::{Passed, Replay};
@@ -39,7 +41,7 @@ pub struct Death {
 }
 
 /// What a channel carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Content {
     /// A message.
     Amount(Amount),

@@ -55,7 +55,8 @@ pub use placement::{Yielder, give_way, share_a_place_among, stay_on_cpu, stay_on
 pub use poller::{Poller, Token};
 pub use raw::{Moved, RawEnd};
 pub use stream::{
-    Input, Read, Terminal, has_room, open_to_read, open_to_write, read_patiently, write_patiently,
+    Input, Read, Terminal, has_room, open_again_to_read, open_to_read, open_to_write,
+    read_patiently, write_patiently,
 };
 pub use wait_set::{WaitSet, Waited};
 

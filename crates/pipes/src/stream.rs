@@ -207,6 +207,15 @@ pub fn open_to_read(path: &Path) -> io::Result<File> {
     File::options().read(true).custom_flags(flags).open(path)
 }
 
+/// Opens an open file once more, to be read from its beginning, however it was opened.
+///
+/// # Errors
+///
+/// It cannot be opened.
+pub fn open_again_to_read(file: impl AsFd) -> io::Result<File> {
+    File::open(format!("/proc/self/fd/{}", file.as_fd().as_raw_fd()))
+}
+
 /// Opens a file to be written to, as `options` say. A FIFO that nobody reads is waited for, as long
 /// as `patience` lasts: `None` where it ran out.
 ///

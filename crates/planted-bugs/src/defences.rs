@@ -43,7 +43,7 @@ pub(crate) struct Defence {
 /// Tests of one program: the target, and what their names begin with.
 type Tests = (&'static str, &'static str);
 
-const PROPERTY_TESTS: [Tests; 9] = [
+const PROPERTY_TESTS: [Tests; 10] = [
     ("snapshot/it", "schedules::"),
     ("pipes/it", "ends::"),
     ("pipes/it", "interleavings::"),
@@ -52,6 +52,7 @@ const PROPERTY_TESTS: [Tests; 9] = [
     ("journal/it", "failure::"),
     ("pipebank/it", "against_model::"),
     ("pipebank/it", "segments::"),
+    ("pipebank/it", "lasting_history::"),
     ("hosts/between", ""),
 ];
 

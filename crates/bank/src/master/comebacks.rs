@@ -12,8 +12,11 @@
 //! taken on its way to him. What he had sent was read ahead before, but if who has read it dies too, the
 //! process of the dead node is started, to send it again; for the script it is dead all the same.
 
+mod earlier;
+
 use std::collections::{BTreeMap, VecDeque};
 
+pub(super) use self::earlier::Earlier;
 use super::effect::Notice;
 use super::issue::{Issue, Stage};
 use super::{Broken, Effect, Failure, Fate, Kept, Master, Process, Said, Step};
@@ -48,6 +51,8 @@ pub(super) struct Comebacks {
     /// Who has come back, and has lost what he had read ahead, while a node is being killed.
     bereft: Vec<Place>,
     observer: Observer,
+    /// How many processes each node has had before, of the bank that is opened.
+    earlier: Vec<u64>,
 }
 
 /// The observer's process.
@@ -171,14 +176,14 @@ impl Master {
 
     /// Has a process started again, which died like that, or whose bank is opened.
     pub(super) fn restart(&mut self, process: Process, fate: Option<&Fate>, tries: u32) {
-        let (answered, account) = match process {
+        let (answered, account, before) = match process {
             Process::Node(node) => {
                 let answered = self.answered(node);
                 let it = &mut self.bank.nodes[node];
                 it.be_started();
-                (answered, (it.id, it.deposit))
+                (answered, (it.id, it.deposit), it.incarnation())
             }
-            Process::Observer => (0, (NodeId(0), 0)),
+            Process::Observer => (0, (NodeId(0), 0), self.comebacks.observer.incarnation + 1),
         };
         self.effects.push(match fate {
             Some(fate) if fate.is_internal() || tries > TRIES => {
@@ -188,6 +193,8 @@ impl Master {
                 process,
                 answered,
                 account,
+                // Where a bank is opened, nobody has died.
+                incarnation: before + u64::from(fate.is_some()),
                 tries,
             },
         });

@@ -75,6 +75,8 @@ pub enum Effect {
         answered: u64,
         /// What a node is called, and what was in its account at first.
         account: (NodeId, u64),
+        /// Which process of it this is, from 1.
+        incarnation: u64,
         /// How often it was started since it last said anything, with this time: the more, the longer the
         /// pause before.
         tries: u32,

@@ -15,6 +15,8 @@ use history::{
     Channel, ChannelState, Passed, ProcessId, ProcessState, Replay, SnapshotId, Tally, What,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::{Effect, Fate, Image};
 use crate::audit::GlobalSnapshot;
 use crate::id::{NodeId, Place};
@@ -30,7 +32,7 @@ const ENTRY: usize = 4;
 type Out = Vec<Effect>;
 
 /// Makes the history.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Events {
     replay: Replay,
     /// The channels that were opened, in a sparse system.
@@ -59,8 +61,11 @@ impl Events {
 
     /// A bank is opened that an earlier script has left, with no snapshot in progress. Who is there is created
     /// with what they have and what of theirs is on its way, which is sent at once: so the history begins
-    /// with what there is, and nothing before.
+    /// with what there is, and nothing before. One that [goes on](super::HistorySoFar) has begun.
     pub(super) fn opened(&mut self, line: u64, image: &Image, out: &mut Out) {
+        if self.replay.is_running() {
+            return;
+        }
         self.started(line, image.sparse, out);
         let id = |place: Place| image.nodes[place.index()].id;
         let is_there = |place: Place| image.nodes[place.index()].never_created.is_none();

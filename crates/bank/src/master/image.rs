@@ -178,6 +178,9 @@ impl Master {
     pub(super) fn open_bank(&mut self, statement: &Statement, image: Image) {
         self.log(|events, out| events.opened(statement.line, &image, out));
         self.bank = image.bank(statement);
+        for (index, earlier) in self.comebacks.take_earlier().into_iter().enumerate() {
+            self.bank.nodes[Place::at(index)].count_from(earlier);
+        }
         for node in self.bank.nodes.living().collect::<Vec<_>>() {
             self.restart(Process::Node(node), None, 0);
         }

@@ -74,7 +74,7 @@ pub use self::failure::{Failure, Fate, NotStarted, Waiting, WaitingNode};
 pub use self::image::Image;
 pub use self::kept::Kept;
 pub use self::load::{Load, Part, Plan};
-pub use self::moment::Moment;
+pub use self::moment::{HistorySoFar, Moment};
 
 /// What a master has to know from the beginning.
 #[derive(Clone, Copy, Debug)]

@@ -5,6 +5,10 @@
 //! drawn, and what it was still to recall. Everything else that a run has at such a moment belongs to whoever
 //! drives it: which statements are left, and what was shown.
 
+use serde::{Deserialize, Serialize};
+
+use super::comebacks::Earlier;
+use super::events::Events;
 use super::{Draw, Effect, Image, Kept, Master};
 use crate::id::Place;
 use crate::messages::{FRAMES, Instruction};
@@ -19,6 +23,15 @@ pub struct Moment {
     pub draws: u64,
     /// What an earlier run of the script has kept, and this one has not come to.
     pub ahead: Vec<Kept>,
+    /// The history until then, where one is wanted.
+    pub history: Option<HistorySoFar>,
+}
+
+/// What of a history it takes to go on with it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HistorySoFar {
+    events: Box<Events>,
+    earlier: Earlier,
 }
 
 impl Master {
@@ -41,6 +54,10 @@ impl Master {
             image: self.image()?,
             draws: self.draw.draws(),
             ahead: self.recalled.outcomes.iter().cloned().collect(),
+            history: self.events.clone().map(|events| HistorySoFar {
+                events,
+                earlier: self.earlier(),
+            }),
         })
     }
 
@@ -66,9 +83,24 @@ impl Master {
 
     /// The script goes on at a moment: with this bank, and after so many draws. Whatever was kept since is to
     /// be [recalled](Self::recall), with what was ahead. Returns what is to be executed first.
+    ///
+    /// Where a history is wanted, it goes on behind this one; without it, one begins with the bank as for
+    /// [`reopen`](Self::reopen).
     #[must_use = "the bank is to be opened"]
-    pub fn go_on_from(&mut self, image: Image, draws: u64) -> Statement {
-        self.reopen(image);
+    pub fn go_on_from(
+        &mut self,
+        image: Image,
+        draws: u64,
+        history: Option<HistorySoFar>,
+    ) -> Statement {
+        match history.filter(|_| self.setup.history) {
+            None => self.reopen(image),
+            Some(history) => {
+                self.events = Some(history.events);
+                self.comebacks.count_from(history.earlier);
+                self.image = Some(Box::new(image));
+            }
+        }
         self.draw = Draw::after(self.setup.seed, draws);
         Statement {
             line: 0,

@@ -241,6 +241,11 @@ impl Node {
         self.process.earlier + 1
     }
 
+    /// It has had so many processes before this one.
+    pub(super) fn count_from(&mut self, earlier: u64) {
+        self.process.earlier = earlier;
+    }
+
     /// Its process has died: how often in a row it has done that before it had said anything, with the
     /// last time that it had.
     pub(super) fn fall(&mut self, fate: Fate, has_spoken: bool) -> u32 {

@@ -38,7 +38,7 @@ pub(super) fn token_of(place: Place) -> Token {
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) id: NodeId,
-    /// How many processes it has had, with this one.
+    /// Which process of it this is, from 1.
     pub(super) incarnation: u64,
     pub(super) process: Incarnation<Instruction, Reply>,
 }

@@ -72,6 +72,8 @@ pub(super) struct Session<'p> {
     moments: Moments,
     /// From which line on results are shown that may have been shown before.
     from_line: Option<u64>,
+    /// The history begins where the script goes on.
+    history_is_cut: bool,
     /// The history, where somebody wants it.
     pub(super) chronicle: Option<Chronicle>,
     /// A command failed, or a process died.
@@ -107,7 +109,9 @@ impl<'p> Session<'p> {
         let mut opens = None;
         match past.bank {
             Some(image) if position.statements > 0 => {
-                opens = Some(master.go_on_from(image, position.draws));
+                let history = position.history.map(|(_, history)| history);
+                let history = history.filter(|_| chronicle.as_ref().is_some_and(|it| it.goes_on));
+                opens = Some(master.go_on_from(image, position.draws, history));
             }
             Some(image) => master.reopen(image),
             None => {}
@@ -115,11 +119,15 @@ impl<'p> Session<'p> {
         if let Some(outcomes) = past.outcomes {
             master.recall(outcomes);
         }
-        let are_wanted = cluster.data.is_some() && (chronicle.is_none() || !settings.is_file);
+        let is_cut = |it: &Chronicle| position.statements > 0 && !it.goes_on;
+        let history_is_cut = chronicle.as_ref().is_some_and(is_cut);
+        let can_go_on = chronicle.as_ref().is_none_or(Chronicle::can_go_on);
+        let are_wanted = cluster.data.is_some() && (can_go_on || !settings.is_file);
         let every = are_wanted.then_some(settings.notes_every);
         Ok(Self {
             moments: Moments::new((position.statements, opens), every),
             from_line: past.from_line,
+            history_is_cut,
             patience: cluster.patience,
             master,
             effects: Vec::new(),
@@ -298,15 +306,21 @@ impl<'p> Session<'p> {
         self.cluster.data.is_some()
     }
 
-    /// Where a script that was interrupted is taken up, and standard output is not the file that it was,
-    /// says from which line on results are shown.
+    /// Where a script that was interrupted is taken up, and standard output or the history is not the file that
+    /// it was, says where they begin.
     pub(super) fn tell_of_interruption(&mut self) -> Result<(), Stop> {
-        match self.from_line {
-            None => Ok(()),
-            Some(line) => self.tell(&format!(
+        if let Some(line) = self.from_line {
+            self.tell(&format!(
                 "master: the script was interrupted, and goes on; results are shown from their line {line} on, \
                  and the last of those before may be among them"
-            )),
+            ))?;
+        }
+        match self.history_is_cut {
+            false => Ok(()),
+            true => self.tell(
+                "master: the script was interrupted, and goes on; its history begins there, since what came \
+                 before is not in its file",
+            ),
         }
     }
 

@@ -110,19 +110,6 @@ fn observer_and_everybody_at_once_may_die_with_a_snapshot_in_progress() {
 }
 
 #[test]
-fn the_history_of_deaths_and_restarts_is_valid() {
-    let folder = Folder::new();
-    let script = fs::read(testing::root("testdata/lasting.txt")).unwrap();
-    folder.file("s.txt", script);
-    let run = folder.run(&["--data", "bank", "--history", "run.jsonl", "s.txt"]);
-    run.expect_status(1);
-    let verdict = folder.run(&["verify", "run.jsonl"]);
-    verdict.expect_status(0);
-    let history = fs::read_to_string(folder.path("run.jsonl")).unwrap();
-    assert!(history.contains(r#""event":"restarted""#), "{history}");
-}
-
-#[test]
 fn a_bank_is_kept_until_kill_all_and_is_for_us_alone() {
     let folder = Folder::new();
     folder.file("kept.txt", "StartMaster\nCreateNode 1 5\n");
@@ -532,39 +519,4 @@ fn a_script_gets_on_however_soon_everybody_is_killed() {
     let goes_on = format!("results are shown from their line {line} on");
     assert!(told.contains(&goes_on), "{told}");
     assert!(!told.contains("starts node"), "it has begun anew: {told}");
-}
-
-/// The history of a second script, which opens the bank that the first has left: it is valid, with one
-/// snapshot.
-#[track_caller]
-fn history_of_the_second(first: &str, second: &str) -> String {
-    let place = Folder::new();
-    place.file("first.txt", first);
-    place.file("second.txt", second);
-    place.run(&["--data", "bank", "first.txt"]).expect_status(0);
-    let arguments = ["--data", "bank", "--history", "h.jsonl", "second.txt"];
-    place.run(&arguments).expect_status(0);
-    let judged = place.run(&["verify", "h.jsonl"]);
-    judged.expect_status(0);
-    assert!(judged.out.contains("1 snapshot valid"), "{judged:#?}");
-    fs::read_to_string(place.path("h.jsonl")).unwrap()
-}
-
-#[test]
-fn the_history_of_a_script_that_opens_a_bank_begins_with_that_bank() {
-    let left = "StartMaster\nCreateNode 1 10\nCreateNode 2 10\nSend 1 2 3\n";
-    let opens = "StartMaster\nReceive 2\nBeginSnapshot 1\nReceiveAll\nCollectState\nKillAll\n";
-    let history = history_of_the_second(left, opens);
-    assert!(history.contains("\"amount\":10"), "{history}");
-}
-
-/// A channel that was put off, since one of its ends was dead, opens when he is back, and not before.
-#[test]
-fn a_channel_that_waits_for_the_dead_opens_once_in_the_history_of_the_next_script_too() {
-    let left = "StartMaster sparse\nCreateNode 1 10\nCreateNode 2 10\nConnect 2 1\n\
-                KillNode 2\nConnect 1 2\n";
-    let opens = "StartMaster\nRestartNode 2\nSend 1 2 3\nBeginSnapshot 1\nReceiveAll\n\
-                 CollectState\nKillAll\n";
-    let history = history_of_the_second(left, opens);
-    assert_eq!(history.matches("\"connect\"").count(), 2, "{history}");
 }

@@ -20,6 +20,7 @@ mod hosts;
 mod import;
 mod judge;
 mod lasting;
+mod lasting_history;
 mod load;
 mod losses;
 mod outputs;

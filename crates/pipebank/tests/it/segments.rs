@@ -91,12 +91,14 @@ fn is_sound(bank: &Folder, options: &[&str]) {
 
 #[test]
 fn journals_of_scripts_do_not_grow_for_ever() {
-    let folder = Folder::new();
-    folder.file("long.txt", long_script());
-    let long = ["--data", "bank", "--notes-every", "1000", "long.txt"];
-    folder.run(&long).expect_status(0);
-    are_short(&folder);
-    is_sound(&folder, &[]);
+    for history in [&[][..], &["--history", "h"]] {
+        let folder = Folder::new();
+        folder.file("long.txt", long_script());
+        let long = ["--data", "bank", "--notes-every", "1000", "long.txt"];
+        folder.run(&[&long, history].concat()).expect_status(0);
+        are_short(&folder);
+        is_sound(&folder, &[]);
+    }
 }
 
 #[test]

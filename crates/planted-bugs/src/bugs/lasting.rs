@@ -312,4 +312,19 @@ pub(super) const LASTING: &[Bug] = &[
         before: "put_off: { bank.put_off.iter() }",
         after: "put_off: { bank.put_off.iter().take(0) }",
     },
+    // A history that goes on.
+    Bug {
+        name: "restarts-counted-anew",
+        breaks: "a history that goes on counts those who are started again from 1",
+        file: "crates/bank/src/master/moment.rs",
+        before: "self.comebacks.count_from(history.earlier);",
+        after: "let _ = history.earlier;",
+    },
+    Bug {
+        name: "history-behind-another",
+        breaks: "a history goes on in any file that is long enough",
+        file: "crates/pipebank/src/master/chronicle/file.rs",
+        before: "digest: digest.clone().finish_128(),",
+        after: "digest: mark.digest,",
+    },
 ];

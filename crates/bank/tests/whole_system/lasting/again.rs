@@ -59,13 +59,13 @@ impl World {
         self.lines.clear();
         self.observer = None;
         self.network = Network::new(self.disorder.network);
-        self.history.clear();
         (self.finished, self.is_master_dead) = (false, false);
         (self.is_open, self.round) = (false, self.first_round() - 1);
         self.executed = 0;
         let mut master = master(self.seed, self.disorder);
-        match &self.noted {
+        match &mut self.noted {
             None => {
+                self.history.clear();
                 self.stdout.clear();
                 self.failures.clear();
                 self.statements = self.script.clone().into();
@@ -77,7 +77,14 @@ impl World {
                 self.stdout.clone_from(&noted.stdout);
                 self.failures.clone_from(&noted.failures);
                 self.statements.clone_from(&noted.statements);
-                let opens = master.go_on_from(noted.image.clone(), noted.draws);
+                if self.draw.pick(4) == 0 {
+                    // Somebody has removed its file.
+                    noted.history = None;
+                    noted.events = 0;
+                }
+                self.history.truncate(noted.events);
+                let history = noted.history.clone();
+                let opens = master.go_on_from(noted.image.clone(), noted.draws, history);
                 self.statements.push_front(opens);
             }
         }
@@ -104,6 +111,8 @@ impl World {
         self.noted = Some(Noted {
             image: written_and_read(moment.image)?,
             draws: moment.draws,
+            history: written_and_read(moment.history)?,
+            events: self.history.len(),
             round: self.round,
             statements: self.statements.clone(),
             stdout: self.stdout.clone(),

@@ -21,7 +21,9 @@ use std::collections::{BTreeMap, VecDeque};
 use bank::account::{Incoming, Outgoing};
 use bank::draw::Draw;
 use bank::id::Place;
-use bank::master::{self, Awaits, Effect, Failure, Fate, Image, LastWords, Master, Process};
+use bank::master::{
+    self, Awaits, Effect, Failure, Fate, HistorySoFar, Image, LastWords, Master, Process,
+};
 use bank::member::Frame;
 use bank::messages::{Announcement, Answer, Instruction, Order, Reply, Report, Request};
 use bank::node::{self, Node};
@@ -91,6 +93,9 @@ enum Move {
 struct Noted {
     image: Image,
     draws: u64,
+    history: Option<HistorySoFar>,
+    /// How many events it has.
+    events: usize,
     round: u64,
     statements: VecDeque<Statement>,
     stdout: String,

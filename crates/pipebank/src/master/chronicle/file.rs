@@ -2,11 +2,16 @@
 //!
 //! It is written as the run goes, in whole lines where the file allows it: what a killed run leaves
 //! behind can be read. Where it cannot be written any more, it is given up at the end of a line.
+//!
+//! In a bank that lasts, the history goes on where an interrupted run had come to, if the file holds what that had
+//! written.
 
-use std::io::{self, Seek};
+use std::io::{self, Read, Seek};
 use std::path::Path;
 
 use pipes::Patience;
+use serde::{Deserialize, Serialize};
+use twox_hash::XxHash3_128;
 
 use crate::master::shared::{Error, Files, OutputFile, Purpose, Stop};
 
@@ -17,8 +22,18 @@ const BUFFER: usize = 64 * 1024;
 pub(crate) struct HistoryFile {
     output: OutputFile,
     buffer: Vec<u8>,
-    /// How many bytes were written.
+    /// How many bytes were written, with those that are kept of an earlier run.
     written: u64,
+    /// Of all of them.
+    digest: XxHash3_128,
+}
+
+/// What was written to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Mark {
+    length: u64,
+    /// Nobody has to be kept from making another file with the same on purpose.
+    digest: u128,
 }
 
 impl HistoryFile {
@@ -31,12 +46,64 @@ impl HistoryFile {
             output: files.open(path, Purpose::HISTORY, patience)?,
             buffer: Vec::new(),
             written: 0,
+            digest: XxHash3_128::new(),
         })
     }
 
-    /// Empties the file: nothing can be refused any more.
-    pub(super) fn empty(&self) -> Result<(), Error> {
-        self.output.empty()
+    /// Whether it is a file that keeps what is written to it.
+    pub(super) fn keeps(&self) -> bool {
+        self.output.file.metadata().is_ok_and(|it| it.is_file())
+    }
+
+    /// What was written to it, if it keeps that and there is nothing left to be written.
+    pub(super) fn mark(&self) -> Option<Mark> {
+        (self.keeps() && self.buffer.is_empty()).then(|| Mark {
+            length: self.written,
+            digest: self.digest.clone().finish_128(),
+        })
+    }
+
+    /// Goes on behind what an earlier run has written to it, which is handed out; whether that is there.
+    pub(super) fn go_on_from(
+        &mut self,
+        mark: Mark,
+        mut before: impl FnMut(&[u8]),
+    ) -> io::Result<bool> {
+        if !self.keeps() {
+            return Ok(false);
+        }
+        // It was opened to be written.
+        let file = pipes::open_again_to_read(&self.output.file)?;
+        let (mut file, mut piece) = (file.take(mark.length), vec![0; BUFFER]);
+        let (mut length, mut digest) = (0, XxHash3_128::new());
+        loop {
+            match file.read(&mut piece)? {
+                0 => break,
+                count => {
+                    length += count as u64;
+                    digest.write(&piece[..count]);
+                    before(&piece[..count]);
+                }
+            }
+        }
+        let found = Mark {
+            length,
+            digest: digest.clone().finish_128(),
+        };
+        if found == mark {
+            (self.written, self.digest) = (length, digest);
+        }
+        Ok(found == mark)
+    }
+
+    /// Empties the file, but for what is kept of an earlier run: nothing can be refused any more.
+    pub(super) fn cut(&self) -> Result<(), Error> {
+        self.output.cut(self.written)
+    }
+
+    /// Waits until what was written is on the disk.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.output.file.sync_data()
     }
 
     pub(super) fn push(&mut self, line: &[u8]) {
@@ -55,6 +122,7 @@ impl HistoryFile {
         }
         match pipes::write_patiently(&self.output.file, &self.buffer, patience) {
             Ok(count) => {
+                self.digest.write(&self.buffer[..count]);
                 self.buffer.drain(..count);
                 self.written += count as u64;
             }

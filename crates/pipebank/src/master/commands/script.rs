@@ -253,7 +253,8 @@ fn prepare(
 
     let kept = (!pictures.is_empty()).then(Kept::new);
     let recent = is_typed.then(show::recent);
-    let chronicle = Chronicle::begin(file, kept, recent, &header);
+    let reached = cluster.data.as_ref().and_then(DataDir::history_reached);
+    let chronicle = Chronicle::begin(file, kept, recent, &header, reached);
     let surplus = most.and_then(|nodes| several::surplus(&cluster.hosts, nodes));
     let settings = Settings {
         path: (!is_typed).then_some(path),
@@ -274,7 +275,7 @@ fn prepare(
     let session = Session::new(settings, cluster, chronicle, teller);
     let mut session = session.map_err(Error::NotStarted)?;
     if let Some(chronicle) = &session.chronicle {
-        chronicle.empty_file()?;
+        chronicle.cut_file()?;
     }
     surplus.map_or(Ok(()), |surplus| session.tell(&surplus))?;
     Ok((session, source, pictures))

@@ -108,7 +108,7 @@ fn run_within(options: &TourOptions, patience: &Patience) -> Result<u8, Error> {
         script: Some("master tour".to_owned().into()),
         ..Header::default()
     };
-    let chronicle = Chronicle::begin(None, Some(Kept::new()), Some(show::recent()), &header);
+    let chronicle = Chronicle::begin(None, Some(Kept::new()), Some(show::recent()), &header, None);
     let painter = Painter::on_stdout(options.system.color);
     let settings = Settings {
         path: None,

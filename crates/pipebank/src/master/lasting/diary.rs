@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 
 use bank::id::Place;
-use bank::master::{Image, Kept};
+use bank::master::{HistorySoFar, Image, Kept};
 use bank::script::Known;
 use journal::{Directory, Identity, Journal, Settings};
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use super::DataError;
 use super::journals::Journals;
 use super::keeper::{Keeper, Owner, Which};
 use super::shown::StandardOutput;
+use crate::master::chronicle::Reached;
 
 /// Of whom it is not yet known which bank it is.
 const IDENTITY: Identity = Identity { run: 0, writer: 0 };
@@ -62,6 +63,8 @@ pub(crate) struct Position {
     /// What the status of the script is so far.
     pub(crate) failed: bool,
     pub(crate) broken: bool,
+    /// How far its history was, if it had one that can go on.
+    pub(crate) history: Option<(Reached, HistorySoFar)>,
     /// What the check of the script must know of the bank that it opened at first, which only the diary knows.
     pub(crate) known: Option<Known>,
 }

@@ -33,6 +33,7 @@ use journal::{Directory, Survives};
 use self::diary::{Bank, Diary, Entry};
 use self::journals::Journals;
 use self::keeper::{Keeper, Which};
+use crate::master::chronicle::{Chronicle, Reached};
 use crate::node::NodeError;
 
 pub(super) use self::diary::{Position, Script};
@@ -66,8 +67,11 @@ pub(crate) enum DataError {
     NotEmpty { path: PathBuf, name: OsString },
     #[error("{} cannot be used: {source}", .path.display())]
     Unusable { path: PathBuf, source: io::Error },
-    #[error("cannot be sure that standard output is on the disk: {0}")]
-    OutputNotSynced(io::Error),
+    #[error("cannot be sure that {what} is on the disk: {source}")]
+    NotSynced {
+        what: &'static str,
+        source: io::Error,
+    },
     #[error("{}: {source}", .path.display())]
     Node { path: PathBuf, source: NodeError },
     #[error(
@@ -294,6 +298,12 @@ impl DataDir {
         std::mem::take(&mut self.past)
     }
 
+    /// How far the history had come from where the script goes on, if it goes on.
+    pub(super) fn history_reached(&self) -> Option<Reached> {
+        let (reached, _) = self.past.position.as_ref()?.history.as_ref()?;
+        Some(*reached)
+    }
+
     /// What is known of the bank that the script opens.
     pub(super) fn known(&self) -> Option<Known> {
         self.diary.known()
@@ -337,10 +347,19 @@ impl DataDir {
 
     /// Nothing is in flight: from here on the script goes on, whatever happens. Returns how many bytes that
     /// takes.
-    pub(super) fn note(&mut self, image: Image, position: Position) -> Result<u64, DataError> {
+    pub(super) fn note(
+        &mut self,
+        image: Image,
+        position: Position,
+        chronicle: Option<&Chronicle>,
+    ) -> Result<u64, DataError> {
         if self.journals.here.survives == Survives::Failure {
             // What is before is never shown again.
-            shown::sync().map_err(DataError::OutputNotSynced)?;
+            let what = "standard output";
+            shown::sync().map_err(|source| DataError::NotSynced { what, source })?;
+            let what = "the history";
+            let synced = chronicle.map_or(Ok(()), Chronicle::sync_file);
+            synced.map_err(|source| DataError::NotSynced { what, source })?;
         }
         let round = self.round;
         let bytes = self.diary.note(Bank { image, round }, position)?;

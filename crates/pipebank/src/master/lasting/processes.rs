@@ -43,9 +43,9 @@ impl Cluster<'_> {
     pub(in crate::master) fn restart(
         &mut self,
         process: Process,
+        ((id, deposit), incarnation): ((NodeId, u64), u64),
         answered: u64,
         tries: u32,
-        (id, deposit): (NodeId, u64),
     ) -> Result<(), Stop> {
         if tries > 1 {
             self.pause(FIRST_PAUSE * 5_u32.pow(tries - 2))?;
@@ -55,12 +55,11 @@ impl Cluster<'_> {
             Process::Node(place) => {
                 let started = self.spawn_node(place, id, deposit, Some(answered))?;
                 let process = Incarnation::new(started, token_of(place), &self.poller)?;
-                let before = self.node(place).map_or(0, |node| node.incarnation);
                 let places = self.nodes.len().max(place.index() + 1);
                 self.nodes.resize_with(places, || None);
                 self.nodes[place.index()] = Some(Node {
                     id,
-                    incarnation: before + 1,
+                    incarnation,
                     process,
                 });
             }

@@ -22,7 +22,7 @@ pub(crate) enum StandardOutput {
 impl StandardOutput {
     /// That of this process.
     pub(crate) fn of_this_process() -> Self {
-        match File::open("/proc/self/fd/1").and_then(|file| file.metadata()) {
+        match pipes::open_again_to_read(io::stdout()).and_then(|file| file.metadata()) {
             Ok(it) if it.is_file() => Self::File {
                 dev: it.dev(),
                 ino: it.ino(),
@@ -135,7 +135,7 @@ pub(super) fn sync() -> io::Result<()> {
 
 /// What standard output holds from here on.
 fn read_from(start: u64) -> io::Result<Vec<u8>> {
-    let mut file = File::open("/proc/self/fd/1")?;
+    let mut file = pipes::open_again_to_read(io::stdout())?;
     file.seek(SeekFrom::Start(start))?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;

@@ -70,10 +70,12 @@ impl Session<'_> {
             Effect::Restart {
                 process,
                 answered,
-                tries,
                 account,
+                incarnation,
+                tries,
             } => {
-                self.cluster.restart(process, answered, tries, account)?;
+                let which = (account, incarnation);
+                self.cluster.restart(process, which, answered, tries)?;
                 self.master.restarted(process)?;
             }
             Effect::GiveUp(process, fate) => {

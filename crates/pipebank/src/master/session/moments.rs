@@ -2,13 +2,14 @@
 //! everybody has died, so that who is killed again and again gets on all the same; and what the journals
 //! hold of what was before is removed.
 //!
-//! Not so of a script in a file where a history is wanted: when it is taken up again, its history is to begin
-//! with its first line. One that is read line by line is never taken up: its notes keep the journals short,
-//! and where it is given up the bank follows from the last.
+//! Not so of a script in a file whose history cannot go on there, since it is in no file. A script that is read
+//! line by line is never taken up: its notes keep the journals short, and where it is given up the bank follows
+//! from the last.
 
 use bank::script::Statement;
 
 use super::Session;
+use crate::master::chronicle::Chronicle;
 use crate::master::lasting::Position;
 use crate::master::shared::Stop;
 
@@ -108,6 +109,7 @@ impl Session<'_> {
         let Some(data) = &mut self.cluster.data else {
             return Ok(());
         };
+        let chronicle = self.chronicle.as_ref();
         let position = Position {
             statements: self.moments.done,
             draws: moment.draws,
@@ -115,9 +117,10 @@ impl Session<'_> {
             shown: self.results.shown(),
             failed: self.failed,
             broken: self.broken,
-            ..Position::default()
+            history: chronicle.and_then(Chronicle::reached).zip(moment.history),
+            known: None,
         };
-        let bytes = data.note(moment.image, position)?;
+        let bytes = data.note(moment.image, position, chronicle)?;
         self.master.noted();
         self.carry_out(Ok(()))?;
         self.moments.made(self.master.issued(), bytes);

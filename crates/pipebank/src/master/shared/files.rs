@@ -3,7 +3,7 @@
 //! a file that the command reads, or writes already, however it is called: links are seen through.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -154,12 +154,20 @@ pub(crate) struct OutputFile {
 impl OutputFile {
     /// Empties it, if it is a file that keeps what is written to it.
     pub(crate) fn empty(&self) -> Result<(), Error> {
+        self.cut(0)
+    }
+
+    /// Keeps only the first bytes, so many, of such a file; what is written then comes behind them.
+    pub(crate) fn cut(&self, length: u64) -> Result<(), Error> {
         let found = self.file.metadata();
-        let emptied = found.and_then(|found| match found.is_file() {
-            true => self.file.set_len(0),
+        let cut = found.and_then(|found| match found.is_file() {
+            true => {
+                self.file.set_len(length)?;
+                (&self.file).seek(SeekFrom::Start(length)).map(drop)
+            }
             false => Ok(()),
         });
-        emptied.map_err(|source| self.unwritable(source))
+        cut.map_err(|source| self.unwritable(source))
     }
 
     /// Writes this in place of what is there. Whoever reads it is waited for as long as `patience`

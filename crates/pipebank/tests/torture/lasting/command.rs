@@ -24,7 +24,7 @@ const SIGKILL: i32 = 9;
 
 /// All that is done in a run.
 pub struct Runner<'p> {
-    plan: &'p Plan,
+    pub plan: &'p Plan,
     pub folder: Folder,
     blows: slice::Iter<'p, Blow>,
     /// How many processes of master there were.
@@ -116,6 +116,9 @@ impl<'p> Runner<'p> {
             .stderr(File::create(self.folder.path("err")).expect("a file for stderr"));
         if arguments[0] != "load" {
             command.args(["--window", &window, "--history", "history.jsonl"]);
+            if let Some(steps) = self.plan.notes_every {
+                command.args(["--notes-every", &steps.to_string()]);
+            }
             if self.plan.any_cpu {
                 command.args(["--cpus", "any"]);
             }

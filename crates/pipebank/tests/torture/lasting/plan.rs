@@ -20,6 +20,8 @@ pub struct Plan {
     pub sync: bool,
     /// Who follows a master that was killed is given the time to do so.
     pub waits: bool,
+    /// After how many steps at least master notes how far a script is.
+    pub notes_every: Option<u64>,
     pub blows: Vec<Blow>,
 }
 
@@ -94,6 +96,7 @@ impl Plan {
             any_cpu: draw.pick(3) == 0,
             sync: draw.pick(5) == 0,
             waits: draw.pick(2) == 0,
+            notes_every: [None, Some(1), Some(30)][draw.pick(3)],
         }
     }
 }

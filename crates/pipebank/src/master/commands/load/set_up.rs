@@ -110,10 +110,12 @@ impl Run<'_> {
             Effect::Restart {
                 process,
                 answered,
-                tries,
                 account,
+                incarnation,
+                tries,
             } => {
-                self.cluster.restart(process, answered, tries, account)?;
+                let which = (account, incarnation);
+                self.cluster.restart(process, which, answered, tries)?;
                 self.master.restarted(process)?;
                 self.restarted.push(process);
             }
