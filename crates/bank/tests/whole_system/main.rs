@@ -431,7 +431,7 @@ fn a_script_that_is_given_up_leaves_a_bank_with_all_the_money() {
 
 #[test]
 fn under_load_nothing_is_lost_whoever_dies_and_journals_stay_short() {
-    each_seed(300, lasting_load::run);
+    each_seed(300, |seed| lasting_load::run(seed, network::ONE_HOST));
 }
 
 #[test]

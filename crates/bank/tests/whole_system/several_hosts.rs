@@ -5,8 +5,8 @@ use bank::member::Frame;
 use crate::network::{Setup, Tag};
 use crate::world::Disorder;
 use crate::{
-    a_massacre, crowd, disorder, each_seed, is_as_the_model_says, lasting, lasting_text,
-    one_system, second_tag, shrunken, some_die, traffic, with_disorder,
+    a_massacre, crowd, disorder, each_seed, is_as_the_model_says, lasting, lasting_load,
+    lasting_text, one_system, second_tag, shrunken, some_die, traffic, with_disorder,
 };
 
 /// Without deaths the longest frames are what a node has recorded.
@@ -66,6 +66,15 @@ fn in_a_bank_that_lasts_nobody_notices_a_death() {
         let network = Setup::draw(seed, WINDOW);
         let run = |text: &str, seed, schedule| lasting(text, seed, schedule, network);
         shrunken(&lasting_text(seed), seed, run)
+    });
+}
+
+#[test]
+fn under_load_nothing_is_lost_whoever_dies() {
+    // There is to be room for two parts of a snapshot, with what was on its way to a node.
+    const WINDOW: usize = 16 * 1024;
+    each_seed(20, |seed| {
+        lasting_load::run(seed, Setup::draw(seed, WINDOW))
     });
 }
 

@@ -11,7 +11,7 @@ use bank::node::{self, Node, Restoring};
 use bank::observer::{self, Observer};
 
 use super::{Kept, Line, NodeProcess, ObserverProcess, Segment, World};
-use crate::pipe::Pipe;
+use crate::pipe::{AnyPipe, Pipe};
 use crate::world::Complaint;
 
 impl World {
@@ -45,7 +45,7 @@ impl World {
         match effect {
             // What is said to the dead is not heard.
             Effect::Instruct(place, instruction) => {
-                self.process(place).instructions.push_back(instruction);
+                self.process(place).instructions.push_through(instruction);
             }
             Effect::Request(request) => {
                 let observer = self.observer.as_mut().ok_or("no observer")?;
@@ -80,7 +80,7 @@ impl World {
                     }
                 }
                 let instructions = &mut self.process(node).instructions;
-                instructions.push_back(Instruction::Open(opening));
+                instructions.push_through(Instruction::Open(opening));
             }
             Effect::Lay { from, to, laying } => self.lay(from, to, Some(laying)),
             Effect::Attach { from, to, received } => self.attach(from, to, received),
@@ -159,6 +159,7 @@ impl World {
     }
 
     fn start_node(&mut self, place: Place, node: Node) {
+        let host = self.network.host_of(place);
         let process = NodeProcess {
             node,
             is_dead: false,
@@ -166,8 +167,8 @@ impl World {
             runs_freely: false,
             makes_transfers: false,
             unkept: Vec::new(),
-            instructions: VecDeque::new(),
-            replies: Pipe::default(),
+            instructions: self.network.pipe(0, host),
+            replies: self.network.pipe(host, 0),
             announced: VecDeque::new(),
             line: None,
             write_ends: BTreeMap::new(),
@@ -179,26 +180,39 @@ impl World {
     /// Makes pipes between a node and the observer.
     fn introduce(&mut self, place: Place) {
         let line = self.lines.len();
-        self.lines.push(Line::default());
-        let announced = &mut self.process(place).announced;
-        announced.push_back((Announcement::Observer, line));
-        if let Some(observer) = &mut self.observer {
-            observer.hatch.push_back(line);
+        let host = self.network.host_of(place);
+        self.lines.push(Line {
+            orders: self.network.pipe_announced(0, host),
+            reports: self.network.pipe_announced(host, 0),
+        });
+        self.announce(place, Announcement::Observer, line);
+        match &mut self.observer {
+            Some(observer) if !observer.is_dead => observer.hatch.push_back(line),
+            _ => self.close_observers_line(line),
+        }
+    }
+
+    fn announce(&mut self, place: Place, announcement: Announcement, end: usize) {
+        let process = self.process(place);
+        match process.is_dead {
+            true => self.refuse(announcement, end),
+            false => process.announced.push_back((announcement, end)),
         }
     }
 
     fn lay(&mut self, from: Place, to: Place, laying: Option<u64>) {
         let pipe = self.pipes.len();
-        self.pipes.push(Pipe::default());
-        self.ends.insert((from, to), pipe);
-        let announced = &mut self.process(to).announced;
-        announced.push_back((Announcement::Incoming { from, laying }, pipe));
+        let (source, sink) = (self.network.host_of(from), self.network.host_of(to));
+        self.pipes.push(self.network.pipe_announced(source, sink));
+        if let Some(before) = self.ends.insert((from, to), pipe) {
+            self.pipes[before].lose();
+        }
+        self.announce(to, Announcement::Incoming { from, laying }, pipe);
     }
 
     fn attach(&mut self, from: Place, to: Place, received: u64) {
         if let Some(pipe) = self.ends.remove(&(from, to)) {
-            let announced = &mut self.process(from).announced;
-            announced.push_back((Announcement::Outgoing { to, received }, pipe));
+            self.announce(from, Announcement::Outgoing { to, received }, pipe);
         }
     }
 

@@ -5,6 +5,7 @@
 //! that it has done is kept.
 
 mod check;
+mod deaths;
 mod effects;
 mod moves;
 
@@ -22,6 +23,7 @@ use bank::script::{Command, Statement};
 use bank::topology::Shape;
 use snapshot::SnapshotId;
 
+use super::network::{self, Network};
 use super::pipe::Pipe;
 use super::world::Complaint;
 
@@ -45,6 +47,7 @@ pub struct Disorder {
     pub ends: u32,
     /// From how many bytes on a segment is followed by another.
     pub segment: u64,
+    pub network: network::Setup,
 }
 
 /// A pipe from the observer to a node, and one back.
@@ -79,7 +82,7 @@ struct NodeProcess {
     makes_transfers: bool,
     /// What is not in the journal yet: nothing goes out before it is.
     unkept: Vec<u8>,
-    instructions: VecDeque<Instruction>,
+    instructions: Pipe<Instruction>,
     replies: Pipe<Reply>,
     /// What comes through the hatch: a pipe, or a line.
     announced: VecDeque<(Announcement, usize)>,
@@ -112,6 +115,7 @@ pub struct World {
     nodes: BTreeMap<Place, NodeProcess>,
     kept: BTreeMap<Place, Kept>,
     observer: Option<ObserverProcess>,
+    network: Network,
     pipes: Vec<Pipe<Frame>>,
     lines: Vec<Line>,
     /// Write ends that master keeps, by (from, to).
@@ -129,8 +133,10 @@ pub struct World {
     forgets: bool,
 }
 
-/// How many moves a run has time for: far more than any takes.
+/// How many moves a run has time for on each host: far more than any takes.
 const MOVES: usize = 300_000;
+/// So much longer it takes where pipes hold little.
+const NARROW: usize = 5;
 
 impl World {
     pub fn new(seed: u64, disorder: Disorder) -> Self {
@@ -146,6 +152,7 @@ impl World {
             nodes: BTreeMap::new(),
             kept: BTreeMap::new(),
             observer: None,
+            network: Network::new(disorder.network),
             pipes: Vec::new(),
             lines: Vec::new(),
             ends: BTreeMap::new(),
@@ -162,6 +169,10 @@ impl World {
     /// Runs until the load is over and nothing moves any more.
     pub fn run(&mut self) -> Result<(), Complaint> {
         let mut moves = Vec::new();
+        let most = match self.disorder.network.hosts {
+            1 => MOVES,
+            hosts => MOVES * NARROW * hosts,
+        };
         loop {
             moves.clear();
             self.possible_moves(&mut moves);
@@ -176,7 +187,7 @@ impl World {
             }
             let chosen = moves[self.draw.pick(moves.len())];
             self.moves += 1;
-            if self.moves > MOVES {
+            if self.moves > most {
                 return Err(format!("it goes on for ever: {:?}", self.load));
             }
             self.make(chosen)
@@ -338,7 +349,7 @@ fn id_of(place: Place) -> NodeId {
 }
 
 /// Everything that happens to one bank.
-pub fn run(seed: u64) -> Result<(), Complaint> {
+pub fn run(seed: u64, network: network::Setup) -> Result<(), Complaint> {
     let mut draw = Draw::from_seed(seed ^ 0x10ad_10ad);
     let shapes = [Shape::Mesh, Shape::Mesh, Shape::Ring, Shape::Star];
     let deaths = 1 + draw.pick(12) as u32;
@@ -354,6 +365,7 @@ pub fn run(seed: u64) -> Result<(), Complaint> {
         one_in: [10, 30, 100][draw.pick(3)],
         ends: draw.pick(3) as u32,
         segment: [1, 300, 3000][draw.pick(3)],
+        network,
     };
     let mut world = World::new(seed, disorder);
     let outcome = world.run().and_then(|()| world.check());

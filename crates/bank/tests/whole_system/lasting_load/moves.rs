@@ -2,13 +2,14 @@
 
 use bank::account::{Incoming, Outgoing};
 use bank::id::Place;
-use bank::master::{Fate, LastWords, Process};
-use bank::messages::{Announcement, Answer, Reply};
+use bank::master::Process;
+use bank::messages::Announcement;
 use bank::node;
 use bank::observer;
 
 use super::{NodeProcess, World, set_up};
-use crate::pipe::AnyPipe;
+use crate::network::{Network, Step};
+use crate::pipe::{AnyPipe, Pipe, Which};
 use crate::world::Complaint;
 
 #[derive(Clone, Copy, Debug)]
@@ -26,11 +27,9 @@ pub(super) enum Move {
     Round(Place),
     Announced(Place),
     Keep(Place),
-    WriteReplies(Place),
-    WriteReports(Place),
-    WriteChannel(Place, Place),
-    WriteOrders(Place),
-    WriteAnswers,
+    Write(Which),
+    Read(Which),
+    Carry(Step),
     Request,
     Report(Place),
     Time,
@@ -48,6 +47,13 @@ impl World {
             self.moves_of_node(*place, process, moves);
         }
         self.moves_of_observer(moves);
+        moves.extend(self.network.steps().map(Move::Carry));
+        let network = &self.network;
+        let is_slow = |chosen: &Move| matches!(chosen, Move::Carry(step) if network.is_slow(*step));
+        // Under load something else can always move.
+        if !moves.iter().all(is_slow) && self.draw.pick(4) > 0 {
+            moves.retain(|chosen| !is_slow(chosen));
+        }
         let deaths = self.disorder.deaths[usize::from(self.is_resting)];
         // Setting up is tried elsewhere too.
         let one_in = self.disorder.one_in * if self.load.is_some() { 1 } else { 5 };
@@ -70,6 +76,9 @@ impl World {
         self.ends.clear();
         self.restarted.clear();
         self.observer = None;
+        self.network = Network::new(self.disorder.network);
+        self.pipes.clear();
+        self.lines.clear();
         let (master, statements) = set_up(self.seed, self.disorder);
         self.master = master;
         self.master.recall([]);
@@ -106,8 +115,14 @@ impl World {
 
     fn moves_of_node(&self, place: Place, process: &NodeProcess, moves: &mut Vec<Move>) {
         let who = Process::Node(place);
+        if process.instructions.is_writable() {
+            moves.push(Move::Write(Which::Instructions(place)));
+        }
+        if process.replies.is_readable() {
+            moves.push(Move::Read(Which::Replies(place)));
+        }
         if process.is_dead {
-            if !process.is_noticed {
+            if !process.is_noticed && process.replies.is_over(true) {
                 moves.push(Move::NoticeDeath(who));
             }
             return;
@@ -115,8 +130,11 @@ impl World {
         if !process.replies.written.is_empty() && self.is_awaited(who) {
             moves.push(Move::Hear(who));
         }
-        if !process.instructions.is_empty() {
+        if !process.instructions.written.is_empty() {
             moves.push(Move::Instruction(place));
+        }
+        if process.instructions.is_readable() {
+            moves.push(Move::Read(Which::Instructions(place)));
         }
         if !process.announced.is_empty() {
             moves.push(Move::Announced(place));
@@ -125,12 +143,19 @@ impl World {
         if line.is_some_and(|line| !line.orders.written.is_empty()) {
             moves.push(Move::Order(place));
         }
+        if line.is_some_and(|line| line.orders.is_readable()) {
+            moves.push(Move::Read(Which::Orders(place)));
+        }
         if process.runs_freely {
             let incoming = process.node.member().account().incoming().iter();
             for (slot, end) in incoming.enumerate() {
                 let pipe = process.read_ends.get(&end.peer);
-                if pipe.is_some_and(|pipe| !self.pipes[*pipe].written.is_empty()) {
+                let pipe = pipe.map(|pipe| &self.pipes[*pipe]);
+                if pipe.is_some_and(|pipe| !pipe.written.is_empty()) {
                     moves.push(Move::Receive(place, Incoming(slot)));
+                }
+                if pipe.is_some_and(Pipe::is_readable) {
+                    moves.push(Move::Read(Which::Channel(end.peer, place)));
                 }
             }
             if process.makes_transfers {
@@ -141,15 +166,15 @@ impl World {
             moves.push(Move::Keep(place));
             return;
         }
-        if !process.replies.outbox.is_empty() {
-            moves.push(Move::WriteReplies(place));
+        if process.replies.is_writable() {
+            moves.push(Move::Write(Which::Replies(place)));
         }
-        if line.is_some_and(|line| !line.reports.outbox.is_empty()) {
-            moves.push(Move::WriteReports(place));
+        if line.is_some_and(|line| line.reports.is_writable()) {
+            moves.push(Move::Write(Which::Reports(place)));
         }
         for (to, pipe) in &process.write_ends {
-            if !self.pipes[*pipe].outbox.is_empty() {
-                moves.push(Move::WriteChannel(place, *to));
+            if self.pipes[*pipe].is_writable() {
+                moves.push(Move::Write(Which::Channel(place, *to)));
             }
         }
     }
@@ -168,19 +193,62 @@ impl World {
         if !observer.requests.is_empty() {
             moves.push(Move::Request);
         }
-        if !observer.answers.outbox.is_empty() {
-            moves.push(Move::WriteAnswers);
+        if observer.answers.is_writable() {
+            moves.push(Move::Write(Which::Answers));
         }
         if observer.observer.wakes_at().is_some() {
             moves.push(Move::Time);
         }
         for (place, line) in &observer.lines {
-            if !self.lines[*line].orders.outbox.is_empty() {
-                moves.push(Move::WriteOrders(*place));
+            if self.lines[*line].orders.is_writable() {
+                moves.push(Move::Write(Which::Orders(*place)));
+            }
+            if self.lines[*line].reports.is_readable() {
+                moves.push(Move::Read(Which::Reports(*place)));
             }
             if !self.lines[*line].reports.written.is_empty() {
                 moves.push(Move::Report(*place));
             }
+        }
+    }
+
+    /// The pipe that its writer has. Its reader may still have another one.
+    fn written(&mut self, which: Which) -> &mut dyn AnyPipe {
+        match which {
+            Which::Instructions(place) => &mut self.process(place).instructions,
+            Which::Replies(place) => &mut self.process(place).replies,
+            Which::Orders(place) => {
+                let observer = self.observer.as_ref().expect("it was started");
+                &mut self.lines[observer.lines[&place]].orders
+            }
+            Which::Reports(place) => {
+                let line = self.process(place).line.expect("it has one");
+                &mut self.lines[line].reports
+            }
+            Which::Channel(from, to) => {
+                let pipe = self.process(from).write_ends[&to];
+                &mut self.pipes[pipe]
+            }
+            Which::Answers => &mut self.observer.as_mut().expect("it was started").answers,
+        }
+    }
+
+    /// The pipe that its reader has.
+    fn read(&mut self, which: Which) -> &mut dyn AnyPipe {
+        match which {
+            Which::Orders(place) => {
+                let line = self.process(place).line.expect("it has one");
+                &mut self.lines[line].orders
+            }
+            Which::Reports(place) => {
+                let observer = self.observer.as_ref().expect("it was started");
+                &mut self.lines[observer.lines[&place]].reports
+            }
+            Which::Channel(from, to) => {
+                let pipe = self.process(to).read_ends[&from];
+                &mut self.pipes[pipe]
+            }
+            Which::Instructions(_) | Which::Replies(_) | Which::Answers => self.written(which),
         }
     }
 
@@ -220,7 +288,7 @@ impl World {
             }
             Move::NoticeDeath(process) => self.notice(process)?,
             Move::Instruction(place) => {
-                let instruction = self.process(place).instructions.pop_front();
+                let instruction = self.process(place).instructions.written.pop_front();
                 let instruction = instruction.ok_or("no instruction")?;
                 self.step(place, node::Input::Instruction(instruction))?;
             }
@@ -233,30 +301,13 @@ impl World {
             Move::Round(place) => self.round(place)?,
             Move::Announced(place) => self.take_what_was_announced(place)?,
             Move::Keep(place) => self.keep(place),
-            Move::WriteReplies(place) => {
-                let draw = &mut self.draw;
-                let replies = &mut self.nodes.get_mut(&place).ok_or("nobody")?.replies;
-                replies.write(1 + draw.pick(replies.outbox.len()));
+            Move::Write(which) => {
+                let waiting = self.written(which).waiting();
+                let frames = 1 + self.draw.pick(waiting);
+                self.written(which).write(frames);
             }
-            Move::WriteReports(place) => {
-                let line = self.process(place).line.ok_or("no line")?;
-                let reports = &mut self.lines[line].reports;
-                reports.write(1 + self.draw.pick(reports.outbox.len()));
-            }
-            Move::WriteChannel(from, to) => {
-                let pipe = self.process(from).write_ends[&to];
-                let pipe = &mut self.pipes[pipe];
-                pipe.write(1 + self.draw.pick(pipe.outbox.len()));
-            }
-            Move::WriteOrders(place) => {
-                let line = self.observer.as_ref().ok_or("no observer")?.lines[&place];
-                let orders = &mut self.lines[line].orders;
-                orders.write(1 + self.draw.pick(orders.outbox.len()));
-            }
-            Move::WriteAnswers => {
-                let answers = &mut self.observer.as_mut().ok_or("no observer")?.answers;
-                answers.write(1 + self.draw.pick(answers.outbox.len()));
-            }
+            Move::Read(which) => self.read(which).read()?,
+            Move::Carry(step) => self.network.make(step, &mut self.draw)?,
             Move::Request => {
                 let observer = self.observer.as_mut().ok_or("no observer")?;
                 let request = observer.requests.pop_front().ok_or("no request")?;
@@ -276,108 +327,6 @@ impl World {
             Move::BeginAgain => self.begin_again()?,
         }
         Ok(())
-    }
-
-    /// Somebody is killed from outside; or, now and then, everybody.
-    fn kill_somebody(&mut self) -> Result<(), Complaint> {
-        let deaths = &mut self.disorder.deaths[usize::from(self.is_resting)];
-        *deaths = deaths.saturating_sub(1);
-        self.watched = 0;
-        let living = self.nodes.iter().filter(|(_, node)| !node.is_dead);
-        let mut victims: Vec<_> = living.map(|(place, _)| Process::Node(*place)).collect();
-        if self.observer.as_ref().is_some_and(|it| !it.is_dead) {
-            victims.push(Process::Observer);
-        }
-        if victims.is_empty() {
-            return Ok(());
-        }
-        if self.draw.pick(8) > 0 {
-            victims = vec![victims[self.draw.pick(victims.len())]];
-        }
-        for victim in victims {
-            match victim {
-                Process::Node(place) => self.kill(place, true)?,
-                Process::Observer => self.kill_observer(),
-            }
-        }
-        Ok(())
-    }
-
-    fn kill_observer(&mut self) {
-        let Some(observer) = &mut self.observer else {
-            return;
-        };
-        observer.is_dead = true;
-        observer.answers.cut_off(&mut self.draw);
-        for line in observer.lines.values() {
-            self.lines[*line].orders.cut_off(&mut self.draw);
-        }
-    }
-
-    /// `is_whole`: not in the middle of the beginning of a segment.
-    pub(super) fn kill(&mut self, place: Place, is_whole: bool) -> Result<(), Complaint> {
-        let Some(process) = self.nodes.get_mut(&place).filter(|it| !it.is_dead) else {
-            return Ok(());
-        };
-        process.is_dead = true;
-        let keeps = process.unkept.is_empty() || self.draw.pick(2) == 0;
-        if keeps {
-            self.keep(place);
-            if is_whole {
-                self.compare_with_journal(place)?;
-            }
-        }
-        // What was not kept has had no effect, nor has anything that was enqueued with it.
-        let mut cut_off = |pipe: &mut dyn AnyPipe| match keeps {
-            true => pipe.cut_off(&mut self.draw),
-            false => pipe.lose(),
-        };
-        let process = self.nodes.get_mut(&place).expect("it was started");
-        process.unkept.clear();
-        cut_off(&mut process.replies);
-        if let Some(line) = process.line {
-            cut_off(&mut self.lines[line].reports);
-        }
-        for pipe in process.write_ends.values() {
-            cut_off(&mut self.pipes[*pipe]);
-        }
-        Ok(())
-    }
-
-    fn notice(&mut self, process: Process) -> Result<(), Complaint> {
-        let mut left = LastWords {
-            replies: Vec::new(),
-            has_spoken: true,
-        };
-        match process {
-            Process::Node(place) => {
-                let process = self.process(place);
-                process.is_noticed = true;
-                let replies: Vec<Reply> = process.replies.written.drain(..).collect();
-                if self.load.is_none() {
-                    left.replies = replies;
-                } else {
-                    for reply in replies {
-                        self.hear(place, reply)?;
-                    }
-                }
-            }
-            Process::Observer => {
-                let observer = self.observer.as_mut().ok_or("no observer")?;
-                // What was written and not read is read to its end, or lost.
-                let answers: Vec<Answer> = observer.answers.written.drain(..).collect();
-                if self.load.is_some() && self.draw.pick(2) == 0 {
-                    for answer in answers {
-                        self.hear_observer(answer)?;
-                    }
-                }
-                // Then the next one is not told to watch.
-                let load = self.load.as_ref();
-                self.forgets &= !load.is_some_and(|load| load.has_rested());
-            }
-        }
-        let heard = self.master.died(process, Fate::Signal(9), left);
-        self.after(heard)
     }
 
     /// Some of what has come through a channel is received.
