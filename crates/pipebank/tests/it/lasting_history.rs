@@ -148,7 +148,7 @@ fn the_history_of_a_script_that_is_taken_up_goes_on_too() {
 #[test]
 fn a_history_that_goes_on_counts_those_who_were_started_again_on() {
     let folder = Folder::new();
-    folder.file("s.txt", busy_script(50_000, false));
+    folder.file("s.txt", busy_script(80_000, false));
     for incarnation in [2, 3] {
         interrupted(&folder, |out| {
             lines(out, 100);
