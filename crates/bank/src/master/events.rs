@@ -14,7 +14,6 @@ use std::collections::BTreeSet;
 use history::{
     Channel, ChannelState, Passed, ProcessId, ProcessState, Replay, SnapshotId, Tally, What,
 };
-
 use serde::{Deserialize, Serialize};
 
 use super::{Effect, Fate, Image};

@@ -1,11 +1,12 @@
 //! Scripts that are given up: the bank is kept as it is.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal::SIGKILL;
-use testing::{Ended, Folder, Master, Pids, master, mesh, signal, until};
+use testing::{Ended, Folder, Master, master, mesh, signal, until};
+
+use crate::lasting_history::{interrupted, lines};
 
 /// Everything that is in a bank of three nodes arrives, and is in a snapshot.
 const NEXT: &str = "StartMaster\nReceiveAll\nSend 1 2 5\nBeginSnapshot 3\nReceiveAll\nCollectState\n\
@@ -35,38 +36,15 @@ fn money(run: &Ended) -> u64 {
         .sum()
 }
 
-/// Runs a script until it has shown so many lines, and kills everybody. It cannot come to its end: it shows
-/// more than a pipe holds.
-fn interrupted(folder: &Folder, arguments: &[&str], lines: usize) {
-    let mut run = Command::new(master())
-        .args(["--data", "bank", "--run-dir", "run"])
-        .args(arguments)
-        .current_dir(folder.path("."))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("master starts");
-    let mut out = BufReader::new(run.stdout.take().unwrap());
-    for _ in 0..lines {
-        out.read_line(&mut String::new()).unwrap();
-    }
-    let pids = fs::read(folder.path("run/pids.json")).unwrap();
-    let pids: Pids = serde_json::from_slice(&pids).unwrap();
-    for pid in pids.nodes.into_values().chain([pids.master]) {
-        signal(pid, SIGKILL);
-    }
-    drop(out);
-    run.wait().unwrap();
-}
-
 #[test]
 fn what_was_carried_out_stays_wherever_a_script_is_given_up() {
     let folder = Folder::new();
     folder.file("s.txt", busy_script());
     folder.file("next.txt", NEXT);
     for part in 1..5 {
-        let notes = ["--notes-every", ["50", "1000000"][part % 2], "s.txt"];
-        interrupted(&folder, &notes, part * 900);
+        let notes = ["--notes-every", ["50", "1000000"][part % 2]];
+        let script = [&["--data", "bank"], &notes[..], &["s.txt"]].concat();
+        interrupted(&folder, &script, |out| lines(out, part * 900));
         let run = folder.run(&["--data", "bank", "--abandon", "next.txt"]);
         let told = "master: s.txt is given up, and the bank is kept as it is\n";
         run.expect(0, &run.out, told);

@@ -90,11 +90,16 @@ fn pids(folder: &Folder) -> Option<Pids> {
     serde_json::from_slice(&fs::read(folder.path("run/pids.json")).ok()?).ok()
 }
 
-/// Runs it until `enough`, which is given what it shows, and kills everybody.
-fn interrupted(folder: &Folder, enough: impl FnOnce(&mut BufReader<ChildStdout>)) {
+/// Runs a script until `enough`, which is given what it shows, and kills everybody. It must show more than pipes
+/// hold, so that it cannot come to its end.
+pub(crate) fn interrupted(
+    folder: &Folder,
+    arguments: &[&str],
+    enough: impl FnOnce(&mut BufReader<ChildStdout>),
+) {
     let mut run = Command::new(master())
-        .args(BUSY)
         .args(["--run-dir", "run"])
+        .args(arguments)
         .current_dir(folder.path("."))
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -110,7 +115,7 @@ fn interrupted(folder: &Folder, enough: impl FnOnce(&mut BufReader<ChildStdout>)
     run.wait().unwrap();
 }
 
-fn lines(out: &mut BufReader<ChildStdout>, count: usize) {
+pub(crate) fn lines(out: &mut BufReader<ChildStdout>, count: usize) {
     for _ in 0..count {
         out.read_line(&mut String::new()).unwrap();
     }
@@ -131,7 +136,7 @@ fn the_history_of_a_script_that_is_taken_up_goes_on_too() {
     let peace = ["--seed", "1", "--history", "peace", "s.txt"];
     folder.run(&peace).expect_status(0);
     for count in [3000, 5000] {
-        interrupted(&folder, |out| lines(out, count));
+        interrupted(&folder, &BUSY, |out| lines(out, count));
     }
     // A copy does as well.
     fs::rename(folder.path("h"), folder.path("before")).unwrap();
@@ -150,7 +155,7 @@ fn a_history_that_goes_on_counts_those_who_were_started_again_on() {
     let folder = Folder::new();
     folder.file("s.txt", busy_script(80_000, false));
     for incarnation in [2, 3] {
-        interrupted(&folder, |out| {
+        interrupted(&folder, &BUSY, |out| {
             lines(out, 100);
             let before = pids(&folder).unwrap().nodes[&2];
             signal(before, SIGKILL);
@@ -183,7 +188,7 @@ fn a_history_whose_file_is_another_begins_where_the_script_goes_on() {
     for is_removed in [true, false] {
         let folder = Folder::new();
         folder.file("s.txt", busy_script(16_000, false));
-        interrupted(&folder, |out| lines(out, 3000));
+        interrupted(&folder, &BUSY, |out| lines(out, 3000));
         let mut history = fs::read(folder.path("h")).unwrap();
         fs::remove_file(folder.path("h")).unwrap();
         if !is_removed {

@@ -30,6 +30,7 @@ impl World {
 
     /// When everything has come to rest.
     pub(super) fn check(&mut self) -> Result<(), Complaint> {
+        self.network.check()?;
         let load = self.load.as_ref().ok_or("no load")?;
         let deposits = u128::from(self.disorder.balance) * self.disorder.nodes as u128;
         if load.balances() != Some(deposits) {

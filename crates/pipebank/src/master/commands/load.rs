@@ -150,7 +150,7 @@ fn complain(run: &mut Run<'_>, ended: &Ended) -> Result<u8, Error> {
 /// Writes the summary.
 fn show(run: &mut Run<'_>, mut outcome: Outcome, json: bool) -> Result<u8, Error> {
     // All children have been waited for, so that their time is known. A host that is lost says nothing.
-    outcome.cpu = several::cpu_time(&run.cluster.hosts).unwrap_or_default();
+    outcome.cpu = several::cpu_time(&run.cluster.hosts).ok();
     let summary = Summary::new(outcome, std::mem::take(&mut run.snapshots));
     let text = match json {
         true => summary.json()?,

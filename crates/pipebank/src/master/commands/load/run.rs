@@ -220,7 +220,7 @@ impl<'p> Run<'p> {
             transfers: self.load.as_ref().map_or(0, Load::received),
             elapsed,
             total: self.deposits,
-            cpu: Duration::ZERO,
+            cpu: None,
             journals: self.cluster.data.as_ref().map(|_| self.journals),
             died,
         }

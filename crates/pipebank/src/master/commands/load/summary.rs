@@ -71,7 +71,9 @@ pub(super) struct Summary {
     latency_ms: Latency,
     in_transit: InTransit,
     total: u64,
-    cpu_seconds: f64,
+    /// Unless a host was lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     hosts: Vec<String>,
     seed: u64,
@@ -116,7 +118,7 @@ pub(super) struct Outcome {
     pub(super) transfers: u64,
     pub(super) elapsed: Duration,
     pub(super) total: u64,
-    pub(super) cpu: Duration,
+    pub(super) cpu: Option<Duration>,
     /// How the hosts are called, where there are several.
     pub(super) hosts: Vec<String>,
     pub(super) journals: Option<Journals>,
@@ -159,7 +161,7 @@ impl Summary {
                 },
             },
             total: outcome.total,
-            cpu_seconds: outcome.cpu.as_secs_f64(),
+            cpu_seconds: outcome.cpu.map(|it| it.as_secs_f64()),
             hosts: outcome.hosts,
             seed: outcome.seed,
             journal_bytes: outcome.journals,
@@ -247,7 +249,8 @@ impl Summary {
         } else {
             " on all hosts"
         };
-        rows.push(("CPU", format!("{:.2} s{on_all}", self.cpu_seconds)));
+        let cpu = self.cpu_seconds.map(|it| format!("{it:.2} s{on_all}"));
+        rows.extend(cpu.map(|cpu| ("CPU", cpu)));
         if !self.hosts.is_empty() {
             rows.push(("hosts", self.hosts.join(", ")));
         }
