@@ -133,21 +133,25 @@ fn went_on(run: &Ended) {
 fn the_history_of_a_script_that_is_taken_up_goes_on_too() {
     let folder = Folder::new();
     folder.file("s.txt", busy_script(16_000, true));
-    let peace = ["--seed", "1", "--history", "peace", "s.txt"];
-    folder.run(&peace).expect_status(0);
+    let peace = ["--seed", "1", "--history", "peace", "--diagram"];
+    folder
+        .run(&[&peace[..], &["peace.svg", "s.txt"]].concat())
+        .expect_status(0);
     for count in [3000, 5000] {
         interrupted(&folder, &BUSY, |out| lines(out, count));
     }
     // A copy does as well.
     fs::rename(folder.path("h"), folder.path("before")).unwrap();
     fs::copy(folder.path("before"), folder.path("h")).unwrap();
-    let run = folder.run(&[&BUSY[..], &["--verbose"]].concat());
+    let run = folder.run(&[&BUSY[..], &["--verbose", "--diagram", "h.svg"]].concat());
     went_on(&run);
     assert!(!run.err.contains("history begins"), "{run:#?}");
     let [history, peace] = ["h", "peace"].map(|name| History::read(&folder.path(name)));
     assert!(history.timeless() == peace.timeless(), "it is another");
     let times = history.events.iter().map(|event| event.time);
     assert!(times.is_sorted(), "time goes back");
+    let [picture, peace] = ["h.svg", "peace.svg"].map(|it| fs::read(folder.path(it)).unwrap());
+    assert!(picture == peace, "the picture is another");
 }
 
 #[test]
